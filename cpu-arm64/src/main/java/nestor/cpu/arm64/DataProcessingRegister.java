@@ -1,0 +1,10 @@
+package nestor.cpu.arm64;
+
+/** Decoder of one encoding group (§C4.1). */
+final class DataProcessingRegister {
+    private DataProcessingRegister() {}
+
+    static Op decode(int instruction, int offset) {
+        return Undefined.OP;
+    }
+}

@@ -1,0 +1,5 @@
+/** What every software CPU shares. */
+@org.jspecify.annotations.NullMarked
+module nestor.cpu {
+    requires transitive nestor.paging;
+}

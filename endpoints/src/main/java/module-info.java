@@ -1,0 +1,5 @@
+/** PCI endpoints that do DMA. */
+@org.jspecify.annotations.NullMarked
+module nestor.endpoints {
+    requires transitive nestor.virtio;
+}

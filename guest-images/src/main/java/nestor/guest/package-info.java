@@ -1,0 +1,2 @@
+/** Guest kernels and initramfs images, fetched from Debian and built here, cached by content. */
+package nestor.guest;

@@ -1,0 +1,6 @@
+/** What the IOMMU models share. */
+@org.jspecify.annotations.NullMarked
+module nestor.iommu {
+    requires transitive nestor.pci;
+    requires transitive nestor.paging;
+}

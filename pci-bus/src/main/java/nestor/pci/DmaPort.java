@@ -1,0 +1,19 @@
+package nestor.pci;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * What an endpoint holds to reach memory: its function's bus mastering is checked here, then the
+ * request is routed to the IOMMU of its Requester ID, then to RAM, a peer's BAR or an MSI doorbell.
+ *
+ * <p>An access of 1, 2, 4 or 8 bytes, naturally aligned, that ends in RAM is single-copy atomic; it
+ * acquires on read and releases on write. A failing access moves no byte of the failing block and
+ * none after it; blocks before it have moved. Any thread; no device lock may be held.
+ */
+public interface DmaPort {
+    /** Reads {@code dst.byteSize()} bytes at {@code iova} into {@code dst}. */
+    CompletionStatus read(Requester requester, long iova, MemorySegment dst);
+
+    /** Writes all of {@code src} at {@code iova}. */
+    CompletionStatus write(Requester requester, long iova, MemorySegment src);
+}

@@ -1,0 +1,6 @@
+/** The virtio-iommu device. */
+@org.jspecify.annotations.NullMarked
+module nestor.virtio.iommu {
+    requires transitive nestor.iommu;
+    requires transitive nestor.virtio;
+}

@@ -1,0 +1,5 @@
+/** Virtqueues and the virtio-pci transport. */
+@org.jspecify.annotations.NullMarked
+module nestor.virtio {
+    requires transitive nestor.pci;
+}

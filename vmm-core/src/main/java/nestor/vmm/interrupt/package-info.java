@@ -1,0 +1,2 @@
+/** Interrupt wires and messages, as devices see them. */
+package nestor.vmm.interrupt;

@@ -1,0 +1,2 @@
+/** Routing of guest-physical MMIO to devices. Called by vCPU threads and by the PCI bus. */
+package nestor.vmm.mmio;

@@ -1,0 +1,16 @@
+package nestor.vmm.vcpu;
+
+/** A virtual CPU: KVM or software. */
+public interface Vcpu {
+    /**
+     * Runs the guest on the calling thread until {@link #stop}. Sleeps while the guest waits for an
+     * interrupt.
+     */
+    VcpuExit run();
+
+    /** Makes {@link #run} return {@code exit} soon. Any thread, the vCPU's own included. */
+    void stop(VcpuExit exit);
+
+    /** Makes a sleeping or running vCPU look at its interrupts again. Any thread. */
+    void kick();
+}
