@@ -2,4 +2,4 @@
 @org.jspecify.annotations.NullMarked
 module nestor.guest {
     requires static org.jspecify;
-
+}
