@@ -6,6 +6,7 @@
 module nestor.vmm {
     requires static transitive org.jspecify;
 
+    exports nestor.vmm.chardev;
     exports nestor.vmm.interrupt;
     exports nestor.vmm.loop;
     exports nestor.vmm.memory;
