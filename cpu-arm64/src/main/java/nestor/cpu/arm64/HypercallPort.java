@@ -4,6 +4,8 @@ package nestor.cpu.arm64;
 @FunctionalInterface
 public interface HypercallPort {
     /**
+     * Answers one call.
+     *
      * @param function the function identifier, X0
      * @return the result for X0; X1-X3 are preserved
      */

@@ -21,6 +21,8 @@ public final class MailboxLoop implements DeviceLoop, AutoCloseable {
     private @Nullable Thread worker;
 
     /**
+     * An idle loop.
+     *
      * @param name of the loop's thread, for example {@code virtio-blk0}
      * @param budget tasks a poster runs before the rest is handed to the loop's thread, at least 1
      * @param onEscape told of an exception that escapes a task: a bug of ours

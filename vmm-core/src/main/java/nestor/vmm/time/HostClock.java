@@ -12,6 +12,8 @@ public final class HostClock implements Clock, AutoCloseable {
     private final ScheduledThreadPoolExecutor executor;
 
     /**
+     * Starts at zero.
+     *
      * @param onEscape told of an exception that escapes a timer's task: a bug of ours
      */
     public HostClock(Thread.UncaughtExceptionHandler onEscape) {
