@@ -44,8 +44,8 @@ final class ExpressCapability {
     private static final BitField SLOT_NUMBER = bits(31, 19);
     private static final BitField PRESENCE_DETECT_STATE = bit(6);
 
-    /** Error reporting, relaxed ordering, payload, tags, no snoop, read request size. */
-    private static final long DEVICE_CONTROL_RW = 0x79ff;
+    /** Error reporting, relaxed ordering, payload size, no snoop, read request size. */
+    private static final long DEVICE_CONTROL_RW = 0x78ff;
 
     private static final long DEVICE_CONTROL_RESET = 0x2810;
 
@@ -110,7 +110,7 @@ final class ExpressCapability {
                                         ? LINK_ACTIVE.setAll(LINK_STATUS.reset())
                                         : LINK_STATUS.reset())
                 .onRead(SLOT_STATUS, () -> port.populated() ? PRESENCE_DETECT_STATE.mask() : 0)
-                .onWrite(LINK_CONTROL_PORT, _ -> port.linkControlWritten());
+                .onWrite(LINK_CONTROL_PORT, _ -> port.linkStateWritten());
     }
 
     private static List<Register> device(int type, boolean resettable) {

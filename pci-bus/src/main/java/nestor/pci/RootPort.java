@@ -19,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * the redirection that Access Control Services asks for holds whether it is enabled or not.
  */
 public final class RootPort {
-    private static final int DEVICES_FUNCTIONS = 8;
+    private static final int FUNCTIONS = 8;
     private static final int VENDOR_RED_HAT = 0x1b36;
     private static final int DEVICE_ROOT_PORT = 0x000c;
     private static final int CLASS_PCI_BRIDGE = 0x060400;
@@ -34,7 +34,7 @@ public final class RootPort {
 
     private final PciHost host;
     private final PciFunction function;
-    private final @Nullable PciFunction[] below = new @Nullable PciFunction[DEVICES_FUNCTIONS];
+    private final @Nullable PciFunction[] below = new @Nullable PciFunction[FUNCTIONS];
     private final AtomicBoolean down = new AtomicBoolean();
     private volatile int secondaryBus;
     private volatile int subordinateBus;
@@ -75,9 +75,9 @@ public final class RootPort {
      * @throws IllegalArgumentException if the place is taken or the function is not PCI Express
      */
     public void plug(int functionNumber, PciFunction f) {
-        if (below[functionNumber] != null) {
+        if (functionNumber < 0 || functionNumber >= FUNCTIONS || below[functionNumber] != null) {
             throw new IllegalArgumentException(
-                    "function " + functionNumber + " behind " + function.name() + " is taken");
+                    "no free function " + functionNumber + " behind " + function.name());
         }
         f.attach(host, this, functionNumber);
         below[functionNumber] = f;
@@ -90,7 +90,7 @@ public final class RootPort {
         for (Register register : ConfigHeader.type1()) {
             config.onWrite(register, _ -> host.reconfigure());
         }
-        config.onWrite(ConfigHeader.BRIDGE_CONTROL, _ -> linkControlWritten());
+        config.onWrite(ConfigHeader.BRIDGE_CONTROL, _ -> linkStateWritten());
     }
 
     List<PciFunction> functionsBelow() {
@@ -118,7 +118,7 @@ public final class RootPort {
     /** The function that configuration requests for bus and device/function reach; null if none. */
     @Nullable PciFunction claim(int bus, int devfn) {
         boolean mine = bus == secondaryBus && bus <= subordinateBus && bus != 0 && linkActive();
-        return mine && devfn < DEVICES_FUNCTIONS ? below[devfn] : null;
+        return mine && devfn < FUNCTIONS ? below[devfn] : null;
     }
 
     /**
@@ -175,7 +175,7 @@ public final class RootPort {
     }
 
     /** Secondary Bus Reset or Link Disable changed; either resets what is below when it begins. */
-    void linkControlWritten() {
+    void linkStateWritten() {
         boolean now = isDown();
         boolean before = down.getAndSet(now);
         host.reconfigure();
