@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import nestor.vmm.register.Register;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -85,15 +86,12 @@ class ConfigSpaceTest {
     @Test
     @DisplayName("§7.5.1.1: identification ignores writes")
     void identificationIgnoresWrites() {
-        List<Long> before = board.dump(RID);
-        for (int offset : new int[] {0x00, 0x08, 0x0c + 2, 0x2c, 0x34}) {
-            board.config(RID, offset & ~3, 4, offset == 0x0e ? 0xffff_0000L : 0xffff_ffffL);
+        Map<String, String> before = board.dump(RID);
+        for (int offset : new int[] {0x00, 0x08, 0x0e, 0x2c, 0x34}) {
+            board.config(RID, offset, 2, 0xffff);
         }
 
-        assertThat(board.dump(RID).get(0)).isEqualTo(before.get(0));
-        assertThat(board.dump(RID).get(2)).isEqualTo(before.get(2));
-        assertThat(board.dump(RID).get(0x2c / 4)).isEqualTo(before.get(0x2c / 4));
-        assertThat(board.dump(RID).get(0x34 / 4)).isEqualTo(before.get(0x34 / 4));
+        assertThat(board.dump(RID)).isEqualTo(before);
     }
 
     @Test

@@ -2,6 +2,8 @@ package nestor.pci;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 
@@ -85,11 +87,14 @@ final class TestBoard implements AutoCloseable {
         return at;
     }
 
-    /** The whole configuration space at {@code rid}. */
-    List<Long> dump(int rid) {
-        List<Long> dwords = new ArrayList<>();
+    /** The configuration space at {@code rid}: its dwords that are not zero, by offset. */
+    Map<String, String> dump(int rid) {
+        Map<String, String> dwords = new TreeMap<>();
         for (int offset = 0; offset < 4096; offset += 4) {
-            dwords.add(config(rid, offset, 4));
+            long value = config(rid, offset, 4);
+            if (value != 0) {
+                dwords.put("%03x".formatted(offset), "%08x".formatted(value));
+            }
         }
         return dwords;
     }
