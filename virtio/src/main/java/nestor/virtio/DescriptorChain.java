@@ -207,8 +207,7 @@ public final class DescriptorChain {
         long address = addressAt(from, at);
         long sizeBytes = lengthAt(from, at);
         boolean writable = WRITE.isSet(flagsAt(from, at));
-        boolean wraps =
-                sizeBytes > 0 && Long.compareUnsigned(address + sizeBytes - 1, address) < 0;
+        boolean wraps = sizeBytes > 0 && Long.compareUnsigned(address + sizeBytes - 1, address) < 0;
         boolean readableAfterWritable = !writable && readableCount < count;
         if (wraps
                 || readableAfterWritable

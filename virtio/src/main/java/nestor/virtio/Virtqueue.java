@@ -14,9 +14,9 @@ import nestor.vmm.register.BitField;
  * them in any order. Used on the device's loop only.
  *
  * <p>A malformed chain is returned to the driver with length 0 and the queue goes on. Rings that
- * make no sense (an index that runs ahead by more than the Queue Size, a head that is no descriptor,
- * memory that cannot be reached) leave nothing to return: the queue stops and its device needs a
- * reset (§2.1.1).
+ * make no sense (an index that runs ahead by more than the Queue Size, a head that is no
+ * descriptor, memory that cannot be reached) leave nothing to return: the queue stops and its
+ * device needs a reset (§2.1.1).
  */
 public final class Virtqueue {
     private static final int INDEX_MASK = 0xffff;
