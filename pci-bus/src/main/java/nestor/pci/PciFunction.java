@@ -46,7 +46,8 @@ public final class PciFunction {
     private final @Nullable RootPort asPort;
     private final @Nullable Msi msi;
     private final @Nullable Msix msix;
-    private final FunctionDma dma = new FunctionDma(this);
+    private final FunctionDma dma = new FunctionDma(this, true);
+    private final FunctionDma dmaUntranslated = new FunctionDma(this, false);
 
     private @Nullable PciHost host;
     private @Nullable RegisterFile config;
@@ -108,6 +109,14 @@ public final class PciFunction {
      */
     public DmaPort dma() {
         return dma;
+    }
+
+    /**
+     * {@link #dma} past the IOMMU: for a device whose driver was told that addresses are
+     * guest-physical whatever the platform has (virtio without VIRTIO_F_ACCESS_PLATFORM).
+     */
+    public DmaPort dmaUntranslated() {
+        return dmaUntranslated;
     }
 
     /**
