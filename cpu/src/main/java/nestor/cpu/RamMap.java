@@ -62,6 +62,15 @@ public final class RamMap {
         return NONE;
     }
 
+    /** Guest-physical address of a host address that {@link #hostAddress} gave. */
+    public long gpa(long host) {
+        int region = 0;
+        while (Long.compareUnsigned(host - hosts[region], sizes[region]) >= 0) {
+            region++;
+        }
+        return gpas[region] + (host - hosts[region]);
+    }
+
     /** Guest-physical base of a page, by its number. */
     public long gpaOfPage(int page) {
         int region = gpas.length - 1;

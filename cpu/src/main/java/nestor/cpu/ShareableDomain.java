@@ -20,12 +20,21 @@ public final class ShareableDomain {
     private final List<Member> members = new CopyOnWriteArrayList<>();
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
+    private boolean several;
     private int running;
     private volatile boolean stopping;
 
     /** Adds a vCPU, before any runs. */
     public void join(Member member) {
         members.add(member);
+        several = members.size() > 1;
+    }
+
+    /** A store-release is done: with several vCPUs, no later load-acquire may pass it. */
+    public void afterRelease() {
+        if (several) {
+            HostMemory.fullFence();
+        }
     }
 
     /** The calling vCPU begins to execute guest code. */
@@ -66,7 +75,7 @@ public final class ShareableDomain {
      * @param action short; calls nothing that waits
      */
     public void exclusively(Runnable action) {
-        if (members.size() <= 1) {
+        if (!several) {
             action.run();
             return;
         }

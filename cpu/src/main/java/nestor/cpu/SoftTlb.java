@@ -90,6 +90,11 @@ public final class SoftTlb {
                 : RamMap.NONE;
     }
 
+    /** log2 of the size of the largest mapping that has an entry here. */
+    public int largestLog2() {
+        return largestLog2;
+    }
+
     /** Drops everything. */
     public void flush() {
         if (!empty) {
