@@ -36,6 +36,23 @@ final class Arm64Cpu {
      */
     long pc;
 
+    /** Low element of the last {@link #loadExclusivePair}. */
+    long exclusiveLow;
+
+    /** High element of the last {@link #loadExclusivePair}. */
+    long exclusiveHigh;
+
+    /** Low element that {@link #compareAndSwapPair} found. */
+    long pairLow;
+
+    /** High element that {@link #compareAndSwapPair} found. */
+    long pairHigh;
+
+    private static final long NO_ADDRESS = -1;
+
+    private long exclusiveAddress = NO_ADDRESS;
+    private int exclusiveBytes;
+
     private final GuestMemory memory;
     private final Arm64Exception exception = new Arm64Exception();
 
@@ -113,6 +130,145 @@ final class Arm64Cpu {
             memory.setLongLe(va, value);
         } catch (GuestAccessException e) {
             throw undefined();
+        }
+    }
+
+    /** As {@link #load8}, with the permissions of EL0 (LDTR). */
+    long load8Unprivileged(long va) {
+        return load8(va);
+    }
+
+    long load16Unprivileged(long va) {
+        return load16(va);
+    }
+
+    long load32Unprivileged(long va) {
+        return load32(va);
+    }
+
+    long load64Unprivileged(long va) {
+        return load64(va);
+    }
+
+    /** As {@link #store8}, with the permissions of EL0 (STTR). */
+    void store8Unprivileged(long va, long value) {
+        store8(va, value);
+    }
+
+    void store16Unprivileged(long va, long value) {
+        store16(va, value);
+    }
+
+    void store32Unprivileged(long va, long value) {
+        store32(va, value);
+    }
+
+    void store64Unprivileged(long va, long value) {
+        store64(va, value);
+    }
+
+    /** Loads zero-extended, acquire; misalignment is an Alignment fault. */
+    long loadAcquire(long va, int sizeBytes) {
+        checkAlignment(va, sizeBytes, false);
+        return load(va, sizeBytes);
+    }
+
+    /** Stores, release; misalignment is an Alignment fault. */
+    void storeRelease(long va, int sizeBytes, long value) {
+        checkAlignment(va, sizeBytes, true);
+        store(va, sizeBytes, value);
+    }
+
+    /** Loads zero-extended, acquire, and arms the exclusive monitor (§B2.12). */
+    long loadExclusive(long va, int sizeBytes) {
+        exclusiveLow = loadAcquire(va, sizeBytes);
+        exclusiveAddress = va;
+        exclusiveBytes = sizeBytes;
+        return exclusiveLow;
+    }
+
+    /** Stores if the monitor is still armed for just this access; disarms it. */
+    boolean storeExclusive(long va, int sizeBytes, long value) {
+        checkAlignment(va, sizeBytes, true);
+        boolean armed = exclusiveAddress == va && exclusiveBytes == sizeBytes;
+        exclusiveAddress = NO_ADDRESS;
+        return armed && compareAndSwap(va, sizeBytes, exclusiveLow, value) == exclusiveLow;
+    }
+
+    /** Fills {@link #exclusiveLow}, {@link #exclusiveHigh} and arms the monitor for the pair. */
+    void loadExclusivePair(long va, int elementBytes) {
+        checkAlignment(va, 2 * elementBytes, false);
+        exclusiveLow = load(va, elementBytes);
+        exclusiveHigh = load(va + elementBytes, elementBytes);
+        exclusiveAddress = va;
+        exclusiveBytes = 2 * elementBytes;
+    }
+
+    /** As {@link #storeExclusive}, for a pair. */
+    boolean storeExclusivePair(long va, int elementBytes, long low, long high) {
+        checkAlignment(va, 2 * elementBytes, true);
+        boolean armed = exclusiveAddress == va && exclusiveBytes == 2 * elementBytes;
+        exclusiveAddress = NO_ADDRESS;
+        if (!armed) {
+            return false;
+        }
+        compareAndSwapPair(va, elementBytes, exclusiveLow, exclusiveHigh, low, high);
+        return pairLow == exclusiveLow && pairHigh == exclusiveHigh;
+    }
+
+    /**
+     * Atomically replaces {@code expected} by {@code value}, both taken modulo the size; acquire
+     * and release.
+     *
+     * @return the value found, zero-extended
+     */
+    long compareAndSwap(long va, int sizeBytes, long expected, long value) {
+        checkAlignment(va, sizeBytes, true);
+        long old = load(va, sizeBytes);
+        if (old == (expected & (-1L >>> (64 - 8 * sizeBytes)))) {
+            store(va, sizeBytes, value);
+        }
+        return old;
+    }
+
+    /** As {@link #compareAndSwap}, for a pair; what was found is in pairLow and pairHigh. */
+    void compareAndSwapPair(
+            long va, int elementBytes, long expectedLow, long expectedHigh, long low, long high) {
+        checkAlignment(va, 2 * elementBytes, true);
+        pairLow = load(va, elementBytes);
+        pairHigh = load(va + elementBytes, elementBytes);
+        long mask = -1L >>> (64 - 8 * elementBytes);
+        if (pairLow == (expectedLow & mask) && pairHigh == (expectedHigh & mask)) {
+            store(va, elementBytes, low);
+            store(va + elementBytes, elementBytes, high);
+        }
+    }
+
+    private long load(long va, int sizeBytes) {
+        return switch (sizeBytes) {
+            case 1 -> load8(va);
+            case 2 -> load16(va);
+            case 4 -> load32(va);
+            default -> load64(va);
+        };
+    }
+
+    private void store(long va, int sizeBytes, long value) {
+        switch (sizeBytes) {
+            case 1 -> store8(va, value);
+            case 2 -> store16(va, value);
+            case 4 -> store32(va, value);
+            default -> store64(va, value);
+        }
+    }
+
+    /** Data Abort, Alignment fault (§D17.2.37: EC 0x25, IL, WnR, DFSC 0x21). */
+    private void checkAlignment(long va, int sizeBytes, boolean write) {
+        if ((va & (sizeBytes - 1)) != 0) {
+            exception.syndrome = 0x25L << 26 | 1L << 25 | (write ? 1L << 6 : 0) | 0x21;
+            exception.faultAddress = va;
+            exception.hasFaultAddress = true;
+            throw exception;
         }
     }
 }
