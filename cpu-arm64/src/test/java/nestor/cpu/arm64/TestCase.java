@@ -1,6 +1,7 @@
 package nestor.cpu.arm64;
 
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 
 /**
  * Up to four instructions at a known address, and the state they start from. A generator fills it
@@ -43,6 +44,9 @@ final class TestCase {
         this.index = index;
         for (int i = 0; i < 31; i++) {
             before.x[i] = value();
+            if (i > 0 && random.nextInt(4) == 0) {
+                before.x[i] = before.x[random.nextInt(i)] + random.nextInt(-1, 2);
+            }
         }
         before.sp = value();
         before.nzcv = random.nextInt(16);
@@ -71,6 +75,32 @@ final class TestCase {
             case 5 -> random.nextInt(-130, 130);
             default -> random.nextLong();
         };
+    }
+
+    /**
+     * A random word that matches an encoding diagram.
+     *
+     * @param diagram 32 of {@code 0}, {@code 1} and, for a random bit, {@code x}, from bit 31 down;
+     *     spaces are free
+     */
+    int word(String diagram) {
+        String digits = diagram.replace(" ", "");
+        if (digits.length() != 32) {
+            throw new IllegalArgumentException(diagram);
+        }
+        int fixed = Integer.parseUnsignedInt(digits.replace('x', '0'), 2);
+        int free = Integer.parseUnsignedInt(digits.replace('1', '0').replace('x', '1'), 2);
+        return fixed | random.nextInt() & free;
+    }
+
+    /** A random register number that is none of {@code excluded}. */
+    int registerOtherThan(int... excluded) {
+        while (true) {
+            int register = random.nextInt(32);
+            if (IntStream.of(excluded).noneMatch(n -> n == register)) {
+                return register;
+            }
+        }
     }
 
     /** Appends an instruction. */
