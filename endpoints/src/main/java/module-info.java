@@ -2,4 +2,6 @@
 @org.jspecify.annotations.NullMarked
 module nestor.endpoints {
     requires transitive nestor.virtio;
+
+    exports nestor.endpoints;
 }

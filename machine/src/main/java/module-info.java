@@ -4,4 +4,6 @@ module nestor.machine {
     requires transitive nestor.virtio.iommu;
     requires transitive nestor.endpoints;
     requires transitive nestor.cpu.arm64;
+
+    exports nestor.machine;
 }

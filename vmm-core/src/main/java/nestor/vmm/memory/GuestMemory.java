@@ -223,16 +223,32 @@ public final class GuestMemory implements AutoCloseable {
 
     /** Copies {@code dst.byteSize()} bytes of guest memory from {@code gpa} into {@code dst}. */
     public void copyOut(long gpa, MemorySegment dst) throws GuestAccessException {
-        RamRegion region = region(gpa, dst.byteSize());
-        MemorySegment.copy(region.segment(), gpa - region.gpa(), dst, 0, dst.byteSize());
+        copyOut(gpa, dst, 0, dst.byteSize());
+    }
+
+    /**
+     * Copies {@code sizeBytes} of guest memory from {@code gpa} to {@code offset} in {@code dst}.
+     */
+    public void copyOut(long gpa, MemorySegment dst, long offset, long sizeBytes)
+            throws GuestAccessException {
+        RamRegion region = region(gpa, sizeBytes);
+        MemorySegment.copy(region.segment(), gpa - region.gpa(), dst, offset, sizeBytes);
     }
 
     /** Copies all of {@code src} into guest memory at {@code gpa}. */
     public void copyIn(MemorySegment src, long gpa) throws GuestAccessException {
-        RamRegion region = region(gpa, src.byteSize());
-        MemorySegment.copy(src, 0, region.segment(), gpa - region.gpa(), src.byteSize());
-        if (src.byteSize() > 0) {
-            written(gpa, src.byteSize());
+        copyIn(src, 0, gpa, src.byteSize());
+    }
+
+    /**
+     * Copies {@code sizeBytes} from {@code offset} in {@code src} to guest memory at {@code gpa}.
+     */
+    public void copyIn(MemorySegment src, long offset, long gpa, long sizeBytes)
+            throws GuestAccessException {
+        RamRegion region = region(gpa, sizeBytes);
+        MemorySegment.copy(src, offset, region.segment(), gpa - region.gpa(), sizeBytes);
+        if (sizeBytes > 0) {
+            written(gpa, sizeBytes);
         }
     }
 

@@ -3,6 +3,7 @@ package nestor.vmm.register;
 import java.util.List;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 import nestor.vmm.mmio.MmioRegion;
 import org.jspecify.annotations.Nullable;
 
@@ -83,6 +84,14 @@ public final class RegisterFile implements MmioRegion {
     public void set(Register register, long value) {
         synchronized (lock) {
             slot(register).value = value;
+        }
+    }
+
+    /** The device itself replaces the stored value by a function of it, atomically. */
+    public void update(Register register, LongUnaryOperator change) {
+        synchronized (lock) {
+            Slot slot = slot(register);
+            slot.value = change.applyAsLong(slot.value);
         }
     }
 

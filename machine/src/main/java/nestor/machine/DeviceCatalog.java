@@ -1,0 +1,141 @@
+package nestor.machine;
+
+import static nestor.machine.DeviceProperty.choice;
+import static nestor.machine.DeviceProperty.number;
+import static nestor.machine.DeviceProperty.onOff;
+import static nestor.machine.DeviceProperty.text;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Every device model and its properties, as data. */
+public final class DeviceCatalog {
+    private static final DeviceProperty ID = text("id", "name of the device, unique");
+
+    private static final List<DeviceProperty> PCI_PLACE =
+            List.of(
+                    ID,
+                    text("bus", "pcie.0, or the id of a pcie-root-port (default pcie.0)"),
+                    new DeviceProperty(
+                            "addr",
+                            DeviceProperty.Kind.PCI_ADDRESS,
+                            List.of(),
+                            "",
+                            "slot[.function] on the bus, hexadecimal (default: next free slot)"),
+                    new DeviceProperty(
+                            "romfile",
+                            DeviceProperty.Kind.EMPTY,
+                            List.of(),
+                            "",
+                            "no option ROM: only the empty value"));
+
+    private static final List<DeviceProperty> VIRTIO_PCI =
+            with(
+                    PCI_PLACE,
+                    onOff(
+                            "iommu_platform",
+                            "off",
+                            "offer VIRTIO_F_ACCESS_PLATFORM: DMA goes through the IOMMU"),
+                    choice(
+                            "disable-legacy",
+                            "on",
+                            "devices are modern only: any value means on",
+                            "on",
+                            "auto"),
+                    choice("disable-modern", "off", "devices are modern only", "off"));
+
+    private static final List<DeviceType> TYPES =
+            List.of(
+                    new DeviceType(
+                            "virtio-blk-pci",
+                            DeviceType.PCI,
+                            "virtio block device over a raw image",
+                            with(
+                                    VIRTIO_PCI,
+                                    text("drive", "id of a -drive (required)"),
+                                    text("serial", "serial number the guest sees, 20 bytes"))),
+                    new DeviceType(
+                            "virtio-rng-pci",
+                            DeviceType.PCI,
+                            "virtio entropy source fed by the host's generator",
+                            VIRTIO_PCI),
+                    new DeviceType(
+                            "virtio-serial-pci",
+                            DeviceType.PCI,
+                            "virtio console controller; a virtconsole plugs into it",
+                            VIRTIO_PCI),
+                    new DeviceType(
+                            "virtconsole",
+                            DeviceType.VIRTIO_SERIAL_BUS,
+                            "console port (hvc0) of a virtio-serial-pci",
+                            List.of(
+                                    ID,
+                                    text(
+                                            "bus",
+                                            "<id of a virtio-serial-pci>.0 (default: the first)"),
+                                    text("chardev", "id of a character backend (required)"))),
+                    new DeviceType(
+                            "virtio-iommu-pci",
+                            DeviceType.PCI,
+                            "paravirtual IOMMU in front of all other PCI functions",
+                            with(
+                                    PCI_PLACE,
+                                    onOff(
+                                            "boot-bypass",
+                                            "on",
+                                            "endpoints reach memory before a driver is active"),
+                                    choice(
+                                            "granule",
+                                            "4k",
+                                            "smallest page size",
+                                            "4k",
+                                            "16k",
+                                            "64k",
+                                            "host"),
+                                    number("aw-bits", "64", "bits of an IOVA, 32..64"),
+                                    choice(
+                                            "disable-legacy",
+                                            "on",
+                                            "devices are modern only: any value means on",
+                                            "on",
+                                            "auto"),
+                                    choice(
+                                            "disable-modern",
+                                            "off",
+                                            "devices are modern only",
+                                            "off"))),
+                    new DeviceType(
+                            "edu",
+                            DeviceType.PCI,
+                            "teaching device with a DMA engine (1234:11e8)",
+                            with(
+                                    PCI_PLACE,
+                                    number("dma_mask", "0xfffffff", "address bits DMA drives"))),
+                    new DeviceType(
+                            "pcie-root-port",
+                            DeviceType.PCI,
+                            "PCI Express root port: a bus with one slot; its id names the bus",
+                            with(
+                                    PCI_PLACE,
+                                    number("chassis", "0", "accepted for compatibility"),
+                                    number("slot", "0", "accepted for compatibility"))));
+
+    DeviceCatalog() {}
+
+    /** All device models, in the order of a help listing. */
+    public List<DeviceType> types() {
+        return TYPES;
+    }
+
+    /** The model of that name. */
+    public Optional<DeviceType> find(String driver) {
+        return TYPES.stream().filter(type -> type.driver().equals(driver)).findFirst();
+    }
+
+    private static List<DeviceProperty> with(List<DeviceProperty> base, DeviceProperty... more) {
+        List<DeviceProperty> all = new ArrayList<>(base);
+        all.addAll(List.of(more));
+        return all;
+    }
+}

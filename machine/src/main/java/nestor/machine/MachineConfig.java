@@ -1,0 +1,38 @@
+package nestor.machine;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * What the user asks for, as data; {@link Machine#create} checks it.
+ *
+ * @param type a name of {@link Machine#types}, for example {@code virt}
+ * @param typeProperties of the machine type, in QEMU's names
+ * @param memoryBytes of guest RAM
+ * @param cpus number of virtual CPUs
+ * @param kernel an arm64 {@code Image}, possibly gzip'ed
+ * @param initrd passed to the kernel as it is
+ * @param append the kernel command line
+ * @param drives host files that devices refer to by id
+ * @param devices in the order in which they take places on their buses
+ * @param noReboot a guest's reset ends the run instead of rebooting
+ */
+public record MachineConfig(
+        String type,
+        Map<String, String> typeProperties,
+        long memoryBytes,
+        int cpus,
+        Path kernel,
+        Optional<Path> initrd,
+        String append,
+        List<DriveConfig> drives,
+        List<DeviceConfig> devices,
+        boolean noReboot) {
+    public MachineConfig {
+        typeProperties = Map.copyOf(typeProperties);
+        drives = List.copyOf(drives);
+        devices = List.copyOf(devices);
+    }
+}

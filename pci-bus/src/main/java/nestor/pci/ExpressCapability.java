@@ -1,0 +1,142 @@
+package nestor.pci;
+
+import static nestor.vmm.register.BitField.bit;
+import static nestor.vmm.register.BitField.bits;
+import static nestor.vmm.register.Register.readOnly;
+import static nestor.vmm.register.Register.readWrite;
+
+import java.util.ArrayList;
+import java.util.List;
+import nestor.vmm.register.BitField;
+import nestor.vmm.register.Register;
+
+/**
+ * The PCI Express Capability, version 2 (PCIe Base §7.5.3). Links are one lane at 5 GT/s, without
+ * power management; slots have no hot-plug elements.
+ */
+final class ExpressCapability {
+    private static final int SIZE_BYTES = 0x3c;
+    private static final int VERSION = 2;
+
+    private static final long SPEED_5_GT = 2;
+    private static final long WIDTH_X1 = 1L << 4;
+
+    /** Device/Port Type, PCI Express Capabilities register [7:4]. */
+    private static final BitField TYPE = bits(7, 4);
+
+    private static final BitField SLOT_IMPLEMENTED = bit(8);
+
+    private static final int ENDPOINT = 0b0000;
+    private static final int ROOT_PORT = 0b0100;
+    private static final int INTEGRATED_ENDPOINT = 0b1001;
+
+    private static final BitField ROLE_BASED_ERRORS = bit(15);
+    private static final BitField FLR_CAPABLE = bit(28);
+
+    /** Device Control: writing one resets the function; reads as zero. */
+    static final BitField INITIATE_FLR = bit(15);
+
+    static final BitField LINK_DISABLE = bit(4);
+    private static final BitField LINK_ACTIVE_REPORTING = bit(20);
+    private static final BitField PORT_NUMBER = bits(31, 24);
+    private static final BitField LINK_ACTIVE = bit(13);
+
+    private static final BitField SLOT_NUMBER = bits(31, 19);
+    private static final BitField PRESENCE_DETECT_STATE = bit(6);
+
+    /** Error reporting, relaxed ordering, payload size, no snoop, read request size. */
+    private static final long DEVICE_CONTROL_RW = 0x78ff;
+
+    private static final long DEVICE_CONTROL_RESET = 0x2810;
+
+    static final Register DEVICE_CONTROL_FLR =
+            readWrite(
+                            "Device Control",
+                            0x08,
+                            2,
+                            DEVICE_CONTROL_RW | INITIATE_FLR.mask(),
+                            "§7.5.3.4")
+                    .withReset(DEVICE_CONTROL_RESET);
+    private static final Register DEVICE_CONTROL =
+            readWrite("Device Control", 0x08, 2, DEVICE_CONTROL_RW, "§7.5.3.4")
+                    .withReset(DEVICE_CONTROL_RESET);
+
+    /** Common Clock Configuration, Extended Synch; Retrain Link [5] always reads as zero. */
+    private static final Register LINK_CONTROL =
+            readWrite("Link Control", 0x10, 2, 0x00cb, "§7.5.3.7");
+
+    static final Register LINK_CONTROL_PORT =
+            readWrite("Link Control", 0x10, 2, 0x00c3 | LINK_DISABLE.mask(), "§7.5.3.7");
+
+    private static final Register LINK_STATUS =
+            readOnly("Link Status", 0x12, 2, SPEED_5_GT | WIDTH_X1, "§7.5.3.8");
+    private static final Register SLOT_STATUS = readOnly("Slot Status", 0x1a, 2, 0, "§7.5.3.11");
+
+    private ExpressCapability() {}
+
+    /** Of a function that is part of the root complex: no link. */
+    static Capability integratedEndpoint(boolean resettable) {
+        return new Capability(
+                Capability.EXPRESS, SIZE_BYTES, device(INTEGRATED_ENDPOINT, resettable));
+    }
+
+    /** Of a function behind a root port. */
+    static Capability endpoint(boolean resettable) {
+        List<Register> body = device(ENDPOINT, resettable);
+        body.add(readOnly("Link Capabilities", 0x0c, 4, linkCapabilities(), "§7.5.3.6"));
+        body.add(LINK_CONTROL);
+        body.add(LINK_STATUS);
+        addLink2(body);
+        return new Capability(Capability.EXPRESS, SIZE_BYTES, body);
+    }
+
+    /** Of a root port with one slot, which is also its port and slot number. */
+    static Capability rootPort(RootPort port, int slot) {
+        List<Register> body = device(ROOT_PORT, false);
+        long link = LINK_ACTIVE_REPORTING.setAll(PORT_NUMBER.set(linkCapabilities(), slot));
+        body.add(readOnly("Link Capabilities", 0x0c, 4, link, "§7.5.3.6"));
+        body.add(LINK_CONTROL_PORT);
+        body.add(LINK_STATUS);
+        body.add(readOnly("Slot Capabilities", 0x14, 4, SLOT_NUMBER.set(0, slot), "§7.5.3.9"));
+        body.add(SLOT_STATUS);
+        body.add(readWrite("Root Control", 0x1c, 2, 0x000f, "§7.5.3.12"));
+        body.add(new Register("Root Status", 0x20, 4, 0, 0, bit(16).mask(), "§7.5.3.14"));
+        addLink2(body);
+        return new Capability(Capability.EXPRESS, SIZE_BYTES, body)
+                .onRead(
+                        LINK_STATUS,
+                        () ->
+                                port.linkActive()
+                                        ? LINK_ACTIVE.setAll(LINK_STATUS.reset())
+                                        : LINK_STATUS.reset())
+                .onRead(SLOT_STATUS, () -> port.populated() ? PRESENCE_DETECT_STATE.mask() : 0)
+                .onWrite(LINK_CONTROL_PORT, _ -> port.linkStateWritten());
+    }
+
+    private static List<Register> device(int type, boolean resettable) {
+        long capabilities = TYPE.set(VERSION, type);
+        if (type == ROOT_PORT) {
+            capabilities = SLOT_IMPLEMENTED.setAll(capabilities);
+        }
+        long deviceCapabilities = ROLE_BASED_ERRORS.mask();
+        if (resettable) {
+            deviceCapabilities = FLR_CAPABLE.setAll(deviceCapabilities);
+        }
+        List<Register> body = new ArrayList<>();
+        body.add(readOnly("PCI Express Capabilities", 0x02, 2, capabilities, "§7.5.3.2"));
+        body.add(readOnly("Device Capabilities", 0x04, 4, deviceCapabilities, "§7.5.3.3"));
+        body.add(resettable ? DEVICE_CONTROL_FLR : DEVICE_CONTROL);
+        body.add(new Register("Device Status", 0x0a, 2, 0, 0, 0x000f, "§7.5.3.5"));
+        return body;
+    }
+
+    /** Maximum speed and width; ASPM is optional [22] and absent. */
+    private static long linkCapabilities() {
+        return SPEED_5_GT | WIDTH_X1 | bit(22).mask();
+    }
+
+    private static void addLink2(List<Register> body) {
+        body.add(readOnly("Link Capabilities 2", 0x2c, 4, 0b110, "§7.5.3.18"));
+        body.add(readWrite("Link Control 2", 0x30, 2, 0x000f, "§7.5.3.19").withReset(SPEED_5_GT));
+    }
+}

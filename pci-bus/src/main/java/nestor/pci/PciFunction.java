@@ -1,0 +1,507 @@
+package nestor.pci;
+
+import static nestor.vmm.register.BitField.bits;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.LongUnaryOperator;
+import nestor.vmm.mmio.MmioRegion;
+import nestor.vmm.register.BitField;
+import nestor.vmm.register.Register;
+import nestor.vmm.register.RegisterFile;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One PCI function: configuration space, BARs and capabilities as data, made by a {@link Builder}
+ * and brought to life by plugging it ({@link PciHost#plug}, {@link RootPort#plug}).
+ *
+ * <p>Configuration accesses run on the vCPU's thread; DMA and interrupts may come from any thread,
+ * with no device lock held.
+ */
+public final class PciFunction {
+    /** What the read-only identification registers say. */
+    record Identity(
+            int vendor,
+            int device,
+            int revision,
+            int classCode,
+            int subsystemVendor,
+            int subsystem) {}
+
+    /** What routing reads: derived from the registers each time one of them changes. */
+    record State(boolean mayMaster, Requester requester, List<AddressRange> bars) {}
+
+    private static final BitField RID_BUS = bits(15, 8);
+    private static final int FIRST_CAPABILITY = 0x40;
+    private static final int CAPABILITIES_END = 0x100;
+    private static final int FIRST_EXTENDED = 0x100;
+
+    private final String name;
+    private final Identity identity;
+    private final List<Bar> bars;
+    private final List<Capability> capabilities;
+    private final boolean express;
+    private final @Nullable Runnable onReset;
+    private final @Nullable RootPort asPort;
+    private final @Nullable Msi msi;
+    private final @Nullable Msix msix;
+    private final FunctionDma dma = new FunctionDma(this);
+
+    private @Nullable PciHost host;
+    private @Nullable RegisterFile config;
+    private @Nullable Capability expressCapability;
+    private @Nullable RootPort above;
+    private int devfn;
+    private volatile @Nullable State state;
+
+    private PciFunction(Builder builder) {
+        this.name = builder.name;
+        this.identity =
+                new Identity(
+                        builder.vendor,
+                        builder.device,
+                        builder.revision,
+                        builder.classCode,
+                        builder.subsystemVendor,
+                        builder.subsystem);
+        this.bars = List.copyOf(builder.bars);
+        this.capabilities = new ArrayList<>(builder.capabilities);
+        this.express = builder.express;
+        this.onReset = builder.onReset;
+        this.asPort = builder.asPort;
+        this.msi = builder.msiVectors == 0 ? null : new Msi(builder.msiVectors, dma::writeMessage);
+        this.msix = builder.msix == null ? null : new Msix(builder.msix, dma::writeMessage);
+    }
+
+    /**
+     * Starts a function.
+     *
+     * @param name for messages, for example the device's id
+     */
+    public static Builder builder(String name) {
+        return new Builder(name);
+    }
+
+    public String name() {
+        return name;
+    }
+
+    /**
+     * The Requester ID: bus [15:8], device [7:3], function [2:0]. Behind a root port the bus number
+     * is what software has programmed last.
+     *
+     * @throws IllegalStateException if the function is not plugged
+     */
+    public int rid() {
+        return requester().rid();
+    }
+
+    /** The requester of this function without PASID: the same object until the RID changes. */
+    public Requester requester() {
+        return state().requester();
+    }
+
+    /**
+     * The function's way to memory. The bus puts the function's own RID on every request, whatever
+     * the {@link Requester} says; a PASID is refused, since no PASID capability exists.
+     */
+    public DmaPort dma() {
+        return dma;
+    }
+
+    /**
+     * Signals an MSI-X vector: sent at once, or pending while masked. Ignored while MSI-X is
+     * disabled and for a vector the table does not have, since guests choose vector numbers.
+     */
+    public void signalMsix(int vector) {
+        if (msix == null) {
+            throw new IllegalStateException(name + " has no MSI-X");
+        }
+        msix.signal(vector);
+    }
+
+    /** Signals an MSI vector, folded onto as many as software granted; ignored while disabled. */
+    public void signalMsi(int vector) {
+        if (msi == null) {
+            throw new IllegalStateException(name + " has no MSI");
+        }
+        msi.signal(vector);
+    }
+
+    /** The root port this is the function of. */
+    Optional<RootPort> asPort() {
+        return Optional.ofNullable(asPort);
+    }
+
+    /** The root port this is plugged behind. */
+    Optional<RootPort> above() {
+        return Optional.ofNullable(above);
+    }
+
+    /** Whether a root port's Link Control register has Link Disable set. */
+    boolean linkDisabled() {
+        return expressCapability != null
+                && ExpressCapability.LINK_DISABLE.isSet(
+                        expressCapability.get(ExpressCapability.LINK_CONTROL_PORT));
+    }
+
+    int devfn() {
+        return devfn;
+    }
+
+    State state() {
+        State now = state;
+        if (now == null) {
+            throw new IllegalStateException(name + " is not plugged");
+        }
+        return now;
+    }
+
+    RegisterFile config() {
+        if (config == null) {
+            throw new IllegalStateException(name + " is not plugged");
+        }
+        return config;
+    }
+
+    PciHost host() {
+        if (host == null) {
+            throw new IllegalStateException(name + " is not plugged");
+        }
+        return host;
+    }
+
+    /** Lays out configuration space; from here on the function answers. */
+    void attach(PciHost bus, @Nullable RootPort port, int deviceAndFunction) {
+        if (host != null) {
+            throw new IllegalArgumentException(name + " is plugged already");
+        }
+        if (port != null && !express) {
+            throw new IllegalArgumentException(
+                    name + " is not a PCI Express function and fits no root port");
+        }
+        above = port;
+        devfn = deviceAndFunction;
+        boolean resettable = onReset != null;
+        if (asPort != null) {
+            expressCapability = ExpressCapability.rootPort(asPort, devfn >>> 3);
+        } else if (express) {
+            expressCapability =
+                    port == null
+                            ? ExpressCapability.integratedEndpoint(resettable)
+                            : ExpressCapability.endpoint(resettable);
+        }
+        List<Capability> all = new ArrayList<>();
+        if (expressCapability != null) {
+            all.add(expressCapability);
+        }
+        if (msi != null) {
+            all.add(msi.capability());
+        }
+        if (msix != null) {
+            all.add(msix.capability());
+        }
+        all.addAll(capabilities);
+        config = layOut(all);
+        host = bus;
+        hangEffects(config, bus);
+        all.forEach(capability -> capability.bind(config()));
+        if (resettable && asPort == null && expressCapability != null) {
+            flrOn(expressCapability);
+        }
+    }
+
+    private RegisterFile layOut(List<Capability> all) {
+        List<Capability> plain = all.stream().filter(c -> !c.isExtended()).toList();
+        List<Capability> extended = all.stream().filter(Capability::isExtended).toList();
+        List<Register> registers = new ArrayList<>();
+        int type = asPort == null ? ConfigHeader.HeaderType.TYPE0 : ConfigHeader.HeaderType.TYPE1;
+        int first = plain.isEmpty() ? 0 : FIRST_CAPABILITY;
+        registers.addAll(ConfigHeader.common(identity, type, first));
+        registers.addAll(asPort == null ? ConfigHeader.type0(identity) : ConfigHeader.type1());
+        bars.forEach(bar -> registers.addAll(bar.registers()));
+        placeList(plain, FIRST_CAPABILITY, CAPABILITIES_END, registers);
+        placeList(extended, FIRST_EXTENDED, ConfigHeader.CONFIG_BYTES, registers);
+        return new RegisterFile(ConfigHeader.CONFIG_BYTES, 1, registers);
+    }
+
+    private void placeList(List<Capability> list, int start, int end, List<Register> registers) {
+        int base = start;
+        for (int i = 0; i < list.size(); i++) {
+            int following = base + (list.get(i).sizeBytes() + 3 & ~3);
+            if (following > end) {
+                throw new IllegalArgumentException(name + " has too many capabilities");
+            }
+            registers.addAll(list.get(i).place(base, i + 1 < list.size() ? following : 0));
+            base = following;
+        }
+    }
+
+    private void hangEffects(RegisterFile file, PciHost bus) {
+        file.onWrite(ConfigHeader.COMMAND, _ -> bus.reconfigure());
+        for (Bar bar : bars) {
+            bar.registers().forEach(register -> file.onWrite(register, _ -> bus.reconfigure()));
+        }
+        int type = asPort == null ? ConfigHeader.HeaderType.TYPE0 : ConfigHeader.HeaderType.TYPE1;
+        file.onRead(
+                ConfigHeader.headerType(type),
+                () -> bus.isMultiFunction(this) ? type | 0x80 : type);
+    }
+
+    private void flrOn(Capability expressCapability) {
+        expressCapability.onWrite(
+                ExpressCapability.DEVICE_CONTROL_FLR,
+                value -> {
+                    if (ExpressCapability.INITIATE_FLR.isSet(value)) {
+                        reset();
+                    }
+                });
+    }
+
+    /**
+     * Function Level Reset, and what a bus reset does to the function (§6.6): registers as fresh,
+     * which also ends bus mastering, then the device's own reset.
+     */
+    void reset() {
+        config().reset();
+        if (msi != null) {
+            msi.reset();
+        }
+        if (msix != null) {
+            msix.reset();
+        }
+        host().reconfigure();
+        if (onReset != null) {
+            onReset.run();
+        }
+    }
+
+    /** Derives {@link State} from the registers; called by the host with its routing lock held. */
+    void decode() {
+        int bus = above == null ? 0 : above.secondaryBus();
+        int rid = (int) RID_BUS.set(devfn, bus);
+        State before = state;
+        Requester requester =
+                before != null && before.requester().rid() == rid
+                        ? before.requester()
+                        : Requester.withoutPasid(rid);
+        RegisterFile file = config();
+        boolean masters = ConfigHeader.Command.BUS_MASTER.isSet(file.get(ConfigHeader.COMMAND));
+        List<AddressRange> decoded = List.of();
+        if (decodesMemory()) {
+            decoded = bars.stream().map(bar -> bar.decode(file)).toList();
+        }
+        state =
+                new State(
+                        masters && (above == null || above.forwardsUpstream()), requester, decoded);
+    }
+
+    /** Claims the BARs inside {@code windows}; called after {@link #decode}. */
+    void route(BarRoutes routes, List<AddressRange> windows) {
+        if (!decodesMemory()) {
+            return;
+        }
+        for (Bar bar : bars) {
+            AddressRange range = bar.decode(config());
+            for (AddressRange window : windows) {
+                if (msix != null && msix.layout().bar() == bar.index()) {
+                    Msix.Layout at = msix.layout();
+                    claim(
+                            routes,
+                            window,
+                            range.first() + at.tableOffset(),
+                            at.tableBytes(),
+                            msix.tableRegion());
+                    claim(
+                            routes,
+                            window,
+                            range.first() + at.pbaOffset(),
+                            at.pbaBytes(),
+                            msix.pbaRegion());
+                }
+                routes.claim(range.intersect(window), range.first(), bar.region());
+            }
+        }
+    }
+
+    private static void claim(
+            BarRoutes routes, AddressRange window, long base, int sizeBytes, MmioRegion region) {
+        routes.claim(AddressRange.ofSize(base, sizeBytes).intersect(window), base, region);
+    }
+
+    private boolean decodesMemory() {
+        return ConfigHeader.Command.MEMORY_SPACE.isSet(config().get(ConfigHeader.COMMAND));
+    }
+
+    /** Says in the Status register how one of the function's own reads ended (§7.5.1.1.4). */
+    void noteCompletion(CompletionStatus status) {
+        BitField bit =
+                switch (status) {
+                    case SUCCESSFUL -> throw new IllegalArgumentException("not an error");
+                    case UNSUPPORTED_REQUEST -> ConfigHeader.Status.RECEIVED_MASTER_ABORT;
+                    case COMPLETER_ABORT -> ConfigHeader.Status.RECEIVED_TARGET_ABORT;
+                };
+        LongUnaryOperator set = bit::setAll;
+        config().update(ConfigHeader.STATUS, set);
+    }
+
+    /** Collects what a function is made of; {@link #build} checks it. */
+    public static final class Builder {
+        private final String name;
+        private int vendor;
+        private int device;
+        private int revision;
+        private int classCode;
+        private int subsystemVendor;
+        private int subsystem;
+        private final List<Bar> bars = new ArrayList<>();
+        private final List<Capability> capabilities = new ArrayList<>();
+        private int msiVectors;
+        private Msix.@Nullable Layout msix;
+        private boolean express;
+        private @Nullable Runnable onReset;
+        private @Nullable RootPort asPort;
+
+        private Builder(String name) {
+            this.name = name;
+        }
+
+        /** Vendor ID and Device ID, 16 bits each. */
+        public Builder ids(int vendorId, int deviceId) {
+            vendor = vendorId;
+            device = deviceId;
+            return this;
+        }
+
+        /** Subsystem Vendor ID and Subsystem ID, 16 bits each. */
+        public Builder subsystem(int vendorId, int subsystemId) {
+            subsystemVendor = vendorId;
+            subsystem = subsystemId;
+            return this;
+        }
+
+        public Builder revision(int revisionId) {
+            revision = revisionId;
+            return this;
+        }
+
+        /** Class Code, 24 bits: base class, sub-class, programming interface. */
+        public Builder classCode(int code) {
+            classCode = code;
+            return this;
+        }
+
+        /**
+         * A memory BAR.
+         *
+         * @param index 0..5; a 64-bit BAR also takes the next one
+         * @param sizeBytes a power of two, at least 16
+         * @param region what answers, at offsets from the BAR's base; called by vCPU threads and by
+         *     other functions' DMA
+         */
+        public Builder bar(int index, long sizeBytes, BarKind kind, MmioRegion region) {
+            bars.add(new Bar(index, sizeBytes, kind, region));
+            return this;
+        }
+
+        /** A memory BAR where only the MSI-X table and PBA answer; the rest reads as zero. */
+        public Builder bar(int index, long sizeBytes, BarKind kind) {
+            return bar(index, sizeBytes, kind, new Bar.Reserved());
+        }
+
+        /** Appends a capability to its list; order is kept. */
+        public Builder capability(Capability capability) {
+            capabilities.add(capability);
+            return this;
+        }
+
+        /**
+         * MSI-X, laid over a BAR's region.
+         *
+         * @param vectors 1..2048
+         * @param bar index of a BAR of this function
+         * @param tableOffset of {@code 16 * vectors} bytes in the BAR, a multiple of 8
+         * @param pbaOffset of a bit per vector in the BAR, a multiple of 8
+         */
+        public Builder msix(int vectors, int bar, int tableOffset, int pbaOffset) {
+            msix = new Msix.Layout(vectors, bar, tableOffset, pbaOffset);
+            return this;
+        }
+
+        /** MSI with one vector. */
+        public Builder msi() {
+            return msi(1);
+        }
+
+        /**
+         * MSI with 64-bit address and mask bits.
+         *
+         * @param vectors 1, 2, 4, 8, 16 or 32
+         */
+        public Builder msi(int vectors) {
+            msiVectors = vectors;
+            return this;
+        }
+
+        /**
+         * The PCI Express capability: an endpoint behind a root port, an integrated endpoint on bus
+         * 0. A function without it goes to bus 0 only.
+         */
+        public Builder express() {
+            express = true;
+            return this;
+        }
+
+        /**
+         * The device's own reset, after its configuration space is reset: machine reset, bus reset,
+         * and Function Level Reset, which is advertised only with this and {@link #express}. Runs
+         * on the resetting thread with no lock held.
+         */
+        public Builder onReset(Runnable reset) {
+            onReset = reset;
+            return this;
+        }
+
+        Builder rootPort(RootPort port) {
+            asPort = port;
+            return express();
+        }
+
+        /**
+         * The function, not plugged yet.
+         *
+         * @throws IllegalArgumentException if BARs or the MSI-X structures overlap or do not fit
+         */
+        public PciFunction build() {
+            checkBars();
+            if (msix != null) {
+                checkMsix(msix);
+            }
+            return new PciFunction(this);
+        }
+
+        private void checkBars() {
+            for (int register = 0; register < 6; register++) {
+                int at = register;
+                if (bars.stream().filter(bar -> bar.uses(at)).count() > 1) {
+                    throw new IllegalArgumentException(name + ": two BARs use register " + at);
+                }
+            }
+        }
+
+        private void checkMsix(Msix.Layout layout) {
+            long tableEnd = layout.tableOffset() + (long) layout.tableBytes();
+            long pbaEnd = layout.pbaOffset() + (long) layout.pbaBytes();
+            boolean apart = tableEnd <= layout.pbaOffset() || pbaEnd <= layout.tableOffset();
+            boolean fits =
+                    bars.stream()
+                            .anyMatch(bar ->
+                                    bar.index() == layout.bar()
+                                            && Math.max(tableEnd, pbaEnd) <= bar.sizeBytes());
+            if (!apart || !fits) {
+                throw new IllegalArgumentException(name + ": MSI-X does not fit its BAR");
+            }
+        }
+    }
+}

@@ -1,0 +1,294 @@
+package nestor.pci;
+
+import static nestor.vmm.register.BitField.bits;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.function.IntPredicate;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.mmio.MmioBus;
+import nestor.vmm.mmio.MmioRegion;
+import nestor.vmm.register.BitField;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The host bridge: ECAM (PCIe Base §7.2.2), the memory windows, bus 0 and the root ports on it, and
+ * the IOMMU in front of memory.
+ *
+ * <p>Plugging happens before the machine runs. Configuration writes that change routing (BARs,
+ * Memory Space, Bus Master, bridge windows and bus numbers) publish a new routing snapshot under
+ * the host's one lock; MMIO and DMA read snapshots and take no lock.
+ */
+public final class PciHost {
+    /** Configuration space per bus. */
+    public static final int ECAM_BYTES_PER_BUS = 1 << 20;
+
+    /**
+     * Where the host's windows lie in guest-physical space. A window of 0 bytes does not exist.
+     *
+     * @param ecamGpa configuration space, 1 MiB per bus
+     * @param buses 1..256, numbered from 0
+     * @param mem32Gpa window for 32-bit BARs
+     * @param mem32Bytes its size
+     * @param mem64Gpa window for 64-bit BARs
+     * @param mem64Bytes its size
+     * @param ioGpa the I/O window: claimed, but no function has I/O BARs
+     * @param ioBytes its size
+     */
+    public record Layout(
+            long ecamGpa,
+            int buses,
+            long mem32Gpa,
+            long mem32Bytes,
+            long mem64Gpa,
+            long mem64Bytes,
+            long ioGpa,
+            long ioBytes) {
+        public Layout {
+            if (buses < 1 || buses > 256) {
+                throw new IllegalArgumentException("1..256 buses, not " + buses);
+            }
+        }
+
+        List<AddressRange> windows() {
+            List<AddressRange> windows = new ArrayList<>();
+            if (mem32Bytes > 0) {
+                windows.add(AddressRange.ofSize(mem32Gpa, mem32Bytes));
+            }
+            if (mem64Bytes > 0) {
+                windows.add(AddressRange.ofSize(mem64Gpa, mem64Bytes));
+            }
+            return windows;
+        }
+    }
+
+    private record Iommu(TranslationAgent agent, IntPredicate rids) {}
+
+    private static final int DEVICES = 32;
+    private static final int FUNCTIONS = 8;
+
+    /** Functions of one bus. */
+    private static final int DEVFNS = DEVICES * FUNCTIONS;
+
+    /** The fields of an ECAM offset (§7.2.2, table 7-1). */
+    private static final BitField ECAM_BUS = bits(27, 20);
+
+    private static final BitField ECAM_DEVFN = bits(19, 12);
+    private static final BitField ECAM_REGISTER = bits(11, 0);
+
+    private final Layout layout;
+    private final Completer completer;
+    private final Object routing = new Object();
+    private final @Nullable PciFunction[] bus0 = new @Nullable PciFunction[DEVFNS];
+    private volatile @Nullable Iommu iommu;
+
+    /**
+     * An empty host whose windows are mapped on {@code bus}.
+     *
+     * @param memory where DMA ends after translation
+     * @param doorbell where DMA writes become interrupts
+     */
+    public PciHost(Layout layout, GuestMemory memory, MmioBus bus, MsiDoorbell doorbell) {
+        this.layout = layout;
+        this.completer = new Completer(memory, doorbell);
+        bus.map(layout.ecamGpa(), (long) layout.buses() * ECAM_BYTES_PER_BUS, new Ecam());
+        for (AddressRange window : layout.windows()) {
+            long sizeBytes = window.last() - window.first() + 1;
+            bus.map(window.first(), sizeBytes, new Window(window.first()));
+        }
+        if (layout.ioBytes() > 0) {
+            bus.map(layout.ioGpa(), layout.ioBytes(), new NothingThere());
+        }
+    }
+
+    /**
+     * Plugs an integrated function on bus 0.
+     *
+     * @param device 0..31
+     * @param function 0..7
+     * @throws IllegalArgumentException if the place is taken
+     */
+    public void plug(int device, int function, PciFunction f) {
+        int devfn = device * FUNCTIONS + function;
+        if (device < 0 || device >= DEVICES || function < 0 || function >= FUNCTIONS) {
+            throw new IllegalArgumentException("no such place: %x.%x".formatted(device, function));
+        }
+        if (bus0[devfn] != null) {
+            throw new IllegalArgumentException("00:%02x.%x is taken".formatted(device, function));
+        }
+        f.attach(this, null, devfn);
+        bus0[devfn] = f;
+        f.asPort().ifPresent(RootPort::attached);
+        reconfigure();
+    }
+
+    /**
+     * Adds a root port as function 0 of {@code device} on bus 0.
+     *
+     * @param id of the port, for messages
+     * @throws IllegalArgumentException if the place is taken
+     */
+    public RootPort addRootPort(String id, int device) {
+        RootPort port = new RootPort(this, id);
+        plug(device, 0, port.function());
+        return port;
+    }
+
+    /**
+     * Puts {@code agent} in front of memory for the RIDs that {@code rids} accepts; all others
+     * access memory untranslated. The predicate runs on every DMA: it must be quick and lock-free.
+     */
+    public void iommu(TranslationAgent agent, IntPredicate rids) {
+        iommu = new Iommu(agent, rids);
+    }
+
+    /** All functions, root ports included: bus 0 in device order, then behind each port. */
+    public List<PciFunction> functions() {
+        List<PciFunction> all = new ArrayList<>(onBus0());
+        rootPorts().forEach(port -> all.addAll(port.functionsBelow()));
+        return all;
+    }
+
+    /** Everything as fresh: registers, pending interrupts, and each device's own reset. */
+    public void reset() {
+        for (PciFunction f : onBus0()) {
+            f.asPort().ifPresentOrElse(RootPort::reset, f::reset);
+        }
+        reconfigure();
+    }
+
+    Completer completer() {
+        return completer;
+    }
+
+    @Nullable TranslationAgent agentOf(int rid) {
+        Iommu now = iommu;
+        return now != null && now.rids().test(rid) ? now.agent() : null;
+    }
+
+    /** Whether the device of function 0 at {@code f}'s place has more functions (§7.5.1.1.9). */
+    boolean isMultiFunction(PciFunction f) {
+        List<PciFunction> siblings =
+                f.above().isPresent() ? f.above().get().functionsBelow() : onBus0();
+        return siblings.stream().anyMatch(s -> s != f && s.devfn() >>> 3 == f.devfn() >>> 3);
+    }
+
+    /** Derives routing from the registers; after every write that may change it. */
+    void reconfigure() {
+        synchronized (routing) {
+            List<RootPort> ports = rootPorts();
+            ports.forEach(RootPort::decode);
+            ports.sort(Comparator.comparingInt(RootPort::secondaryBus));
+            BarRoutes routes = new BarRoutes();
+            for (PciFunction f : onBus0()) {
+                f.decode();
+                f.route(routes, layout.windows());
+            }
+            for (RootPort port : ports) {
+                List<AddressRange> windows = reachable(port);
+                for (PciFunction f : port.functionsBelow()) {
+                    f.decode();
+                    f.route(routes, windows);
+                }
+            }
+            completer.routes(routes);
+        }
+    }
+
+    private List<AddressRange> reachable(RootPort port) {
+        List<AddressRange> reachable = new ArrayList<>();
+        for (AddressRange outer : layout.windows()) {
+            for (AddressRange inner : port.windows()) {
+                AddressRange common = outer.intersect(inner);
+                if (common != null) {
+                    reachable.add(common);
+                }
+            }
+        }
+        return reachable;
+    }
+
+    private List<PciFunction> onBus0() {
+        List<PciFunction> present = new ArrayList<>();
+        for (PciFunction f : bus0) {
+            if (f != null) {
+                present.add(f);
+            }
+        }
+        return present;
+    }
+
+    private List<RootPort> rootPorts() {
+        List<RootPort> ports = new ArrayList<>();
+        onBus0().forEach(f -> f.asPort().ifPresent(ports::add));
+        return ports;
+    }
+
+    /** Which function answers configuration requests; of ports with one number, the first. */
+    private @Nullable PciFunction configTarget(int bus, int devfn) {
+        if (bus == 0) {
+            return bus0[devfn];
+        }
+        for (PciFunction f : bus0) {
+            RootPort port = f == null ? null : f.asPort().orElse(null);
+            PciFunction target = port == null ? null : port.claim(bus, devfn);
+            if (target != null) {
+                return target;
+            }
+        }
+        return null;
+    }
+
+    /** Configuration space; functions that are not there read as all ones. */
+    private final class Ecam implements MmioRegion {
+        @Override
+        public long read(long offset, int sizeBytes) {
+            PciFunction f = configTarget(ECAM_BUS.getInt(offset), ECAM_DEVFN.getInt(offset));
+            return f == null ? -1L : f.config().read(ECAM_REGISTER.get(offset), sizeBytes);
+        }
+
+        @Override
+        public void write(long offset, int sizeBytes, long value) {
+            PciFunction f = configTarget(ECAM_BUS.getInt(offset), ECAM_DEVFN.getInt(offset));
+            if (f != null) {
+                f.config().write(ECAM_REGISTER.get(offset), sizeBytes, value);
+            }
+        }
+
+        @Override
+        public int maxAccessBytes() {
+            return 4;
+        }
+    }
+
+    /** A memory window: whatever the BARs say now. */
+    private final class Window implements MmioRegion {
+        private final long base;
+
+        Window(long base) {
+            this.base = base;
+        }
+
+        @Override
+        public long read(long offset, int sizeBytes) {
+            return completer.routes().read(base + offset, sizeBytes);
+        }
+
+        @Override
+        public void write(long offset, int sizeBytes, long value) {
+            completer.routes().write(base + offset, sizeBytes, value);
+        }
+    }
+
+    /** The I/O window: claimed by the host, answered by nobody. */
+    private static final class NothingThere implements MmioRegion {
+        @Override
+        public long read(long offset, int sizeBytes) {
+            return -1L;
+        }
+
+        @Override
+        public void write(long offset, int sizeBytes, long value) {}
+    }
+}
