@@ -3,4 +3,12 @@
 module nestor.cli {
     requires nestor.machine;
     requires nestor.guest;
+    requires info.picocli;
+    requires tools.jackson.databind;
+    requires tools.jackson.dataformat.yaml;
+    requires jdk.unsupported;
+    requires static org.jspecify;
+
+    opens nestor.cli to
+            info.picocli;
 }

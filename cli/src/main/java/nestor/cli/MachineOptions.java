@@ -1,0 +1,164 @@
+package nestor.cli;
+
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/**
+ * The options that describe a machine, in QEMU's spelling; shared by {@code run}, {@code test} and
+ * {@code bench}.
+ */
+final class MachineOptions {
+    @Option(
+            names = {"-c", "--config"},
+            paramLabel = "FILE",
+            description = "A machine in YAML or JSON; options override it.")
+    private @Nullable String config;
+
+    @Option(
+            names = "--preset",
+            paramLabel = "NAME",
+            description = {
+                "A ready machine: virtio-iommu (every endpoint behind the paravirtual IOMMU) or none (the same without one)."
+            })
+    private @Nullable String preset;
+
+    @Option(
+            names = "--kernel-release",
+            paramLabel = "RELEASE",
+            description =
+                    "Which Debian kernel to fetch: stable, backports or a version such as 6.12.")
+    private @Nullable String kernelRelease;
+
+    @Option(
+            names = {"-M", "-machine", "--machine"},
+            paramLabel = "TYPE[,PROP=V]",
+            description = "Board: virt. '-machine help' lists them.")
+    private @Nullable String machine;
+
+    @Option(
+            names = {"-cpu", "--cpu"},
+            paramLabel = "MODEL",
+            description = "CPU model: max. '-cpu help' lists them.")
+    private @Nullable String cpu;
+
+    @Option(
+            names = {"-smp", "--smp"},
+            paramLabel = "N",
+            description = "Virtual CPUs: 1.")
+    private @Nullable String cpus;
+
+    @Option(
+            names = {"-m", "--memory"},
+            paramLabel = "SIZE",
+            description = "Guest memory, 512 or 512M or 1G; a bare number is MiB. Default 512M.")
+    private @Nullable String memory;
+
+    @Option(
+            names = {"-kernel", "--kernel"},
+            paramLabel = "FILE",
+            description = "An arm64 Image (plain or gzip).")
+    private @Nullable String kernel;
+
+    @Option(
+            names = {"-initrd", "--initrd"},
+            paramLabel = "FILE",
+            description = "An initial RAM disk.")
+    private @Nullable String initrd;
+
+    @Option(
+            names = {"-append", "--append"},
+            paramLabel = "TEXT",
+            description = "The kernel's command line; with Debian's kernel it is added to ours.")
+    private @Nullable String append;
+
+    @Option(
+            names = {"-drive", "--drive"},
+            paramLabel = "PROP=V,…",
+            description = "A disk image: file=F,format=raw,if=none|virtio,id=ID,readonly=on|off.")
+    private List<String> drives = new ArrayList<>();
+
+    @Option(
+            names = {"-device", "--device"},
+            paramLabel = "DRV[,PROP=V]",
+            description = {
+                "A device, as a list (a comma in a value is written ,,) or as JSON. '-device help' lists"
+                        + " them, '-device DRV,help' a device's properties."
+            })
+    private List<String> devices = new ArrayList<>();
+
+    @Option(
+            names = {"-chardev", "--chardev"},
+            paramLabel = "KIND,id=ID",
+            description = "Host side of a console: stdio[,mux=on], file,path=F or null.")
+    private List<String> chardevs = new ArrayList<>();
+
+    @Option(
+            names = {"-serial", "--serial"},
+            paramLabel = "DEST",
+            description = {
+                "The serial port: mon:stdio (default, with the Ctrl-A escape), stdio, file:F, null or chardev:ID."
+            })
+    private @Nullable String serial;
+
+    @Option(
+            names = {"-nographic", "--nographic"},
+            description = "As -serial mon:stdio; there are no graphics.")
+    private boolean noGraphic;
+
+    @Option(
+            names = {"-no-reboot", "--no-reboot"},
+            description = "End when the guest asks for a reset.")
+    private boolean noReboot;
+
+    /** The configuration file with the options laid over it. */
+    Settings settings() throws CommandException {
+        Settings settings =
+                config == null ? new Settings() : LabFile.read(path("--config", config));
+        Settings typed = new Settings();
+        set(typed, Setting.PRESET, preset);
+        set(typed, Setting.KERNEL_RELEASE, kernelRelease);
+        set(typed, Setting.MACHINE, machine);
+        set(typed, Setting.CPU, cpu);
+        set(typed, Setting.CPUS, cpus);
+        set(typed, Setting.MEMORY, memory);
+        set(typed, Setting.KERNEL, kernel);
+        set(typed, Setting.INITRD, initrd);
+        set(typed, Setting.APPEND, append);
+        set(typed, Setting.SERIAL, noGraphic && serial == null ? "mon:stdio" : serial);
+        set(typed, Setting.NO_REBOOT, noReboot ? "on" : null);
+        for (String text : drives) {
+            typed.drives().add(OptionList.parse("-drive", text, ""));
+        }
+        for (String text : devices) {
+            OptionList device = OptionList.parse("-device", text, "driver");
+            if (device.head().isEmpty()) {
+                throw CommandException.usage(
+                        "-device: '%s' names no driver; '-device help' lists them".formatted(text));
+            }
+            typed.devices().add(device);
+        }
+        for (String text : chardevs) {
+            typed.chardevs().add(OptionList.parse("-chardev", text, "backend"));
+        }
+        settings.override(typed);
+        return settings;
+    }
+
+    private static void set(Settings settings, Setting setting, @Nullable String text) {
+        if (text != null) {
+            settings.set(setting, setting.option(), text);
+        }
+    }
+
+    static Path path(String option, String text) throws CommandException {
+        try {
+            return Path.of(text);
+        } catch (InvalidPathException e) {
+            throw CommandException.usage("%s: '%s' is not a path".formatted(option, text));
+        }
+    }
+}

@@ -1,0 +1,71 @@
+package nestor.cli;
+
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A machine as the user described it, before defaults: a configuration file's settings, overridden
+ * by the command line's. Lists add up; an element with the id of an earlier one replaces it.
+ */
+final class Settings {
+    /**
+     * A value and where it came from.
+     *
+     * @param origin an option, or file and JSON path, for messages
+     */
+    record Value(String origin, String text) {}
+
+    private final Map<Setting, Value> values = new EnumMap<>(Setting.class);
+    private final List<OptionList> drives = new ArrayList<>();
+    private final List<OptionList> devices = new ArrayList<>();
+    private final List<OptionList> chardevs = new ArrayList<>();
+
+    void set(Setting setting, String origin, String text) {
+        values.put(setting, new Value(origin, text));
+    }
+
+    Optional<Value> get(Setting setting) {
+        return Optional.ofNullable(values.get(setting));
+    }
+
+    /** The text of a setting, or the default. */
+    String text(Setting setting, String unset) {
+        return get(setting).map(Value::text).orElse(unset);
+    }
+
+    /** Where a setting came from; the option's name if it is not set. */
+    String origin(Setting setting) {
+        return get(setting).map(Value::origin).orElse(setting.option());
+    }
+
+    List<OptionList> drives() {
+        return drives;
+    }
+
+    List<OptionList> devices() {
+        return devices;
+    }
+
+    List<OptionList> chardevs() {
+        return chardevs;
+    }
+
+    /** Lays other settings over these. */
+    void override(Settings other) {
+        values.putAll(other.values);
+        addAll(drives, other.drives);
+        addAll(devices, other.devices);
+        addAll(chardevs, other.chardevs);
+    }
+
+    private static void addAll(List<OptionList> list, List<OptionList> added) {
+        for (OptionList element : added) {
+            String id = element.properties().get("id");
+            list.removeIf(old -> id != null && id.equals(old.properties().get("id")));
+            list.add(element);
+        }
+    }
+}
