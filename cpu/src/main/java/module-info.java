@@ -2,4 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module nestor.cpu {
     requires transitive nestor.paging;
+    requires jdk.unsupported;
+
+    exports nestor.cpu;
 }

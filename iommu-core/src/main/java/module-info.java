@@ -3,4 +3,6 @@
 module nestor.iommu {
     requires transitive nestor.pci;
     requires transitive nestor.paging;
+
+    exports nestor.iommu;
 }

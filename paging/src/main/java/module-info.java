@@ -2,4 +2,6 @@
 @org.jspecify.annotations.NullMarked
 module nestor.paging {
     requires transitive nestor.vmm;
+
+    exports nestor.paging;
 }

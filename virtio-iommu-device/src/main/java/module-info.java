@@ -3,4 +3,7 @@
 module nestor.virtio.iommu {
     requires transitive nestor.iommu;
     requires transitive nestor.virtio;
+    requires jdk.jfr;
+
+    exports nestor.virtio.iommu;
 }

@@ -2,4 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module nestor.virtio {
     requires transitive nestor.pci;
+
+    exports nestor.virtio;
+    exports nestor.virtio.pci;
 }

@@ -55,8 +55,6 @@ final class ConfigHeader {
     /** Memory Space, Bus Master, Parity Error Response, SERR# Enable, Interrupt Disable. */
     static final Register COMMAND = readWrite("Command", 0x04, 2, 0x0546, "§7.5.1.1.3");
 
-    static final Register STATUS =
-            new Register("Status", 0x06, 2, 0x0010, 0, Status.W1C, "§7.5.1.1.4");
     static final Register CACHE_LINE = readWrite("Cache Line Size", 0x0c, 1, 0xff, "§7.5.1.1.7");
     static final Register INTERRUPT_LINE =
             readWrite("Interrupt Line", 0x3c, 1, 0xff, "§7.5.1.1.12");
@@ -89,6 +87,11 @@ final class ConfigHeader {
 
     private ConfigHeader() {}
 
+    static Register status(boolean capabilities) {
+        long fixed = capabilities ? Status.CAPABILITIES_LIST.mask() : 0;
+        return new Register("Status", 0x06, 2, fixed, 0, Status.W1C, "§7.5.1.1.4");
+    }
+
     static Register headerType(int type) {
         return readOnly("Header Type", 0x0e, 1, type, "§7.5.1.1.9");
     }
@@ -99,7 +102,7 @@ final class ConfigHeader {
                 readOnly("Vendor ID", 0x00, 2, id.vendor(), "§7.5.1.1.1"),
                 readOnly("Device ID", 0x02, 2, id.device(), "§7.5.1.1.2"),
                 COMMAND,
-                first == 0 ? STATUS.withReset(0) : STATUS,
+                status(first != 0),
                 readOnly(
                         "Revision ID, Class Code",
                         0x08,

@@ -17,9 +17,14 @@ final class FunctionDma implements DmaPort {
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final PciFunction function;
+    private final boolean translated;
 
-    FunctionDma(PciFunction function) {
+    /**
+     * @param translated whether requests pass the IOMMU of the function's RID, if it has one
+     */
+    FunctionDma(PciFunction function, boolean translated) {
         this.function = function;
+        this.translated = translated;
     }
 
     @Override
@@ -60,7 +65,8 @@ final class FunctionDma implements DmaPort {
         if (Long.compareUnsigned(iova + sizeBytes - 1, iova) < 0) {
             return CompletionStatus.UNSUPPORTED_REQUEST;
         }
-        TranslationAgent agent = function.host().agentOf(state.requester().rid());
+        TranslationAgent agent =
+                translated ? function.host().agentOf(state.requester().rid()) : null;
         if (agent == null) {
             return move(state, null, iova, data, access);
         }

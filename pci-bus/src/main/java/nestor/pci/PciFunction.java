@@ -46,7 +46,8 @@ public final class PciFunction {
     private final @Nullable RootPort asPort;
     private final @Nullable Msi msi;
     private final @Nullable Msix msix;
-    private final FunctionDma dma = new FunctionDma(this);
+    private final FunctionDma dma = new FunctionDma(this, true);
+    private final FunctionDma dmaUntranslated = new FunctionDma(this, false);
 
     private @Nullable PciHost host;
     private @Nullable RegisterFile config;
@@ -108,6 +109,14 @@ public final class PciFunction {
      */
     public DmaPort dma() {
         return dma;
+    }
+
+    /**
+     * {@link #dma} past the IOMMU: for a device whose driver was told that addresses are
+     * guest-physical whatever the platform has (virtio without VIRTIO_F_ACCESS_PLATFORM).
+     */
+    public DmaPort dmaUntranslated() {
+        return dmaUntranslated;
     }
 
     /**
@@ -206,10 +215,10 @@ public final class PciFunction {
         config = layOut(all);
         host = bus;
         hangEffects(config, bus);
-        all.forEach(capability -> capability.bind(config()));
         if (resettable && asPort == null && expressCapability != null) {
             flrOn(expressCapability);
         }
+        all.forEach(capability -> capability.bind(config()));
     }
 
     private RegisterFile layOut(List<Capability> all) {
@@ -217,13 +226,20 @@ public final class PciFunction {
         List<Capability> extended = all.stream().filter(Capability::isExtended).toList();
         List<Register> registers = new ArrayList<>();
         int type = asPort == null ? ConfigHeader.HeaderType.TYPE0 : ConfigHeader.HeaderType.TYPE1;
-        int first = plain.isEmpty() ? 0 : FIRST_CAPABILITY;
+        int first = hasCapabilities() ? FIRST_CAPABILITY : 0;
         registers.addAll(ConfigHeader.common(identity, type, first));
         registers.addAll(asPort == null ? ConfigHeader.type0(identity) : ConfigHeader.type1());
         bars.forEach(bar -> registers.addAll(bar.registers()));
         placeList(plain, FIRST_CAPABILITY, CAPABILITIES_END, registers);
         placeList(extended, FIRST_EXTENDED, ConfigHeader.CONFIG_BYTES, registers);
         return new RegisterFile(ConfigHeader.CONFIG_BYTES, 1, registers);
+    }
+
+    private boolean hasCapabilities() {
+        return express
+                || msi != null
+                || msix != null
+                || capabilities.stream().anyMatch(c -> !c.isExtended());
     }
 
     private void placeList(List<Capability> list, int start, int end, List<Register> registers) {
@@ -343,7 +359,7 @@ public final class PciFunction {
                     case COMPLETER_ABORT -> ConfigHeader.Status.RECEIVED_TARGET_ABORT;
                 };
         LongUnaryOperator set = bit::setAll;
-        config().update(ConfigHeader.STATUS, set);
+        config().update(ConfigHeader.status(hasCapabilities()), set);
     }
 
     /** Collects what a function is made of; {@link #build} checks it. */

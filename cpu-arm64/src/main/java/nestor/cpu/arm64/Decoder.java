@@ -19,7 +19,7 @@ final class Decoder {
             case 0b1010, 0b1011 -> BranchesAndSystem.decode(instruction, offset);
             case 0b0100, 0b1100 -> LoadsAndStores.decode(instruction, offset);
             case 0b0110, 0b1110 -> SimdLoadsAndStores.decode(instruction, offset);
-            case 0b0101, 0b1101 -> DataProcessingRegister.decode(instruction, offset);
+            case 0b0101, 0b1101 -> DataProcessingRegister.decode(instruction);
             case 0b0111, 0b1111 -> FloatingPointAndSimd.decode(instruction, offset);
             default -> Undefined.OP;
         };

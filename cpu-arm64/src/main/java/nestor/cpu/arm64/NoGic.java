@@ -1,0 +1,23 @@
+package nestor.cpu.arm64;
+
+/** No system register lives outside the core. */
+final class NoGic implements SystemRegisterPort {
+    static final NoGic PORT = new NoGic();
+
+    private NoGic() {}
+
+    @Override
+    public boolean implemented(int encoding) {
+        return false;
+    }
+
+    @Override
+    public long read(int encoding) {
+        throw new IllegalStateException("not implemented");
+    }
+
+    @Override
+    public void write(int encoding, long value) {
+        throw new IllegalStateException("not implemented");
+    }
+}

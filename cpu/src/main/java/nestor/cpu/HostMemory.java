@@ -1,0 +1,97 @@
+package nestor.cpu;
+
+import java.lang.reflect.Field;
+import java.nio.ByteOrder;
+import sun.misc.Unsafe;
+
+/**
+ * Raw memory of the host, by absolute address: the one place that uses Unsafe. Callers have proved
+ * the address, by a hit in a {@link SoftTlb} or through {@link RamMap}. Values are little-endian;
+ * any alignment, except where a method says otherwise.
+ *
+ * <p>Memory segments would do in the interpreter, but not in the large methods of generated code
+ * (their inlining exceeds the compiler's budget), and the accesses of both have to be the same.
+ */
+// sun.misc.Unsafe is deprecated for removal; the launcher allows its use, and this class is the
+// only one to change when it goes.
+@SuppressWarnings("removal")
+public final class HostMemory {
+    private static final Unsafe UNSAFE = unsafe();
+
+    private HostMemory() {}
+
+    private static Unsafe unsafe() {
+        if (ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN) {
+            throw new IllegalStateException("the software CPU needs a little-endian host");
+        }
+        try {
+            Field field = Unsafe.class.getDeclaredField("theUnsafe");
+            field.setAccessible(true);
+            return (Unsafe) field.get(null);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("no raw memory access in this JVM", e);
+        }
+    }
+
+    public static byte getByte(long address) {
+        return UNSAFE.getByte(address);
+    }
+
+    public static short getShort(long address) {
+        return UNSAFE.getShort(address);
+    }
+
+    public static int getInt(long address) {
+        return UNSAFE.getInt(address);
+    }
+
+    public static long getLong(long address) {
+        return UNSAFE.getLong(address);
+    }
+
+    public static void putByte(long address, byte value) {
+        UNSAFE.putByte(address, value);
+    }
+
+    public static void putShort(long address, short value) {
+        UNSAFE.putShort(address, value);
+    }
+
+    public static void putInt(long address, int value) {
+        UNSAFE.putInt(address, value);
+    }
+
+    public static void putLong(long address, long value) {
+        UNSAFE.putLong(address, value);
+    }
+
+    /** Atomic on a multiple of 4. */
+    public static boolean compareAndSetInt(long address, int expected, int value) {
+        return UNSAFE.compareAndSwapInt(null, address, expected, value);
+    }
+
+    /** Atomic on a multiple of 8. */
+    public static boolean compareAndSetLong(long address, long expected, long value) {
+        return UNSAFE.compareAndSwapLong(null, address, expected, value);
+    }
+
+    /** Fills {@code sizeBytes} with one byte value. */
+    public static void fill(long address, long sizeBytes, byte value) {
+        UNSAFE.setMemory(address, sizeBytes, value);
+    }
+
+    /** Orders loads before it with loads and stores after it. */
+    public static void loadFence() {
+        UNSAFE.loadFence();
+    }
+
+    /** Orders loads and stores before it with stores after it. */
+    public static void storeFence() {
+        UNSAFE.storeFence();
+    }
+
+    /** Orders everything before it with everything after it. */
+    public static void fullFence() {
+        UNSAFE.fullFence();
+    }
+}

@@ -1,0 +1,158 @@
+package nestor.cpu;
+
+import java.lang.foreign.Arena;
+
+/**
+ * A direct-mapped software TLB in native memory, for one translation regime of one vCPU. An entry
+ * maps one 4 KiB page of RAM for reads, writes and fetches, each allowed by its own tag; whatever
+ * must not be fast (devices, pages that hold decoded code, pages without permission) has no tag.
+ *
+ * <p>A CPU probes it inline, on the owner's thread:
+ *
+ * <pre>{@code
+ * long entry = base + SoftTlb.offset(va);
+ * if (HostMemory.getLong(entry + SoftTlb.READ) == ((va + size - 1) & SoftTlb.PAGE_MASK)) {
+ *     value = HostMemory.getLong(va + HostMemory.getLong(entry + SoftTlb.ADDEND));
+ * }
+ * }</pre>
+ *
+ * The index comes from the first byte and the tag from the last, so an access that crosses a page
+ * never hits.
+ */
+public final class SoftTlb {
+    /** Offsets inside an entry. */
+    public static final int READ = 0;
+
+    public static final int WRITE = 8;
+    public static final int ADDEND = 16;
+    public static final int FETCH = 24;
+
+    /** What a tag is made of. */
+    public static final long PAGE_MASK = -RamMap.PAGE_BYTES;
+
+    private static final int ENTRY_LOG2 = 5;
+    private static final int ENTRIES_LOG2 = 10;
+    private static final int ENTRIES = 1 << ENTRIES_LOG2;
+    private static final long INDEX_MASK = (long) (ENTRIES - 1) << ENTRY_LOG2;
+
+    /** No page has this tag. */
+    private static final long NO_PAGE = 1;
+
+    /** Address bits that a maintenance operation names; the top byte may be a tag. */
+    private static final long ADDRESS_MASK = -1L >>> 8;
+
+    private final long base;
+    private int largestLog2;
+    private boolean empty;
+
+    /**
+     * An empty TLB.
+     *
+     * @param arena owns the native memory; must outlive the vCPU
+     */
+    public SoftTlb(Arena arena) {
+        base = arena.allocate((long) ENTRIES << ENTRY_LOG2, 64).address();
+        flush();
+    }
+
+    /** Where an address is looked up, relative to {@link #base}. */
+    public static long offset(long va) {
+        return (va >>> (RamMap.PAGE_LOG2 - ENTRY_LOG2)) & INDEX_MASK;
+    }
+
+    /** Host address of the first entry. */
+    public long base() {
+        return base;
+    }
+
+    /**
+     * Maps the page that holds {@code va}.
+     *
+     * @param host host address of the byte at {@code va}
+     * @param sizeLog2 size of the guest's own mapping, of which this page is a part
+     */
+    public void fill(long va, long host, int sizeLog2, boolean read, boolean write, boolean fetch) {
+        long entry = base + offset(va);
+        long page = va & PAGE_MASK;
+        HostMemory.putLong(entry + READ, read ? page : NO_PAGE);
+        HostMemory.putLong(entry + WRITE, write ? page : NO_PAGE);
+        HostMemory.putLong(entry + FETCH, fetch ? page : NO_PAGE);
+        HostMemory.putLong(entry + ADDEND, host - va);
+        largestLog2 = Math.max(largestLog2, sizeLog2);
+        empty = false;
+    }
+
+    /** Host address of the instruction at {@code va}, or {@link RamMap#NONE}. */
+    public long fetchAddress(long va) {
+        long entry = base + offset(va);
+        return HostMemory.getLong(entry + FETCH) == (va & PAGE_MASK)
+                ? va + HostMemory.getLong(entry + ADDEND)
+                : RamMap.NONE;
+    }
+
+    /** log2 of the size of the largest mapping that has an entry here. */
+    public int largestLog2() {
+        return largestLog2;
+    }
+
+    /** Drops everything. */
+    public void flush() {
+        if (!empty) {
+            for (int i = 0; i < ENTRIES; i++) {
+                clear(base + ((long) i << ENTRY_LOG2));
+            }
+            largestLog2 = RamMap.PAGE_LOG2;
+            empty = true;
+        }
+    }
+
+    /** Drops every page of the guest's mapping that holds {@code va}, whatever its size was. */
+    public void drop(long va) {
+        if (empty) {
+            return;
+        }
+        int differing = 64 - Math.min(largestLog2, 56);
+        long span = 1L << (largestLog2 - RamMap.PAGE_LOG2);
+        if (span >= ENTRIES) {
+            for (int i = 0; i < ENTRIES; i++) {
+                dropIfInside(base + ((long) i << ENTRY_LOG2), va, 64 - differing);
+            }
+        } else {
+            long first = va & -(1L << largestLog2);
+            for (long i = 0; i < span; i++) {
+                long entry = base + offset(first + (i << RamMap.PAGE_LOG2));
+                dropIfInside(entry, va, 64 - differing);
+            }
+        }
+    }
+
+    /** Withdraws the permission to write one page of RAM, under whatever address it is mapped. */
+    public void withdrawWrite(long hostPage) {
+        for (int i = 0; i < ENTRIES; i++) {
+            long entry = base + ((long) i << ENTRY_LOG2);
+            long page = HostMemory.getLong(entry + WRITE);
+            if (page != NO_PAGE && page + HostMemory.getLong(entry + ADDEND) == hostPage) {
+                HostMemory.putLong(entry + WRITE, NO_PAGE);
+            }
+        }
+    }
+
+    private static void dropIfInside(long entry, long va, int sizeLog2) {
+        long page = HostMemory.getLong(entry + READ);
+        if (page == NO_PAGE) {
+            page = HostMemory.getLong(entry + WRITE);
+        }
+        if (page == NO_PAGE) {
+            page = HostMemory.getLong(entry + FETCH);
+        }
+        if (((page ^ va) & ADDRESS_MASK) >>> sizeLog2 == 0) {
+            clear(entry);
+        }
+    }
+
+    private static void clear(long entry) {
+        HostMemory.putLong(entry + READ, NO_PAGE);
+        HostMemory.putLong(entry + WRITE, NO_PAGE);
+        HostMemory.putLong(entry + FETCH, NO_PAGE);
+    }
+}

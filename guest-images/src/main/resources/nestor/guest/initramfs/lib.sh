@@ -1,0 +1,66 @@
+# Functions shared by init and the checks.
+
+# parameter NAME DEFAULT: the value of nestor.NAME=... on the kernel command line; the last one counts.
+parameter() {
+    value=$2
+    for word in $(cat /proc/cmdline); do
+        case $word in "nestor.$1="*) value=${word#*=} ;; esac
+    done
+    printf '%s\n' "$value"
+}
+
+has_parameter() {
+    case " $(cat /proc/cmdline) " in *" nestor.$1="*) return 0 ;; esac
+    return 1
+}
+
+# A check ends with one of these, or by running to its end, which is a pass. Whatever it prints is diagnostics.
+fail() {
+    echo "failed: $*"
+    exit 1
+}
+
+skip() {
+    echo "$*"
+    exit 4
+}
+
+pci_id() {
+    vendor=$(cat "$1/vendor")
+    device_id=$(cat "$1/device")
+    echo "${vendor#0x}:${device_id#0x}"
+}
+
+# is_endpoint DEVICE: neither a bridge (class 06) nor the IOMMU itself.
+is_endpoint() {
+    case $(cat "$1/class") in 0x06*) return 1 ;; esac
+    [ "$(pci_id "$1")" != 1af4:1057 ]
+}
+
+# find_pci VENDOR:DEVICE: the sysfs folder of the first such function.
+find_pci() {
+    for device in /sys/bus/pci/devices/*; do
+        if [ -e "$device" ] && [ "$(pci_id "$device")" = "$1" ]; then
+            echo "$device"
+            return 0
+        fi
+    done
+    return 1
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds.
+wait_for() {
+    tries=$(($1 * 10))
+    shift
+    while ! "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        usleep 100000
+    done
+}
+
+# uptime_ms: milliseconds since boot, in steps of ten.
+uptime_ms() {
+    read -r up _ </proc/uptime
+    echo $((${up%.*} * 1000 + 1${up#*.}0 - 1000))
+}

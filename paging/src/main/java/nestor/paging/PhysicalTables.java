@@ -1,0 +1,12 @@
+package nestor.paging;
+
+import nestor.vmm.memory.GuestAccessException;
+import nestor.vmm.memory.GuestMemory;
+
+/** Tables whose addresses are guest-physical. */
+public record PhysicalTables(GuestMemory memory) implements TableMemory {
+    @Override
+    public long descriptor(long address) throws GuestAccessException {
+        return memory.getLongLe(address);
+    }
+}

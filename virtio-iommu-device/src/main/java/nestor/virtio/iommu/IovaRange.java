@@ -1,0 +1,35 @@
+package nestor.virtio.iommu;
+
+/**
+ * Addresses {@code first..last}, both inclusive, unsigned: the last byte of the address space can
+ * be in a range.
+ */
+public record IovaRange(long first, long last) {
+    /** Every 64-bit address. */
+    public static final IovaRange ALL = new IovaRange(0, -1);
+
+    public IovaRange {
+        if (Long.compareUnsigned(first, last) > 0) {
+            throw new IllegalArgumentException("empty range");
+        }
+    }
+
+    boolean contains(long iova) {
+        return Long.compareUnsigned(iova - first, last - first) <= 0;
+    }
+
+    boolean contains(IovaRange other) {
+        return Long.compareUnsigned(first, other.first) <= 0
+                && Long.compareUnsigned(other.last, last) <= 0;
+    }
+
+    boolean overlaps(IovaRange other) {
+        return Long.compareUnsigned(first, other.last) <= 0
+                && Long.compareUnsigned(other.first, last) <= 0;
+    }
+
+    /** Whether first byte and end are multiples of {@code granule}, a power of two. */
+    boolean isAligned(long granule) {
+        return ((first | last + 1) & granule - 1) == 0;
+    }
+}

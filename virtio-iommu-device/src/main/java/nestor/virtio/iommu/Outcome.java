@@ -1,0 +1,16 @@
+package nestor.virtio.iommu;
+
+/**
+ * What applying a request came to.
+ *
+ * @param status to reply
+ * @param revokes whether access was taken away: the reply waits for DMAs under way
+ */
+record Outcome(Status status, boolean revokes) {
+    static final Outcome DONE = new Outcome(Status.OK, false);
+    static final Outcome REVOKED = new Outcome(Status.OK, true);
+
+    static Outcome failed(Status status) {
+        return new Outcome(status, false);
+    }
+}

@@ -1,0 +1,210 @@
+package nestor.virtio.iommu;
+
+import static nestor.vmm.register.Register.readOnly;
+import static nestor.vmm.register.Register.readWrite;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntPredicate;
+import nestor.iommu.Quiescence;
+import nestor.pci.CompletionStatus;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
+import nestor.pci.TranslationAgent;
+import nestor.virtio.DriverLink;
+import nestor.virtio.VirtioDevice;
+import nestor.virtio.Virtqueue;
+import nestor.vmm.mmio.MmioRegion;
+import nestor.vmm.register.Register;
+import nestor.vmm.register.RegisterFile;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A virtio-iommu (§5.13): a virtio device to its driver, and the translation agent of the endpoints
+ * it manages. Endpoint ids are Requester IDs. Its own function's DMA must not be routed through it.
+ */
+public final class VirtioIommu implements VirtioDevice, TranslationAgent {
+    private static final int DEVICE_ID = 23;
+    private static final int CLASS_CODE = 0x08_80_00; // other system peripheral
+
+    private static final int REQUEST_QUEUE = 0;
+    private static final int EVENT_QUEUE = 1;
+    private static final int[] QUEUE_SIZES = {256, 64};
+
+    /** §5.13.4. */
+    private static final int CONFIG_BYTES = 40;
+
+    private static final Register BYPASS = readWrite("bypass", 36, 1, 0xff, "§5.13.4");
+
+    private static final Translation.Mapping IDENTITY =
+            new Translation.Mapping(
+                    0, 64, 0, Translation.READ | Translation.WRITE | Translation.EXECUTE);
+
+    private static final Translation REJECTED =
+            new Translation.Rejected(CompletionStatus.UNSUPPORTED_REQUEST);
+
+    private final VirtioIommuConfig config;
+    private final RegisterFile registers;
+    private final AddressSpaces spaces;
+    private final Properties properties;
+    private final Quiescence quiescence = new Quiescence();
+    private final FaultQueue faults = new FaultQueue(EVENT_QUEUE);
+    private final Translation.Mapping[] msiBlocks;
+    private volatile boolean bypass;
+    private @Nullable RequestQueue requests;
+
+    /**
+     * @param exists whether there is an endpoint of this id; asked on the device's loop
+     */
+    public VirtioIommu(VirtioIommuConfig config, IntPredicate exists) {
+        this.config = config;
+        this.spaces = new AddressSpaces(config, exists);
+        this.properties = new Properties(config.reserved());
+        this.msiBlocks = msiBlocks(config.reserved());
+        this.registers =
+                new RegisterFile(
+                                CONFIG_BYTES,
+                                1,
+                                List.of(
+                                        field("page_size_mask", 0, 8, config.pageSizeMask()),
+                                        field(
+                                                "input_range.start",
+                                                8,
+                                                8,
+                                                config.inputRange().first()),
+                                        field("input_range.end", 16, 8, config.inputRange().last()),
+                                        field("domain_range.start", 24, 4, config.firstDomain()),
+                                        field("domain_range.end", 28, 4, config.lastDomain()),
+                                        field("probe_size", 32, 4, VirtioIommuConfig.PROBE_BYTES),
+                                        BYPASS))
+                        .onWrite(BYPASS, this::writeBypass);
+        systemReset();
+    }
+
+    private static Register field(String name, long offset, int sizeBytes, long value) {
+        return readOnly(name, offset, sizeBytes, value, "§5.13.4");
+    }
+
+    /** Back to the configured boot bypass, which outlives a device reset (§5.13.4). */
+    public void systemReset() {
+        setBypass(config.bootBypass());
+    }
+
+    private void writeBypass(long value) {
+        setBypass(value == 0 || value == 1 ? value == 1 : bypass);
+    }
+
+    private void setBypass(boolean value) {
+        bypass = value;
+        registers.set(BYPASS, value ? 1 : 0);
+    }
+
+    @Override
+    public int deviceId() {
+        return DEVICE_ID;
+    }
+
+    @Override
+    public int classCode() {
+        return CLASS_CODE;
+    }
+
+    @Override
+    public long features() {
+        return Feature.OFFERED;
+    }
+
+    @Override
+    public int[] queueSizes() {
+        return QUEUE_SIZES.clone();
+    }
+
+    @Override
+    public int configBytes() {
+        return CONFIG_BYTES;
+    }
+
+    @Override
+    public MmioRegion config() {
+        return registers;
+    }
+
+    @Override
+    public void start(DriverLink link) {
+        requests = new RequestQueue(REQUEST_QUEUE, spaces, quiescence, properties, link);
+        faults.start(link);
+    }
+
+    @Override
+    public void serve(int index, Virtqueue queue) {
+        if (index == EVENT_QUEUE) {
+            faults.serve(queue);
+        } else if (requests != null) {
+            requests.serve(queue);
+        }
+    }
+
+    @Override
+    public void stop() {
+        requests = null;
+        faults.stop();
+        spaces.reset();
+    }
+
+    @Override
+    public Translation translate(Requester requester, long iova, int access) {
+        if (requester.hasPasid()) { // the base device has one address space per endpoint
+            return refuse(Fault.Reason.UNKNOWN, requester, iova, access);
+        }
+        for (Translation.Mapping block : msiBlocks) {
+            if (access == Translation.WRITE
+                    && (iova ^ block.iovaBase()) >>> block.sizeLog2() == 0) {
+                return block;
+            }
+        }
+        Domain domain = spaces.of(requester.rid());
+        if (domain == null) {
+            return bypass ? IDENTITY : refuse(Fault.Reason.DOMAIN, requester, iova, access);
+        }
+        if (domain.isBypass()) {
+            return IDENTITY;
+        }
+        Translation translation = domain.translate(iova, access);
+        return translation instanceof Translation.Mapping
+                ? translation
+                : refuse(Fault.Reason.MAPPING, requester, iova, access);
+    }
+
+    private Translation refuse(Fault.Reason reason, Requester requester, long iova, int access) {
+        faults.report(new Fault(reason, requester.rid(), iova, access));
+        return REJECTED;
+    }
+
+    @Override
+    public long enterDma() {
+        return quiescence.enter();
+    }
+
+    @Override
+    public void exitDma(long ticket) {
+        quiescence.exit(ticket);
+    }
+
+    /** The MSI regions as naturally aligned blocks, mapped to themselves. */
+    private static Translation.Mapping[] msiBlocks(List<ReservedRegion> reserved) {
+        List<Translation.Mapping> blocks = new ArrayList<>();
+        for (ReservedRegion region : reserved) {
+            if (region.subtype() == ReservedRegion.Subtype.MSI) {
+                IovaRange range = region.range();
+                var doorbell = new Domain.MappedRange(range, range.first(), Translation.WRITE);
+                long next = range.first();
+                do {
+                    Translation.Mapping block = doorbell.block(next);
+                    blocks.add(block);
+                    next += 1L << block.sizeLog2();
+                } while (next != range.last() + 1);
+            }
+        }
+        return blocks.toArray(Translation.Mapping[]::new);
+    }
+}
