@@ -1,0 +1,13 @@
+package nestor.guest;
+
+import java.nio.file.Path;
+
+/**
+ * One entry of the cache.
+ *
+ * @param kind {@code kernels}, {@code initramfs} or {@code programs}
+ * @param name unique within its kind
+ * @param path its folder
+ * @param sizeBytes the sum of its files
+ */
+public record CachedImage(String kind, String name, Path path, long sizeBytes) {}

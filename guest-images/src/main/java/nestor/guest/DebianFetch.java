@@ -1,0 +1,129 @@
+package nestor.guest;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/** Brings Debian packages into the cache. Everything here happens under the cache's lock. */
+final class DebianFetch {
+    static final String KERNELS = "kernels";
+    static final String PROGRAMS = "programs";
+    static final String DESCRIPTION = "entry";
+    static final String BUSYBOX = "busybox";
+    private static final String BUSYBOX_PACKAGE = "busybox-static";
+
+    private final CacheDirectory cache;
+    private final CacheDirectory.Lock lock;
+    private final AptRoot apt;
+    private final String architecture;
+    private final Progress progress;
+
+    /**
+     * Makes ready.
+     *
+     * @param apt for this architecture, updated
+     */
+    DebianFetch(
+            CacheDirectory cache,
+            CacheDirectory.Lock lock,
+            AptRoot apt,
+            String architecture,
+            Progress progress) {
+        this.cache = cache;
+        this.lock = lock;
+        this.apt = apt;
+        this.architecture = architecture;
+        this.progress = progress;
+    }
+
+    /**
+     * Fetches a kernel unless the very same packages are in the cache.
+     *
+     * @return the name of its entry
+     */
+    String kernel(String wanted) throws ImageException, IOException, InterruptedException {
+        KernelPackages found = KernelPackages.resolve(apt, architecture, wanted);
+        String name = found.release() + "-" + key(found.packages());
+        if (cache.find(KERNELS, name).isEmpty()) {
+            checkRoom(found.packages());
+            lock.scratch(downloads -> {
+                List<Path> debs = apt.download(found.packages(), downloads);
+                lock.add(
+                        KERNELS,
+                        name,
+                        folder -> {
+                            KernelUnpacker.unpack(found.release(), debs, folder, progress);
+                            describe(folder, found);
+                        });
+            });
+        }
+        return name;
+    }
+
+    /**
+     * Fetches the statically linked busybox of Debian stable.
+     *
+     * @return the name of its entry
+     */
+    String busybox() throws ImageException, IOException, InterruptedException {
+        List<DebianPackage> packages = List.of(apt.show(BUSYBOX_PACKAGE, AptRoot.STABLE));
+        String name = BUSYBOX + "-" + architecture + "-" + key(packages);
+        if (cache.find(PROGRAMS, name).isEmpty()) {
+            lock.scratch(downloads -> {
+                Path deb = apt.download(packages, downloads).getFirst();
+                lock.add(PROGRAMS, name, folder -> unpackBusybox(deb, folder));
+            });
+        }
+        return name;
+    }
+
+    private void unpackBusybox(Path deb, Path folder) throws IOException, ImageException {
+        Path program = folder.resolve(BUSYBOX);
+        try (Progress.Task task = progress.begin("unpacking busybox", Files.size(deb))) {
+            DebArchive.visit(
+                    deb,
+                    task,
+                    (path, content) -> {
+                        if (path.endsWith("bin/busybox")) {
+                            Files.copy(content, program);
+                        }
+                    });
+        }
+        if (!Files.exists(program)) {
+            throw new ImageException("the package " + BUSYBOX_PACKAGE + " has no busybox in it");
+        }
+    }
+
+    private void checkRoom(List<DebianPackage> packages) throws IOException, ImageException {
+        // The packages, and what comes out of them: about twice as much.
+        long needed = 3 * packages.stream().mapToLong(DebianPackage::sizeBytes).sum();
+        if (Files.getFileStore(cache.root()).getUsableSpace() < needed) {
+            throw new ImageException(
+                    CacheDirectory.diskFull(cache.root())
+                            + " (about "
+                            + (needed >> 20)
+                            + " MiB are needed)");
+        }
+    }
+
+    private void describe(Path folder, KernelPackages kernel) throws IOException {
+        Files.writeString(
+                folder.resolve(DESCRIPTION),
+                "Architecture: "
+                        + architecture
+                        + "\nRelease: "
+                        + kernel.release()
+                        + "\nPackages:\n"
+                        + kernel.packages().stream()
+                                .map(each -> " " + each + "\n")
+                                .collect(Collectors.joining()));
+    }
+
+    private static String key(List<DebianPackage> packages) {
+        ContentKey key = new ContentKey();
+        packages.stream().map(DebianPackage::toString).sorted().forEach(key::with);
+        return key.hex();
+    }
+}

@@ -1,0 +1,286 @@
+package nestor.guest;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Guest images, cached by content under {@code ${XDG_CACHE_HOME:-~/.cache}/nestor}. What {@code
+ * stable} or {@code backports} means is looked up once and then stays until {@link #refresh()}, so
+ * that a second run needs no network. Several processes may use one cache.
+ */
+public final class ImageStore {
+    private static final String INITRAMFS = "initramfs";
+    private static final String SELECTIONS = "selections";
+
+    private final CacheDirectory cache;
+    private final Path machine;
+    private final Progress progress;
+
+    ImageStore(Path root, Path machine, Progress progress) {
+        this.cache = new CacheDirectory(root);
+        this.machine = machine;
+        this.progress = progress;
+    }
+
+    /** The user's cache. Nothing is read or made before it is used. */
+    public static ImageStore open(Progress progress) {
+        String configured = System.getenv().getOrDefault("XDG_CACHE_HOME", "");
+        // The XDG base directory specification says to ignore a relative path.
+        Path base =
+                configured.startsWith("/")
+                        ? Path.of(configured)
+                        : Path.of(System.getProperty("user.home"), ".cache");
+        return new ImageStore(base.resolve("nestor"), Path.of("/"), progress);
+    }
+
+    /** Where the cache is. */
+    public Path folder() {
+        return cache.root();
+    }
+
+    /**
+     * A Debian kernel, fetched if it is not in the cache.
+     *
+     * @param architecture Debian's name, such as {@code arm64}
+     * @param release {@code stable}, {@code backports}, or the beginning of a release such as
+     *     {@code 6.12.94}
+     */
+    public Kernel kernel(String architecture, String release) throws ImageException {
+        checkName("an architecture", architecture, "[a-z0-9]+");
+        checkName("a kernel release", release, "[0-9A-Za-z][0-9A-Za-z.+~_-]*");
+        String selection = architecture + "-" + release;
+        return guarded(() -> {
+            Optional<Kernel> cached = cachedKernel(selection);
+            if (cached.isEmpty()) {
+                fetch(architecture, Optional.of(release));
+                cached = cachedKernel(selection);
+            }
+            return cached.orElseThrow(() -> vanished(selection));
+        });
+    }
+
+    private Optional<Kernel> cachedKernel(String selection) {
+        return selected(DebianFetch.KERNELS, selection).flatMap(ImageStore::describedKernel);
+    }
+
+    /**
+     * An initramfs for a kernel, built if it is not in the cache.
+     *
+     * @return a cpio archive, not compressed
+     */
+    public Path initramfs(Kernel kernel, GuestProfile profile) throws ImageException {
+        return guarded(() -> {
+            String architecture = kernel.architecture();
+            Optional<Path> busybox = selected(DebianFetch.PROGRAMS, architecture);
+            if (busybox.isEmpty()) {
+                fetch(architecture, Optional.empty());
+                busybox = selected(DebianFetch.PROGRAMS, architecture);
+            }
+            Path program =
+                    busybox.orElseThrow(() -> vanished(DebianFetch.BUSYBOX))
+                            .resolve(DebianFetch.BUSYBOX);
+            return initramfs(kernel, profile, Files.readAllBytes(program));
+        });
+    }
+
+    private Path initramfs(Kernel kernel, GuestProfile profile, byte[] busybox)
+            throws ImageException, IOException, InterruptedException {
+        Map<String, byte[]> files = GuestFiles.all();
+        ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
+        profile.modules().forEach(key::with);
+        files.forEach((path, content) -> key.with(path).with(content));
+        String name = kernel.release() + "-" + profile.name() + "-" + key.hex();
+        Optional<Path> cached = cache.find(INITRAMFS, name);
+        if (cached.isPresent()) {
+            return cached.get().resolve(INITRAMFS);
+        }
+        try (CacheDirectory.Lock lock = lock();
+                ModuleArchive modules = new ModuleArchive(kernel.modules())) {
+            CpioArchive archive =
+                    Initramfs.of(busybox, files, modules.inLoadOrder(profile.modules()));
+            return lock.add(
+                            INITRAMFS,
+                            name,
+                            folder -> {
+                                try (OutputStream file =
+                                                Files.newOutputStream(folder.resolve(INITRAMFS));
+                                        OutputStream buffered =
+                                                new BufferedOutputStream(file, 1 << 16)) {
+                                    archive.writeTo(buffered);
+                                }
+                            })
+                    .resolve(INITRAMFS);
+        }
+    }
+
+    /**
+     * Fetches busybox and, if a release is given, a kernel, so that the package index is fetched
+     * once for both.
+     */
+    private void fetch(String architecture, Optional<String> release)
+            throws ImageException, IOException, InterruptedException {
+        try (CacheDirectory.Lock lock = lock()) {
+            String selection = architecture + "-" + release.orElse("");
+            // Another process may have done it while this one waited for the lock.
+            boolean kernelMissing = release.isPresent() && cachedKernel(selection).isEmpty();
+            boolean busyboxMissing = selected(DebianFetch.PROGRAMS, architecture).isEmpty();
+            if (!kernelMissing && !busyboxMissing) {
+                return;
+            }
+            DebianMirror mirror = DebianMirror.find(machine);
+            lock.scratch(root -> {
+                AptRoot apt = new AptRoot(root, architecture, mirror, progress);
+                apt.update();
+                DebianFetch fetch = new DebianFetch(cache, lock, apt, architecture, progress);
+                if (kernelMissing) {
+                    select(lock, DebianFetch.KERNELS, selection, fetch.kernel(release.get()));
+                }
+                if (busyboxMissing) {
+                    select(lock, DebianFetch.PROGRAMS, architecture, fetch.busybox());
+                }
+            });
+        }
+    }
+
+    /** What is in the cache. */
+    public List<CachedImage> list() throws ImageException {
+        return guarded(() -> {
+            List<CachedImage> images = new ArrayList<>();
+            for (String kind : List.of(DebianFetch.KERNELS, INITRAMFS, DebianFetch.PROGRAMS)) {
+                images.addAll(cache.list(kind));
+            }
+            return images;
+        });
+    }
+
+    /**
+     * Forgets which kernels {@code stable} and {@code backports} are: the next use asks Debian
+     * again.
+     */
+    public void refresh() throws ImageException {
+        guarded(() -> {
+            try (CacheDirectory.Lock lock = lock()) {
+                lock.drop(cache.root().resolve(SELECTIONS));
+                return this;
+            }
+        });
+    }
+
+    /**
+     * Empties the cache.
+     *
+     * @return the bytes that were in it
+     */
+    public long clear() throws ImageException {
+        return guarded(() -> {
+            if (!Files.exists(cache.root())) {
+                return 0L;
+            }
+            try (CacheDirectory.Lock lock = lock()) {
+                long before = CacheDirectory.sizeBytes(cache.root());
+                for (String kind :
+                        List.of(SELECTIONS, DebianFetch.KERNELS, INITRAMFS, DebianFetch.PROGRAMS)) {
+                    lock.drop(cache.root().resolve(kind));
+                }
+                return before;
+            }
+        });
+    }
+
+    private CacheDirectory.Lock lock() throws IOException, InterruptedException {
+        List<Progress.Task> waiting = new ArrayList<>();
+        try {
+            return cache.lock(() ->
+                    waiting.add(
+                            progress.begin("waiting for another nestor which uses the cache", -1)));
+        } finally {
+            waiting.forEach(Progress.Task::close);
+        }
+    }
+
+    private static Optional<Kernel> describedKernel(Path folder) {
+        try {
+            Map<String, String> entry =
+                    ControlFile.parse(Files.readString(folder.resolve(DebianFetch.DESCRIPTION)))
+                            .getFirst();
+            return Optional.of(
+                    new Kernel(
+                            entry.getOrDefault("architecture", ""),
+                            entry.getOrDefault("release", ""),
+                            folder.getFileName().toString(),
+                            folder.resolve(KernelUnpacker.IMAGE),
+                            folder.resolve(KernelUnpacker.MODULES)));
+        } catch (IOException e) {
+            // Cleared by another process between the two looks.
+            return Optional.empty();
+        }
+    }
+
+    /** The entry which a selection stands for, if both are there. */
+    private Optional<Path> selected(String kind, String selection) {
+        try {
+            Path file =
+                    cache.entry(SELECTIONS, kind + "-" + selection)
+                            .resolve(DebianFetch.DESCRIPTION);
+            return cache.find(kind, Files.readString(file));
+        } catch (IOException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static void select(CacheDirectory.Lock lock, String kind, String selection, String name)
+            throws IOException, ImageException, InterruptedException {
+        lock.add(
+                SELECTIONS,
+                kind + "-" + selection,
+                folder -> Files.writeString(folder.resolve(DebianFetch.DESCRIPTION), name));
+    }
+
+    private static ImageException vanished(String what) {
+        return new ImageException(
+                "another process has cleared " + what + " from the image cache: try again");
+    }
+
+    private static void checkName(String what, String name, String pattern) throws ImageException {
+        if (!name.matches(pattern)) {
+            throw new ImageException("\"" + name + "\" cannot be " + what);
+        }
+    }
+
+    private interface Step<T> {
+        T run() throws ImageException, IOException, InterruptedException;
+    }
+
+    /** Turns what the disk and the user can do to us into one line. */
+    private <T> T guarded(Step<T> step) throws ImageException {
+        try {
+            return step.run();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new ImageException("interrupted; the image cache has no partial entry", e);
+        } catch (AccessDeniedException e) {
+            throw new ImageException(
+                    "no permission for "
+                            + e.getFile()
+                            + " of the image cache; set XDG_CACHE_HOME to a folder of your own",
+                    e);
+        } catch (IOException e) {
+            String message =
+                    e instanceof FileSystemException file ? file.getReason() : e.getMessage();
+            if (message != null && message.contains("No space left on device")
+                    || message != null && message.contains("Disk quota exceeded")) {
+                throw new ImageException(CacheDirectory.diskFull(cache.root()), e);
+            }
+            throw new ImageException("image cache " + cache.root() + ": " + e, e);
+        }
+    }
+}
