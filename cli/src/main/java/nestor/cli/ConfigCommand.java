@@ -19,6 +19,7 @@ final class ConfigCommand {
             name = "dump",
             mixinStandardHelpOptions = true,
             sortOptions = false,
+            abbreviateSynopsis = true,
             description = "Print the configuration as YAML; 'nestor run -c' reads it back.")
     void dump(@Mixin MachineOptions options) throws CommandException {
         host.out().print(LabFile.write(options.settings()));

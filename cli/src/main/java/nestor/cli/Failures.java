@@ -7,6 +7,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import nestor.guest.ImageException;
+import nestor.machine.ConfigException;
 import picocli.CommandLine;
 import picocli.CommandLine.MissingParameterException;
 import picocli.CommandLine.OverwrittenOptionException;
@@ -52,6 +54,14 @@ final class Failures {
             case CommandException e -> {
                 log.error(firstLine(e));
                 yield e.exitCode();
+            }
+            case ConfigException e -> {
+                log.error(firstLine(e));
+                yield ExitCode.USAGE;
+            }
+            case ImageException e -> {
+                log.error(firstLine(e));
+                yield ExitCode.FAILED;
             }
             case IOException e -> {
                 log.error(CommandException.reason(e));

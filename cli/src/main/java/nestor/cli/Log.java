@@ -48,6 +48,12 @@ final class Log {
         }
     }
 
+    /** Text as it is, for a progress bar. */
+    void raw(String text) {
+        err.print(text);
+        err.flush();
+    }
+
     private void print(String message) {
         err.println("nestor: " + message);
         err.flush();

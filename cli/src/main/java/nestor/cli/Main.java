@@ -11,19 +11,30 @@ public final class Main {
 
     /** Runs one command and ends the process with its exit code. */
     public static void main(String[] arguments) {
-        int code = execute(Host.ofProcess(), List.of(arguments));
-        System.out.flush();
+        Host host = Host.ofProcess();
+        int code = execute(host, List.of(arguments));
+        host.out().flush();
         // A console reader sits in read(2) and cannot be woken: leave it behind.
         System.exit(code);
     }
 
     static int execute(Host host, List<String> arguments) {
-        return commandLine(host).execute(CommandFace.spell(arguments).toArray(String[]::new));
+        try {
+            return commandLine(host).execute(CommandFace.spell(arguments).toArray(String[]::new));
+        } catch (Error bug) {
+            // Picocli hands over exceptions only; whatever else escapes is a bug of ours, too.
+            return new Failures(host.log()).internal(bug, String.join(" ", arguments));
+        }
     }
 
     static CommandLine commandLine(Host host) {
         Failures failures = new Failures(host.log());
         CommandLine line = new CommandLine(new NestorCommand(host));
+        line.addSubcommand(new RunCommand(host));
+        line.addSubcommand(new TestCommand(host));
+        line.addSubcommand(new ImagesCommand(host));
+        line.addSubcommand(new DoctorCommand(host));
+        line.addSubcommand(new BenchCommand(host));
         line.addSubcommand(new ConfigCommand(host));
         line.addSubcommand(new CompletionCommand(host));
         line.setPosixClusteredShortOptionsAllowed(false);

@@ -1,10 +1,13 @@
 package nestor.cli;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 
 /**
  * A machine as the user described it, before defaults: a configuration file's settings, overridden
@@ -17,6 +20,8 @@ final class Settings {
      * @param origin an option, or file and JSON path, for messages
      */
     record Value(String origin, String text) {}
+
+    private static final String PRESET = "--preset";
 
     private final Map<Setting, Value> values = new EnumMap<>(Setting.class);
     private final List<OptionList> drives = new ArrayList<>();
@@ -59,6 +64,29 @@ final class Settings {
         addAll(drives, other.drives);
         addAll(devices, other.devices);
         addAll(chardevs, other.chardevs);
+    }
+
+    /** Names the preset, so that what is added below does not count as a machine of the user's own. */
+    void choose(Preset preset) {
+        set(Setting.PRESET, PRESET, preset.profile().name());
+    }
+
+    /** Adds a disk image and a preset's device for it. */
+    void addDisk(Preset preset, String id, Path image, String readOnly) throws CommandException {
+        SequencedMap<String, String> drive = new LinkedHashMap<>();
+        drive.put("file", image.toString());
+        drive.put("if", "none");
+        drive.put("id", id);
+        drive.put("readonly", readOnly);
+        drives.add(new OptionList(PRESET, "", drive));
+        devices.add(OptionList.parse(PRESET, preset.disk(id), "driver"));
+    }
+
+    /** Adds a virtio console to a preset. */
+    void addConsole(Preset preset, String chardev) throws CommandException {
+        for (String device : preset.console(chardev)) {
+            devices.add(OptionList.parse(PRESET, device, "driver"));
+        }
     }
 
     private static void addAll(List<OptionList> list, List<OptionList> added) {

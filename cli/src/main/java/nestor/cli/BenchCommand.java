@@ -1,0 +1,194 @@
+package nestor.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.GuestProfile;
+import nestor.guest.ImageException;
+import nestor.guest.ImageStore;
+import nestor.guest.Kernel;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code nestor bench}: the same guest under Nestor and under QEMU, turn by turn. */
+@Command(
+        name = "bench",
+        mixinStandardHelpOptions = true,
+        description = "Measure against another machine monitor; prints a Markdown table.")
+final class BenchCommand {
+    private static final String MARKER = "nestor: guest up";
+    private static final long DISK_BYTES = 256L << 20;
+
+    private final Host host;
+
+    /** What both benchmarks share. */
+    static final class Options {
+        @Option(
+                names = "--against",
+                paramLabel = "WHAT",
+                defaultValue = "qemu",
+                description = "The opponent: qemu, by software translation (TCG).")
+        private String against = "qemu";
+
+        @Option(
+                names = "--runs",
+                paramLabel = "N",
+                defaultValue = "5",
+                description = "Runs of each, taken in turns. Default: ${DEFAULT-VALUE}.")
+        private int runs;
+
+        @Option(
+                names = {"-append", "--append"},
+                paramLabel = "TEXT",
+                defaultValue = "",
+                description = "Added to the kernel's command line.")
+        private String append = "";
+
+        @Option(
+                names = "--kernel-release",
+                paramLabel = "RELEASE",
+                defaultValue = "stable",
+                description = "Which Debian kernel. Default: ${DEFAULT-VALUE}.")
+        private String release = "stable";
+
+        @Option(
+                names = "--preset",
+                paramLabel = "NAME",
+                defaultValue = "virtio-iommu",
+                description = "Which machine. Default: ${DEFAULT-VALUE}.")
+        private String preset = "virtio-iommu";
+
+        @Option(
+                names = "--qemu-cpu",
+                paramLabel = "MODEL",
+                defaultValue = "max",
+                description = "QEMU's CPU model. Default: ${DEFAULT-VALUE}.")
+        private String qemuCpu = "max";
+    }
+
+    BenchCommand(Host host) {
+        this.host = host;
+    }
+
+    @Command(
+            name = "boot",
+            mixinStandardHelpOptions = true,
+            sortOptions = false,
+            abbreviateSynopsis = true,
+            description = "Wall time from the start of the program to the guest's first process, and to power-off.")
+    int boot(@Mixin Options options) throws CommandException, ImageException, IOException {
+        try (Scratch scratch = new Scratch()) {
+            List<String> guest =
+                    guest(options, scratch.zeros("disk.img", DISK_BYTES), "nestor.exec=true");
+            Duel duel = duel(options, guest);
+            host.out().print(BenchTable.boot(duel.fight(options.runs), title(options)));
+            return ExitCode.OK;
+        }
+    }
+
+    @Command(
+            name = "disk",
+            mixinStandardHelpOptions = true,
+            sortOptions = false,
+            abbreviateSynopsis = true,
+            description = "Reads of 4 KiB and 1 MiB past the guest's page cache.")
+    int disk(@Mixin Options options) throws CommandException, ImageException, IOException {
+        try (Scratch scratch = new Scratch()) {
+            List<String> guest =
+                    guest(
+                            options,
+                            scratch.random("disk.img", DISK_BYTES, 1),
+                            "nestor.checks=iobench");
+            Duel duel = duel(options, guest);
+            host.out().print(BenchTable.disk(duel.fight(options.runs), title(options)));
+            return ExitCode.OK;
+        }
+    }
+
+    private Duel duel(Options options, List<String> guest) throws CommandException {
+        if (!options.against.equals("qemu")) {
+            throw CommandException.usage(
+                    "--against: unknown opponent '%s'; known: qemu".formatted(options.against));
+        }
+        if (options.runs < 1) {
+            throw CommandException.usage("--runs: give at least 1");
+        }
+        Optional<Path> qemu = Programs.find(host, "qemu-system-aarch64");
+        if (qemu.isEmpty()) {
+            throw new CommandException(
+                    ExitCode.SKIPPED,
+                    "skipped: no qemu-system-aarch64; install it with: apt-get install qemu-system-arm");
+        }
+        String launcher = System.getProperty("nestor.launcher", "");
+        if (launcher.isEmpty()) {
+            throw CommandException.failed("bench must be started by ./nestor");
+        }
+        List<String> nestor = new ArrayList<>(List.of(launcher, "run", "-v"));
+        nestor.addAll(guest);
+        List<String> opponent =
+                new ArrayList<>(
+                        List.of(
+                                qemu.get().toString(),
+                                "-accel",
+                                "tcg",
+                                "-cpu",
+                                options.qemuCpu,
+                                "-nic",
+                                "none"));
+        opponent.addAll(guest);
+        return new Duel(host.log(), nestor, opponent, MARKER);
+    }
+
+    private List<String> guest(Options options, Path disk, String task)
+            throws CommandException, ImageException {
+        Preset preset = Preset.of("--preset", options.preset);
+        try (Terminal terminal = new Terminal()) {
+            ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
+            Kernel kernel = store.kernel(Guest.ARCHITECTURE, options.release);
+            GuestProfile profile = preset.profile();
+            List<String> words =
+                    new ArrayList<>(
+                            List.of(
+                                    "-M",
+                                    "virt",
+                                    "-m",
+                                    "512",
+                                    "-smp",
+                                    "1",
+                                    "-nographic",
+                                    "-no-reboot",
+                                    "-kernel",
+                                    kernel.image().toString(),
+                                    "-initrd",
+                                    store.initramfs(kernel, profile).toString(),
+                                    "-append",
+                                    ("console=ttyAMA0 " + task + " " + options.append).strip()));
+            if (preset.hasIommu()) {
+                words.addAll(List.of("-device", "virtio-iommu-pci"));
+            }
+            words.addAll(
+                    List.of(
+                            "-drive",
+                            "file="
+                                    + OptionList.escape(disk.toString())
+                                    + ",format=raw,if=none,id=disk,readonly=on",
+                            "-device",
+                            preset.disk("disk")));
+            return words;
+        }
+    }
+
+    private static String title(Options options) {
+        return "kernel %s, preset %s, `-append '%s'`, QEMU `-cpu %s`, %d runs in turns"
+                .formatted(
+                        options.release,
+                        options.preset,
+                        options.append,
+                        options.qemuCpu,
+                        options.runs);
+    }
+}

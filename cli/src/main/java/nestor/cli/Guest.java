@@ -1,0 +1,50 @@
+package nestor.cli;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.GuestProfile;
+import nestor.guest.ImageException;
+import nestor.guest.ImageStore;
+import nestor.guest.Kernel;
+
+/**
+ * What a machine boots: the user's kernel, or Debian's with an initramfs of ours.
+ *
+ * @param title for people
+ * @param append the kernel's command line
+ */
+record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
+    /** What the software CPU runs. */
+    static final String ARCHITECTURE = "arm64";
+
+    /**
+     * Finds the kernel the plan asks for; fetches it if need be.
+     *
+     * @param base what Debian's kernel needs on its command line; the user's -append follows
+     */
+    static Guest of(MachinePlan plan, Host host, Terminal terminal, String base)
+            throws ImageException {
+        if (plan.kernel().isPresent()) {
+            Path kernel = plan.kernel().get();
+            return new Guest(kernel.toString(), kernel, plan.initrd(), plan.append());
+        }
+        ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
+        Kernel kernel = store.kernel(ARCHITECTURE, plan.kernelRelease());
+        Path initramfs = store.initramfs(kernel, profile(plan));
+        return new Guest(
+                "Linux " + kernel.release(),
+                kernel.image(),
+                Optional.of(initramfs),
+                (base + " " + plan.append()).strip());
+    }
+
+    private static GuestProfile profile(MachinePlan plan) {
+        if (plan.preset().isPresent()) {
+            return plan.preset().get().profile();
+        }
+        boolean iommu =
+                plan.devices().stream().anyMatch(d -> d.driver().startsWith("virtio-iommu"));
+        return iommu ? GuestProfile.VIRTIO_IOMMU : GuestProfile.NONE;
+    }
+}

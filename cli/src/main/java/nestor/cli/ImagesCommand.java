@@ -1,0 +1,95 @@
+package nestor.cli;
+
+import java.util.List;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.CachedImage;
+import nestor.guest.GuestProfile;
+import nestor.guest.ImageException;
+import nestor.guest.ImageStore;
+import nestor.guest.Kernel;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code nestor images}: the cache of guest kernels. */
+@Command(
+        name = "images",
+        mixinStandardHelpOptions = true,
+        description = "List, fetch and remove guest kernels.")
+final class ImagesCommand {
+    private final Host host;
+
+    ImagesCommand(Host host) {
+        this.host = host;
+    }
+
+    @Command(
+            name = "list",
+            mixinStandardHelpOptions = true,
+            description = "List what is in the cache: kind, name, size in bytes, folder.")
+    int list() throws ImageException {
+        List<CachedImage> images = open().list();
+        for (CachedImage image : images) {
+            host.out()
+                    .printf(
+                            "%s\t%s\t%d\t%s\n",
+                            image.kind(), image.name(), image.sizeBytes(), image.path());
+        }
+        if (images.isEmpty()) {
+            host.log().info("the cache is empty; 'nestor images fetch' fills it");
+        }
+        return ExitCode.OK;
+    }
+
+    @Command(
+            name = "fetch",
+            mixinStandardHelpOptions = true,
+            abbreviateSynopsis = true,
+            description = "Fetch a Debian kernel, build the initramfs, and print their paths.")
+    int fetch(
+            @Option(
+                            names = "--kernel-release",
+                            paramLabel = "RELEASE",
+                            defaultValue = "stable",
+                            description = "stable, backports or a version. Default: ${DEFAULT-VALUE}.")
+                    String release,
+            @Option(
+                            names = "--refresh",
+                            description = "Ask Debian again which kernels are the newest.")
+                    boolean refresh,
+            @Option(
+                            names = "--preset",
+                            paramLabel = "NAME",
+                            description = "Only the initramfs of this preset.")
+                    @Nullable String preset)
+            throws ImageException, CommandException {
+        ImageStore store = open();
+        List<GuestProfile> profiles =
+                preset == null
+                        ? GuestProfile.all()
+                        : List.of(Preset.of("--preset", preset).profile());
+        if (refresh) {
+            store.refresh();
+        }
+        Kernel kernel = store.kernel(Guest.ARCHITECTURE, release);
+        host.out().printf("kernel\t%s\t%s\n", kernel.release(), kernel.image());
+        for (GuestProfile profile : profiles) {
+            host.out()
+                    .printf("initramfs\t%s\t%s\n", profile.name(), store.initramfs(kernel, profile));
+        }
+        return ExitCode.OK;
+    }
+
+    @Command(
+            name = "clear",
+            mixinStandardHelpOptions = true,
+            description = "Remove everything from the cache.")
+    int clear() throws ImageException {
+        host.log().info("%.1f MB removed".formatted(open().clear() / 1e6));
+        return ExitCode.OK;
+    }
+
+    private ImageStore open() {
+        return ImageStore.open(new ProgressBar(host.log(), new Terminal()));
+    }
+}

@@ -1,0 +1,113 @@
+package nestor.cli;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import nestor.cli.terminal.Monitor;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.ImageException;
+import nestor.machine.ConfigException;
+import nestor.machine.MachineConfig;
+import nestor.machine.MachineOutcome;
+import nestor.vmm.chardev.CharBackend;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code nestor run}: a machine with its console on this terminal. */
+@Command(
+        name = "run",
+        mixinStandardHelpOptions = true,
+        sortOptions = false,
+        abbreviateSynopsis = true,
+        description = {
+            "Run a virtual machine with its console on this terminal.",
+            "",
+            "Without -kernel and -device it is the machine of '--preset virtio-iommu' with Debian's kernel, fetched"
+                    + " on first use, a scratch disk and a shell.",
+            ""
+        },
+        optionListHeading = "%nOptions:%n",
+        footerHeading = "%nKeys:%n",
+        footer = {
+            "  Ctrl-A x       stop the virtual machine",
+            "  Ctrl-A c       switch between console and monitor",
+            "  Ctrl-A h       help",
+            "  Ctrl-A Ctrl-A  send Ctrl-A",
+            "",
+            "Examples:",
+            "  nestor run --preset none -append quiet",
+            "  nestor run -c lab.yaml -m 1G",
+            "  nestor run -kernel Image -initrd rd.gz -append console=ttyAMA0",
+            "",
+            "End of standard input leaves the guest running. A reader of standard output",
+            "that stays away for more than 5 s loses output; if it is gone, the guest runs",
+            "on. Exit codes: see 'nestor --help'."
+        })
+final class RunCommand implements Callable<Integer> {
+    private static final long SCRATCH_DISK_BYTES = 64L << 20;
+
+    private final Host host;
+
+    @Mixin private MachineOptions options = new MachineOptions();
+
+    @Option(
+            names = "--timeout",
+            paramLabel = "SECONDS",
+            description = "Stop after this time, with exit code 5.")
+    private @Nullable Integer timeoutSeconds;
+
+    RunCommand(Host host) {
+        this.host = host;
+    }
+
+    @Override
+    public Integer call() throws CommandException, ConfigException, ImageException, IOException {
+        Settings settings = options.settings();
+        Optional<String> help = OptionHelp.answer(settings);
+        if (help.isPresent()) {
+            host.out().print(help.get());
+            return ExitCode.OK;
+        }
+        try (Terminal terminal = new Terminal();
+                Scratch scratch = new Scratch()) {
+            MachinePlan plan = MachinePlan.of(settings);
+            if (plan.preset().isPresent()) {
+                settings.choose(plan.preset().get());
+                settings.addDisk(
+                        plan.preset().get(),
+                        "scratch",
+                        scratch.zeros("scratch.img", SCRATCH_DISK_BYTES),
+                        "off");
+                plan = MachinePlan.of(settings);
+            }
+            Guest guest = Guest.of(plan, host, terminal, "console=ttyAMA0");
+            return run(terminal, plan, plan.config(guest));
+        }
+    }
+
+    private int run(Terminal terminal, MachinePlan plan, MachineConfig config)
+            throws CommandException, ConfigException, IOException {
+        VirtualMachine vm =
+                new VirtualMachine(
+                        terminal, Optional.ofNullable(timeoutSeconds).map(Duration::ofSeconds));
+        Monitor monitor =
+                new Monitor(new MonitorCommands(vm::machine, vm::stop)::execute);
+        VirtualMachine.Ending ending;
+        try (Consoles consoles = new Consoles(host, terminal, monitor, vm::stop)) {
+            Map<String, CharBackend> backends = consoles.open(plan);
+            ending = vm.run(config, backends, consoles::start);
+        }
+        if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
+            return new Failures(host.log()).internal(cause, "nestor run");
+        }
+        host.log().detail(ending.toString());
+        if (ending.timedOut()) {
+            host.log().error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
+        }
+        return ending.exitCode(ExitCode.TIMEOUT);
+    }
+}

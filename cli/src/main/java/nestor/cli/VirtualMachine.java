@@ -1,0 +1,127 @@
+package nestor.cli;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import nestor.cli.terminal.Signals;
+import nestor.cli.terminal.Terminal;
+import nestor.machine.ConfigException;
+import nestor.machine.Machine;
+import nestor.machine.MachineConfig;
+import nestor.machine.MachineOutcome;
+import nestor.vmm.chardev.CharBackend;
+
+/** One run of a machine: from its creation to its end, with signals, a time limit, and a watch for panics. */
+final class VirtualMachine {
+    /**
+     * How it ended.
+     *
+     * @param signal the signal that ended it
+     * @param instructions retired by the guest
+     */
+    record Ending(
+            MachineOutcome outcome,
+            boolean panicked,
+            boolean timedOut,
+            OptionalInt signal,
+            long instructions,
+            Duration duration) {
+        int exitCode(int timeoutCode) {
+            if (signal.isPresent()) {
+                return ExitCode.ofSignal(signal.getAsInt());
+            }
+            if (outcome instanceof MachineOutcome.Failed) {
+                return ExitCode.INTERNAL;
+            }
+            if (panicked) {
+                return ExitCode.GUEST_PANIC;
+            }
+            return timedOut ? timeoutCode : ExitCode.OK;
+        }
+
+        /** Millions of instructions per second of wall time. */
+        double mips() {
+            return instructions * 1e3 / Math.max(1, duration.toNanos());
+        }
+
+        @Override
+        public String toString() {
+            return "%,d instructions retired in %.2f s, %.1f MIPS"
+                    .formatted(instructions, duration.toMillis() / 1e3, mips());
+        }
+    }
+
+    private final Terminal terminal;
+    private final Optional<Duration> limit;
+    private final AtomicReference<Optional<Machine>> running = new AtomicReference<>(Optional.empty());
+    private volatile boolean timedOut;
+
+    VirtualMachine(Terminal terminal, Optional<Duration> limit) {
+        this.terminal = terminal;
+        this.limit = limit;
+    }
+
+    /** Asks the machine to stop, if it runs. Any thread. */
+    void stop() {
+        running.get().ifPresent(Machine::stop);
+    }
+
+    /** What the monitor looks at. */
+    Optional<Machine> machine() {
+        return running.get();
+    }
+
+    /**
+     * Runs the machine on this thread until it ends.
+     *
+     * @param start runs once the configuration has been accepted, before the guest does
+     */
+    Ending run(MachineConfig config, Map<String, CharBackend> backends, Runnable start)
+            throws ConfigException, IOException {
+        Map<String, CharBackend> watched = new HashMap<>(backends);
+        PanicWatch watch = new PanicWatch(backends.get(Consoles.SERIAL), this::stop);
+        watched.put(Consoles.SERIAL, watch);
+        long began = System.nanoTime();
+        try (Machine machine = Machine.create(config, watched);
+                Signals signals = new Signals(terminal, this::stop)) {
+            running.set(Optional.of(machine));
+            CountDownLatch ended = new CountDownLatch(1);
+            limit.ifPresent(duration -> startDeadline(duration, ended));
+            start.run();
+            MachineOutcome outcome = machine.run();
+            ended.countDown();
+            return new Ending(
+                    outcome,
+                    watch.panicked(),
+                    timedOut,
+                    signals.received(),
+                    machine.retiredInstructions(),
+                    Duration.ofNanos(System.nanoTime() - began));
+        } finally {
+            running.set(Optional.empty());
+        }
+    }
+
+    private void startDeadline(Duration duration, CountDownLatch ended) {
+        Thread.ofPlatform()
+                .daemon()
+                .name("time limit")
+                .start(
+                        () -> {
+                            try {
+                                if (!ended.await(duration.toMillis(), TimeUnit.MILLISECONDS)) {
+                                    timedOut = true;
+                                    stop();
+                                }
+                            } catch (InterruptedException e) {
+                                Thread.currentThread().interrupt();
+                            }
+                        });
+    }
+}

@@ -1,0 +1,92 @@
+package nestor.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.List;
+import java.util.OptionalInt;
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
+import nestor.machine.MachineOutcome;
+import org.junit.jupiter.api.Test;
+
+final class TestRunTest {
+    private static final Result PASSED = new Result(1, "a", Outcome.PASSED, "", List.of("x=<1>"));
+    private static final Result FAILED = new Result(2, "b", Outcome.FAILED, "", List.of());
+    private static final Result SKIPPED = new Result(3, "c", Outcome.SKIPPED, "none", List.of());
+
+    @Test
+    void theExitCodeIsThatOfTheWorstThingThatHappened() {
+        MachineOutcome off = new MachineOutcome.PoweredOff();
+        MachineOutcome bug = new MachineOutcome.Failed(new IllegalStateException());
+
+        assertThat(run(ending(off, false, false, 0), PASSED, SKIPPED).exitCode()).isZero();
+        assertThat(run(ending(off, false, false, 0), PASSED, FAILED).exitCode()).isEqualTo(1);
+        assertThat(run(ending(off, true, false, 0), FAILED).exitCode()).isEqualTo(3);
+        assertThat(run(ending(off, false, true, 0), FAILED).exitCode()).isEqualTo(124);
+        assertThat(run(ending(off, true, true, 0), FAILED).exitCode()).isEqualTo(3);
+        assertThat(run(ending(bug, true, false, 0), FAILED).exitCode()).isEqualTo(70);
+        assertThat(run(ending(off, true, true, 15), FAILED).exitCode()).isEqualTo(143);
+        assertThat(ending(off, false, true, 0).exitCode(ExitCode.TIMEOUT)).isEqualTo(5);
+    }
+
+    @Test
+    void ktapNestsGuestAndHost() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
+        TestReport.KTAP.begin(out);
+        TestReport.KTAP.guestLine(out, "KTAP version 1");
+        TestReport.KTAP.guestLine(out, "ok 1 a");
+        TestReport.KTAP.end(
+                out,
+                new TestRun(
+                        "t",
+                        List.of(PASSED),
+                        List.of(FAILED),
+                        ending(new MachineOutcome.PoweredOff(), false, false, 0)));
+
+        assertThat(bytes.toString(StandardCharsets.UTF_8))
+                .isEqualTo(
+                        """
+                        KTAP version 1
+                        1..2
+                          KTAP version 1
+                          ok 1 a
+                        ok 1 guest
+                          KTAP version 1
+                          1..1
+                          not ok 2 b
+                        not ok 2 host
+                        """);
+    }
+
+    @Test
+    void junitEscapesWhatAGuestSays() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        TestReport.JUNIT.end(
+                new PrintStream(bytes, true, StandardCharsets.UTF_8),
+                run(ending(new MachineOutcome.PoweredOff(), false, false, 0), PASSED, SKIPPED));
+
+        assertThat(bytes.toString(StandardCharsets.UTF_8))
+                .contains("<system-out>x=&lt;1&gt;</system-out>", "<skipped message=\"none\"/>");
+        assertThat(TestReport.xml("\u001b[1m\u0000\ud800")).isEqualTo("?[1m??");
+    }
+
+    private static TestRun run(VirtualMachine.Ending ending, Result... results) {
+        return new TestRun("title", List.of(results), List.of(), ending);
+    }
+
+    private static VirtualMachine.Ending ending(
+            MachineOutcome outcome, boolean panicked, boolean timedOut, int signal) {
+        return new VirtualMachine.Ending(
+                outcome,
+                panicked,
+                timedOut,
+                signal == 0 ? OptionalInt.empty() : OptionalInt.of(signal),
+                1_000_000,
+                Duration.ofSeconds(2));
+    }
+}

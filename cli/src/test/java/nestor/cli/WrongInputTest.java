@@ -1,0 +1,106 @@
+package nestor.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every wrong input: one line that names the option, exit code 2, nothing on standard output. */
+final class WrongInputTest {
+    @TempDir private Path folder;
+
+    static Stream<Arguments> wrong() {
+        return Stream.of(
+                wrong("run -bogus", "unknown option '-bogus'; see nestor run --help"),
+                wrong("-bogus", "unknown option '-bogus'; see nestor run --help"),
+                wrong("-sX", "unknown option '-sX'; see nestor run --help"),
+                wrong("bogus", "unknown command 'bogus'; see nestor --help"),
+                wrong("run extra", "unknown argument 'extra'; see nestor run --help"),
+                wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
+                wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
+                wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),
+                wrong("-smp two", "-smp: 'two' is not a number"),
+                wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
+                wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
+                wrong("--preset vtd", "--preset: unknown preset 'vtd'; known: virtio-iommu, none"),
+                wrong("-kernel DIR/Image", "-kernel: DIR/Image: no such file"),
+                wrong("-kernel DIR", "-kernel: DIR: is a directory"),
+                wrong("-kernel DIR/file -initrd DIR/rd", "-initrd: DIR/rd: no such file"),
+                wrong("-initrd DIR/file", "-initrd needs -kernel FILE"),
+                wrong(
+                        "-kernel DIR/file --kernel-release stable",
+                        "-kernel and --kernel-release exclude each other"),
+                wrong("-drive file=DIR/d", "-drive: DIR/d: no such file"),
+                wrong("-drive id=x", "-drive: file=FILE is missing"),
+                wrong(
+                        "-drive file=DIR/file,cache=none",
+                        "-drive: unknown property 'cache'; known: file, format, if, id, readonly"),
+                wrong("-drive file=DIR/file,format=qcow2", "-drive: unknown format 'qcow2'; known: raw"),
+                wrong(
+                        "-drive file=DIR/file,if=ide",
+                        "-drive: unknown interface 'ide'; known: none, virtio"),
+                wrong("-drive file=DIR/file,readonly=maybe", "-drive readonly: 'maybe' is not on or off"),
+                wrong("-device ,id=x", "-device: ',id=x' names no driver; '-device help' lists them"),
+                wrong("-device nope,help", "-device: unknown driver 'nope'; '-device help' lists them"),
+                wrong("-chardev stdio", "-chardev: id=ID is missing"),
+                wrong("-chardev socket,id=x", "-chardev: unknown backend 'socket'; known: stdio, file, null"),
+                wrong("-chardev file,id=x", "-chardev: file needs path=FILE"),
+                wrong("-chardev null,id=x,path=y", "-chardev: unknown property 'path'; known: id"),
+                wrong("-serial chardev:x", "-serial: there is no -chardev with id=x"),
+                wrong(
+                        "-serial stdio -chardev stdio,id=x",
+                        "-serial: standard input and output can serve only one console; use file: or null for"
+                                + " the other"),
+                wrong(
+                        "-serial vc",
+                        "-serial: unknown destination 'vc'; known: mon:stdio, stdio, file:FILE, null, chardev:ID"),
+                wrong("test --format xml", "--format: unknown format 'xml'; known: ktap, json, junit"),
+                wrong("test -serial null", "-serial: 'test' keeps the console in a file; use -v to see it"),
+                wrong("-c DIR/none.yaml", "--config DIR/none.yaml: no such file or directory"),
+                wrong("bench boot --against kvm", "--against: unknown opponent 'kvm'; known: qemu"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("wrong")
+    void isOneLineNamingTheOptionAndExitCodeTwo(String line, String message) throws IOException {
+        Files.writeString(folder.resolve("file"), "x");
+        String[] words = line.replace("DIR", folder.toString()).split(" ");
+
+        Typed typed = Typed.nestor(words);
+
+        assertThat(typed.err())
+                .isEqualTo("nestor: " + message.replace("DIR", folder.toString()) + "\n");
+        assertThat(typed.exitCode()).isEqualTo(ExitCode.USAGE);
+        assertThat(typed.out()).isEmpty();
+    }
+
+    @Test
+    void aMissingValueIsNamed() {
+        Typed typed = Typed.nestor("run", "-kernel");
+
+        assertThat(typed.err()).startsWith("nestor: missing required parameter").hasLineCount(1);
+        assertThat(typed.exitCode()).isEqualTo(ExitCode.USAGE);
+    }
+
+    @Test
+    void withoutQemuTheBenchmarkIsSkipped() {
+        Typed typed = Typed.nestor("bench", "boot");
+
+        assertThat(typed.exitCode()).isEqualTo(ExitCode.SKIPPED);
+        assertThat(typed.err())
+                .isEqualTo(
+                        "nestor: skipped: no qemu-system-aarch64; install it with: apt-get install qemu-system-arm\n");
+    }
+
+    private static Arguments wrong(String line, String message) {
+        return arguments(line, message);
+    }
+}

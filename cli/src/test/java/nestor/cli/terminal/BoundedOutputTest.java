@@ -1,0 +1,92 @@
+package nestor.cli.terminal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+final class BoundedOutputTest {
+    private static final long LONG = TimeUnit.SECONDS.toNanos(30);
+
+    @Test
+    void everyByteArrivesInOrderThroughASmallBuffer() {
+        ByteArrayOutputStream sink = new ByteArrayOutputStream();
+        BoundedOutput output = new BoundedOutput("test", sink, 7, LONG);
+        StringBuilder expected = new StringBuilder();
+        for (int i = 0; i < 1000; i++) {
+            write(output, i + ",");
+            expected.append(i).append(',');
+        }
+
+        assertThat(output.flush(LONG)).isTrue();
+        assertThat(sink.toString(StandardCharsets.UTF_8)).isEqualTo(expected.toString());
+        assertThat(output.lostBytes()).isZero();
+    }
+
+    @Test
+    void aReaderThatStaysAwayLosesOutputButDoesNotHoldTheGuest() {
+        CountDownLatch never = new CountDownLatch(1);
+        BoundedOutput output = new BoundedOutput("test", blockedUntil(never), 16, 0);
+        write(output, "x".repeat(100));
+        write(output, "y".repeat(100));
+
+        assertThat(output.lostBytes()).isBetween(150L, 200L);
+        assertThat(output.flush(0)).isFalse();
+        never.countDown();
+    }
+
+    @Test
+    void closingFreesAWriterThatWaitsForRoom() throws InterruptedException {
+        CountDownLatch never = new CountDownLatch(1);
+        BoundedOutput output = new BoundedOutput("test", blockedUntil(never), 16, Long.MAX_VALUE / 2);
+        Thread guest = Thread.ofPlatform().start(() -> write(output, "x".repeat(100)));
+        output.close();
+        guest.join();
+        never.countDown();
+    }
+
+    @Test
+    void aSinkThatFailsSwallowsTheRest() {
+        BoundedOutput output =
+                new BoundedOutput(
+                        "test",
+                        new OutputStream() {
+                            @Override
+                            public void write(int b) throws IOException {
+                                throw new IOException("Broken pipe");
+                            }
+                        },
+                        16,
+                        Long.MAX_VALUE / 2);
+        write(output, "x".repeat(100));
+        write(output, "x".repeat(100));
+
+        assertThat(output.flush(LONG)).isFalse();
+        assertThat(output.isBroken()).isTrue();
+    }
+
+    private static OutputStream blockedUntil(CountDownLatch latch) {
+        return new OutputStream() {
+            @Override
+            public void write(int b) throws IOException {
+                try {
+                    latch.await();
+                } catch (InterruptedException e) {
+                    throw new IOException(e);
+                }
+            }
+        };
+    }
+
+    private static void write(BoundedOutput output, String text) {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        output.write(bytes, 0, bytes.length);
+    }
+}
