@@ -1,16 +1,59 @@
 package nestor.machine;
 
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import nestor.cpu.arm64.Arm64Vcpu;
+import nestor.machine.arm.Psci;
 import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.vcpu.VcpuExit;
 
-/** A computer: made from a {@link MachineConfig}, run once, closed. */
+/**
+ * A computer: made from a {@link MachineConfig}, run once, closed.
+ *
+ * <p>{@link #run} starts a platform thread for each vCPU and waits for one of the things that end or
+ * restart a machine: the guest's power-off or reset, {@link #stop}, or an exception that escaped
+ * somewhere. It then stops the vCPUs, lets device work under way end, and writes disks back.
+ */
 public final class Machine implements AutoCloseable {
-    /** Key of the first serial port among the backends of {@link #create}. */
+    /** Key of the board's UART among the backends of {@link #create}. */
     public static final String SERIAL0 = "serial0";
 
-    private Machine() {}
+    /** How long a vCPU may take to notice that it is to stop. */
+    private static final long STOP_MILLIS = 10_000;
+
+    private static final long AFFINITY_MASK = 0xff_00ff_ffffL;
+
+    /** What {@link #run} waits for. */
+    private sealed interface Event {
+        record PowerOff() implements Event {}
+
+        record Reset() implements Event {}
+
+        record Stop() implements Event {}
+
+        record Escaped(Throwable cause) implements Event {}
+    }
+
+    private final MachineConfig config;
+    private final VirtBoard board;
+    private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
+    private volatile boolean stopping;
+    private List<Thread> threads = List.of();
+
+    private Machine(MachineConfig config, Map<String, CharBackend> backends)
+            throws ConfigException, IOException {
+        this.config = config;
+        this.board =
+                new VirtBoard(
+                        config,
+                        backends,
+                        new Power(),
+                        (_, cause) -> events.add(new Event.Escaped(cause)));
+    }
 
     /**
      * Checks everything and builds the machine; nothing runs yet.
@@ -22,23 +65,136 @@ public final class Machine implements AutoCloseable {
      */
     public static Machine create(MachineConfig config, Map<String, CharBackend> backends)
             throws ConfigException, IOException {
-        if (!config.type().equals("virt")) {
-            throw new ConfigException("-machine " + config.type() + ": unknown; known: virt");
+        if (!config.type().equals(VirtBoard.TYPE.name())) {
+            throw new ConfigException(
+                    "-machine %s: unknown machine; known: %s"
+                            .formatted(config.type(), VirtBoard.TYPE.name()));
         }
-        return new Machine();
+        return new Machine(config, Map.copyOf(backends));
     }
 
-    /** Runs the guest until it powers off; the calling thread waits. Called once. */
+    /**
+     * Runs the guest until it powers off; the calling thread waits. Called once.
+     *
+     * <p>An interrupt of the calling thread counts as {@link #stop}.
+     */
     public MachineOutcome run() {
-        return new MachineOutcome.Stopped();
+        MachineOutcome outcome;
+        do {
+            outcome = runOnce();
+        } while (outcome instanceof MachineOutcome.ResetRequested && !config.noReboot());
+        return outcome;
+    }
+
+    private MachineOutcome runOnce() {
+        try {
+            board.reset();
+            board.load();
+            startThreads();
+            Event event = await();
+            stopThreads();
+            board.settle();
+            return outcomeOf(event);
+        } catch (IOException | RuntimeException | Error e) {
+            stopThreads();
+            return new MachineOutcome.Failed(e);
+        }
+    }
+
+    private Event await() {
+        try {
+            return events.take();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return new Event.Stop();
+        }
+    }
+
+    /** An escaped exception or a stop that came meanwhile counts more than what came first. */
+    private MachineOutcome outcomeOf(Event first) {
+        List<Event> all = new ArrayList<>(List.of(first));
+        events.drainTo(all);
+        for (Event event : all) {
+            if (event instanceof Event.Escaped(Throwable cause)) {
+                return new MachineOutcome.Failed(cause);
+            }
+        }
+        if (all.contains(new Event.Stop())) {
+            return new MachineOutcome.Stopped();
+        }
+        return first instanceof Event.PowerOff
+                ? new MachineOutcome.PoweredOff()
+                : new MachineOutcome.ResetRequested();
+    }
+
+    private void startThreads() {
+        stopping = false;
+        List<Thread> started = new ArrayList<>();
+        for (Arm64Vcpu vcpu : board.vcpus()) {
+            started.add(
+                    Thread.ofPlatform()
+                            .name("vcpu" + vcpu.config().index())
+                            .daemon()
+                            .uncaughtExceptionHandler(
+                                    (_, cause) -> events.add(new Event.Escaped(cause)))
+                            .start(() -> runVcpu(vcpu)));
+        }
+        threads = started;
+    }
+
+    /** A vCPU that turns itself off goes on waiting for someone to turn it on again. */
+    private void runVcpu(Arm64Vcpu vcpu) {
+        while (!stopping) {
+            switch (vcpu.run()) {
+                case VcpuExit.Stopped _ -> {}
+                case VcpuExit.Shutdown _ -> {
+                    events.add(new Event.PowerOff());
+                    return;
+                }
+                case VcpuExit.Reset _ -> {
+                    events.add(new Event.Reset());
+                    return;
+                }
+            }
+        }
+    }
+
+    private void stopThreads() {
+        stopping = true;
+        for (Arm64Vcpu vcpu : board.vcpus()) {
+            vcpu.stop(new VcpuExit.Stopped());
+        }
+        boolean interrupted = false;
+        for (Thread thread : threads) {
+            try {
+                if (!thread.join(java.time.Duration.ofMillis(STOP_MILLIS))) {
+                    events.add(
+                            new Event.Escaped(
+                                    new IllegalStateException(thread.getName() + " does not stop")));
+                }
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        threads = List.of();
+        for (Arm64Vcpu vcpu : board.vcpus()) {
+            // A request that its thread did not take must not meet the next run.
+            vcpu.stop(new VcpuExit.Stopped());
+            vcpu.run();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Makes {@link #run} return {@code Stopped} soon, disks flushed. Any thread, any time. */
-    public void stop() {}
+    public void stop() {
+        events.add(new Event.Stop());
+    }
 
     /** Instructions the guest has retired so far, all vCPUs together. Any thread. */
     public long retiredInstructions() {
-        return 0;
+        return board.vcpus().stream().mapToLong(Arm64Vcpu::retiredInstructions).sum();
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */
@@ -48,9 +204,50 @@ public final class Machine implements AutoCloseable {
 
     /** Every machine type. */
     public static List<MachineType> types() {
-        return List.of();
+        return List.of(VirtBoard.TYPE);
     }
 
+    /** Releases host resources; {@link #run} has returned or was never called. */
     @Override
-    public void close() {}
+    public void close() throws IOException {
+        board.close();
+    }
+
+    private final class Power implements Psci.Power {
+        @Override
+        public int cpuAt(long mpidr) {
+            long affinity = mpidr & AFFINITY_MASK;
+            return affinity < board.vcpus().size() ? (int) affinity : -1;
+        }
+
+        @Override
+        public boolean isOn(int cpu) {
+            return board.vcpus().get(cpu).isOn();
+        }
+
+        @Override
+        public void turnOn(int cpu, long entry, long context) {
+            board.vcpus().get(cpu).start(entry, context);
+        }
+
+        @Override
+        public void turnOff(int cpu) {
+            board.vcpus().get(cpu).stop(new VcpuExit.Stopped());
+        }
+
+        @Override
+        public boolean isRam(long gpa) {
+            return board.isRam(gpa);
+        }
+
+        @Override
+        public void powerOff(int cpu) {
+            board.vcpus().get(cpu).stop(new VcpuExit.Shutdown());
+        }
+
+        @Override
+        public void reset(int cpu) {
+            board.vcpus().get(cpu).stop(new VcpuExit.Reset());
+        }
+    }
 }

@@ -63,6 +63,11 @@ final class Fp {
         return (int) ((cpu.fpcr & RMODE) >>> RMODE_SHIFT);
     }
 
+    /** Whether the alternative half precision, without infinities and NaNs, applies. */
+    static boolean alternative(Arm64Cpu cpu, FpFormat format) {
+        return format.isHalf() && (cpu.fpcr & AHP) != 0;
+    }
+
     /** FPUnpack: a denormal is zero when FZ is set, except in half precision. */
     static Unpacked unpack(Arm64Cpu cpu, FpFormat format, long number) {
         boolean negative = format.isNegative(number);
@@ -71,7 +76,7 @@ final class Fp {
         if (exponent == 0) {
             return unpackDenormal(cpu, format, negative, fraction);
         }
-        boolean alternative = format == FpFormat.HALF && (cpu.fpcr & AHP) != 0;
+        boolean alternative = alternative(cpu, format);
         if (exponent == format.topExponent() && !alternative) {
             Kind kind = fraction == 0 ? Kind.INFINITY : Kind.NAN;
             return new Unpacked(kind, negative, 0, 0);
@@ -83,7 +88,7 @@ final class Fp {
 
     private static Unpacked unpackDenormal(
             Arm64Cpu cpu, FpFormat format, boolean negative, long fraction) {
-        if (fraction != 0 && (format == FpFormat.HALF || (cpu.fpcr & FZ) == 0)) {
+        if (fraction != 0 && (format.isHalf() || (cpu.fpcr & FZ) == 0)) {
             int shift = Long.numberOfLeadingZeros(fraction) - 1;
             int exponent = 63 - format.bias() - format.fractionBits() - shift;
             return new Unpacked(Kind.FINITE, negative, exponent, fraction << shift);
@@ -107,7 +112,7 @@ final class Fp {
             long significand,
             int mode) {
         int biased = exponent + format.bias();
-        if (biased <= 0 && format != FpFormat.HALF && (cpu.fpcr & FZ) != 0) {
+        if (biased <= 0 && !format.isHalf() && (cpu.fpcr & FZ) != 0) {
             cpu.fpsr |= UFC;
             return format.zero(negative);
         }
@@ -133,7 +138,7 @@ final class Fp {
             }
             magnitude += (long) (biased - 1) << format.fractionBits();
         }
-        boolean alternative = format == FpFormat.HALF && (cpu.fpcr & AHP) != 0;
+        boolean alternative = alternative(cpu, format);
         int top = format.topExponent() + (alternative ? 1 : 0);
         if (magnitude >>> format.fractionBits() >= top) {
             return overflow(cpu, format, negative, mode);
@@ -167,7 +172,7 @@ final class Fp {
     }
 
     private static long overflow(Arm64Cpu cpu, FpFormat format, boolean negative, int mode) {
-        if (format == FpFormat.HALF && (cpu.fpcr & AHP) != 0) {
+        if (alternative(cpu, format)) {
             cpu.fpsr |= IOC;
             return format.zero(negative) | 0x7fff;
         }

@@ -14,11 +14,17 @@ final class FpCompare {
     private FpCompare() {}
 
     /**
-     * FPCompare.
+     * FPCompare, of single or double precision.
      *
      * @param signalling whether a quiet NaN is invalid too
      */
     static int compare(Arm64Cpu cpu, FpFormat format, long a, long b, boolean signalling) {
+        if ((cpu.fpcr & Fp.FZ) == 0) {
+            int flags = format.bits() == 64 ? compareDouble(a, b) : compareSingle(a, b);
+            if (flags != UNORDERED) {
+                return flags;
+            }
+        }
         Unpacked x = Fp.unpack(cpu, format, a);
         Unpacked y = Fp.unpack(cpu, format, b);
         if (x.isNan() || y.isNan()) {
@@ -29,6 +35,18 @@ final class FpCompare {
         }
         int order = Long.compare(ordered(format, x, a), ordered(format, y, b));
         return order == 0 ? EQUAL : order < 0 ? LESS : GREATER;
+    }
+
+    private static int compareDouble(long a, long b) {
+        double x = Double.longBitsToDouble(a);
+        double y = Double.longBitsToDouble(b);
+        return x == y ? EQUAL : x < y ? LESS : x > y ? GREATER : UNORDERED;
+    }
+
+    private static int compareSingle(long a, long b) {
+        float x = Float.intBitsToFloat((int) a);
+        float y = Float.intBitsToFloat((int) b);
+        return x == y ? EQUAL : x < y ? LESS : x > y ? GREATER : UNORDERED;
     }
 
     /** A number that orders as the floating-point number does; zeros are equal. */

@@ -10,7 +10,7 @@ final class FpConvert {
     /** FPConvert. */
     static long convert(Arm64Cpu cpu, FpFormat from, FpFormat to, long number, int mode) {
         Unpacked x = Fp.unpack(cpu, from, number);
-        boolean alternative = to == FpFormat.HALF && (cpu.fpcr & Fp.AHP) != 0;
+        boolean alternative = Fp.alternative(cpu, to);
         return switch (x.kind()) {
             case ZERO -> to.zero(x.negative());
             case FINITE -> Fp.round(cpu, to, x.negative(), x.exponent(), x.significand(), mode);

@@ -16,6 +16,10 @@ record FpFormat(int bits, int fractionBits) {
         return bits == 64 ? DOUBLE : bits == 32 ? SINGLE : HALF;
     }
 
+    boolean isHalf() {
+        return bits == 16;
+    }
+
     /** The exponent field of infinities and NaNs, all ones. */
     int topExponent() {
         return (1 << (bits - 1 - fractionBits)) - 1;

@@ -138,12 +138,12 @@ final class IntegerLanes {
     }
 
     static long countLeadingZeros(Arm64Cpu cpu, int e, long d, long n, long m) {
-        return Long.numberOfLeadingZeros(n) - (64 - e);
+        return Long.numberOfLeadingZeros(n) - (64L - e);
     }
 
     static long countLeadingSigns(Arm64Cpu cpu, int e, long d, long n, long m) {
         long value = Lanes.signed(n, e);
-        return Long.numberOfLeadingZeros(value ^ value >> 63) - (64 - e) - 1;
+        return Long.numberOfLeadingZeros(value ^ value >> 63) - (64L - e) - 1;
     }
 
     static long countBits(Arm64Cpu cpu, int e, long d, long n, long m) {

@@ -5,8 +5,16 @@ package nestor.cpu.arm64;
 interface LaneFunction {
     /** Stands in decode tables where the encoding is unallocated; never called. */
     LaneFunction UNALLOCATED =
-            (cpu, _, _, _, _) -> {
-                throw cpu.undefined();
+            new LaneFunction() {
+                @Override
+                public long apply(Arm64Cpu cpu, int esize, long d, long n, long m) {
+                    throw cpu.undefined();
+                }
+
+                @Override
+                public boolean allocated() {
+                    return false;
+                }
             };
 
     /**
@@ -19,4 +27,9 @@ interface LaneFunction {
      * @return the new element; bits above its size are ignored
      */
     long apply(Arm64Cpu cpu, int esize, long d, long n, long m);
+
+    /** Whether there is such an instruction. */
+    default boolean allocated() {
+        return true;
+    }
 }

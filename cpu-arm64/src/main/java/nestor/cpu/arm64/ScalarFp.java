@@ -78,7 +78,7 @@ final class ScalarFp {
                     case 15 -> FpLanes::roundCurrent;
                     default -> UNALLOCATED;
                 };
-        return function == UNALLOCATED || type == 3
+        return !function.allocated() || type == 3
                 ? Undefined.OP
                 : new Compute(function, esize, d, n, n, d);
     }
@@ -106,7 +106,7 @@ final class ScalarFp {
                     default -> UNALLOCATED;
                 };
         int d = instruction & 31;
-        return function == UNALLOCATED
+        return !function.allocated()
                 ? Undefined.OP
                 : new Compute(
                         function, esize, d, instruction >>> 5 & 31, instruction >>> 16 & 31, d);

@@ -46,7 +46,7 @@ final class SimdAcross {
         }
         LaneFunction function = fp(size >> 1, opcode);
         boolean isDouble = (size & 1) != 0;
-        return function == UNALLOCATED
+        return !function.allocated()
                 ? Undefined.OP
                 : new SimdShapes.Across(function, isDouble, isDouble ? 64 : 32, d, n);
     }

@@ -12,7 +12,7 @@ final class SimdByElement {
         int opcode = instruction >>> 12 & 15;
         int size = instruction >>> 22 & 3;
         LaneFunction function = function(u, opcode);
-        if (function == UNALLOCATED
+        if (!function.allocated()
                 || !indexable(opcode, instruction)
                 || fp(opcode) && size == 3 && half == 0) {
             return Undefined.OP;
@@ -23,7 +23,7 @@ final class SimdByElement {
         SecondOperand m = element(instruction, size);
         return switch (opcode) {
             case 0b0010, 0b0011, 0b0110, 0b0111, 0b1010, 0b1011 ->
-                    new SimdShapes.Long(function, false, esize, half, d, n, m);
+                    new SimdShapes.Lengthen(function, false, esize, half, d, n, m);
             default -> new SimdShapes.Same(WordFunction.lanes(function, esize), half == 1, d, n, m);
         };
     }
@@ -47,7 +47,7 @@ final class SimdByElement {
         int d = instruction & 31;
         SecondOperand m = element(instruction, size);
         return switch (opcode) {
-            case 0b0011, 0b0111, 0b1011 -> new SimdShapes.ScalarLong(function, esize, d, n, m);
+            case 0b0011, 0b0111, 0b1011 -> new SimdShapes.ScalarLengthen(function, esize, d, n, m);
             default -> new SimdShapes.Same(WordFunction.scalar(function, esize), false, d, n, m);
         };
     }

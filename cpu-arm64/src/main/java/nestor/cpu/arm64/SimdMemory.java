@@ -176,7 +176,7 @@ final class SimdMemory {
             if (option == UXTW) {
                 index &= 0xffff_ffffL;
             } else if (option == SXTW) {
-                index = (int) index;
+                index = Lanes.signed(index, 32);
             }
             transfer(cpu, load, sizeLog2, t, cpu.x[n] + (index << shift));
         }

@@ -77,7 +77,7 @@ final class SimdShapes {
     }
 
     /** Results twice as wide as both operands (or as the second only: {@code wideFirst}). */
-    static final class Long extends SimdOp {
+    static final class Lengthen extends SimdOp {
         private final LaneFunction function;
         private final boolean wideFirst;
         private final int esize;
@@ -86,7 +86,7 @@ final class SimdShapes {
         private final int n;
         private final SecondOperand m;
 
-        Long(
+        Lengthen(
                 LaneFunction function,
                 boolean wideFirst,
                 int esize,
@@ -157,14 +157,14 @@ final class SimdShapes {
     }
 
     /** A scalar result twice as wide as the operands: SQDMULL and its kin. */
-    static final class ScalarLong extends SimdOp {
+    static final class ScalarLengthen extends SimdOp {
         private final LaneFunction function;
         private final int esize;
         private final int d;
         private final int n;
         private final SecondOperand m;
 
-        ScalarLong(LaneFunction function, int esize, int d, int n, SecondOperand m) {
+        ScalarLengthen(LaneFunction function, int esize, int d, int n, SecondOperand m) {
             this.function = function;
             this.esize = esize;
             this.d = 2 * d;

@@ -25,7 +25,7 @@ final class SimdShiftImmediate {
             return esize == 64 ? Undefined.OP : resized(u, opcode, esize, half, d, n, right, left);
         }
         LaneFunction function = same(u, opcode);
-        if (function == UNALLOCATED || esize == 64 && half == 0) {
+        if (!function.allocated() || esize == 64 && half == 0) {
             return Undefined.OP;
         }
         return new SimdShapes.Same(
@@ -51,13 +51,13 @@ final class SimdShiftImmediate {
         if (opcode >= 0b10000) {
             LaneFunction function = narrow(u, opcode);
             boolean saturates = opcode >= 0b10010 || u == 1;
-            return function == UNALLOCATED || !saturates || esize == 64
+            return !function.allocated() || !saturates || esize == 64
                     ? Undefined.OP
                     : new SimdShapes.ScalarNarrow(function, esize, d, n, right);
         }
         LaneFunction function = same(u, opcode);
         boolean saturates = opcode == 0b01100 || opcode == 0b01110;
-        if (function == UNALLOCATED || esize != 64 && !saturates) {
+        if (!function.allocated() || esize != 64 && !saturates) {
             return Undefined.OP;
         }
         return new SimdShapes.Same(
@@ -77,7 +77,7 @@ final class SimdShiftImmediate {
             int u, int opcode, int esize, int half, int d, int n, int right, int left) {
         if (opcode == 0b10100) {
             return u == 0
-                    ? new SimdShapes.Long(
+                    ? new SimdShapes.Lengthen(
                             ShiftLanes::longLeftSigned,
                             false,
                             esize,
@@ -91,7 +91,7 @@ final class SimdShiftImmediate {
             return new SimdResize.Narrow(esize, half, d, n, right);
         }
         LaneFunction function = narrow(u, opcode);
-        return function == UNALLOCATED
+        return !function.allocated()
                 ? Undefined.OP
                 : new SimdShapes.Narrow(
                         function, esize, half, d, n, SecondOperand.immediate(right, 2 * esize));

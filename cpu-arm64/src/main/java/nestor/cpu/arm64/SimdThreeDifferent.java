@@ -16,7 +16,7 @@ final class SimdThreeDifferent {
         int d = instruction & 31;
         LaneFunction function = u == 0 ? signed(opcode) : unsigned(opcode);
         boolean doubling = opcode == 0b1001 || opcode == 0b1011 || opcode == 0b1101;
-        if (function == UNALLOCATED
+        if (!function.allocated()
                 || size == 3
                 || doubling && size == 0
                 || opcode == 0b1110 && size != 0) {
@@ -25,19 +25,20 @@ final class SimdThreeDifferent {
         int esize = 8 << size;
         SecondOperand second = SecondOperand.vector(m);
         return switch (opcode) {
-            case 0b0001, 0b0011 -> new SimdShapes.Long(function, true, esize, half, d, n, second);
+            case 0b0001, 0b0011 ->
+                    new SimdShapes.Lengthen(function, true, esize, half, d, n, second);
             case 0b0100, 0b0110 -> new SimdShapes.Narrow(function, esize, half, d, n, second);
-            default -> new SimdShapes.Long(function, false, esize, half, d, n, second);
+            default -> new SimdShapes.Lengthen(function, false, esize, half, d, n, second);
         };
     }
 
     static Op scalar(int instruction) {
         int size = instruction >>> 22 & 3;
         LaneFunction function = doubling(instruction >>> 12 & 15);
-        if (function == UNALLOCATED || (instruction & 1 << 29) != 0 || size == 0 || size == 3) {
+        if (!function.allocated() || (instruction & 1 << 29) != 0 || size == 0 || size == 3) {
             return Undefined.OP;
         }
-        return new SimdShapes.ScalarLong(
+        return new SimdShapes.ScalarLengthen(
                 function,
                 8 << size,
                 instruction & 31,

@@ -23,11 +23,11 @@ final class SimdThreeSame {
             return Undefined.OP;
         }
         LaneFunction function = fp ? fp(u, size >> 1, opcode) : integer(u, size, opcode);
-        if (function == UNALLOCATED) {
+        if (!function.allocated()) {
             return Undefined.OP;
         }
         WordFunction words = SimdWords.threeSame(u, opcode, esize, function);
-        return pairwise(u, opcode)
+        return pairwise(u, size, opcode)
                 ? new SimdShapes.Pairwise(words, full, esize, d, n, m)
                 : new SimdShapes.Same(words, full, d, n, SecondOperand.vector(m));
     }
@@ -50,7 +50,7 @@ final class SimdThreeSame {
             return Undefined.OP;
         }
         LaneFunction function = fp ? fp(u, size >> 1, opcode) : integer(u, size, opcode);
-        if (function == UNALLOCATED) {
+        if (!function.allocated()) {
             return Undefined.OP;
         }
         int esize = fp ? 32 << (size & 1) : 8 << size;
@@ -62,11 +62,12 @@ final class SimdThreeSame {
                 SecondOperand.vector(instruction >>> 16 & 31));
     }
 
-    private static boolean pairwise(int u, int opcode) {
+    private static boolean pairwise(int u, int size, int opcode) {
         return switch (opcode) {
             case 0b10100, 0b10101 -> true;
             case 0b10111 -> u == 0;
-            case 0b11000, 0b11010, 0b11110 -> u == 1;
+            case 0b11000, 0b11110 -> u == 1;
+            case 0b11010 -> u == 1 && size < 2;
             default -> false;
         };
     }

@@ -37,7 +37,7 @@ final class SimdTwoRegister {
         boolean fp = fp(opcode);
         int width = fp ? 32 << (size & 1) : esize;
         WordFunction words = fp ? fpWords(key, size) : words(key, size);
-        if (words == UNALLOCATED_WORDS || width == 64 && !full) {
+        if (!words.allocated() || width == 64 && !full) {
             return Undefined.OP;
         }
         return new SimdShapes.Same(words, full, d, n, zero);
@@ -72,7 +72,7 @@ final class SimdTwoRegister {
             function = scalarInteger(key, size);
             esize = 8 << size;
         }
-        return function == UNALLOCATED
+        return !function.allocated()
                 ? Undefined.OP
                 : new SimdShapes.Same(
                         WordFunction.scalar(function, esize),
@@ -87,12 +87,6 @@ final class SimdTwoRegister {
         return opcode >= 0b01100 && opcode <= 0b01111 || opcode >= 0b11000;
     }
 
-    /** Stands for an unallocated encoding; never called. */
-    private static final WordFunction UNALLOCATED_WORDS =
-            (cpu, _, _, _) -> {
-                throw cpu.undefined();
-            };
-
     /** FCVTN, FCVTXN, FCVTL. */
     private static Op fpResize(int key, int size, int half, int d, int n) {
         SecondOperand zero = SecondOperand.immediate(0, 64);
@@ -106,7 +100,8 @@ final class SimdTwoRegister {
                     size == 0
                             ? Undefined.OP
                             : new SimdShapes.Narrow(FpLanes::narrowToOdd, esize, half, d, n, zero);
-            case 0b0_10111 -> new SimdShapes.Long(FpLanes::widen, false, esize, half, d, n, zero);
+            case 0b0_10111 ->
+                    new SimdShapes.Lengthen(FpLanes::widen, false, esize, half, d, n, zero);
             default -> Undefined.OP;
         };
     }
@@ -124,28 +119,28 @@ final class SimdTwoRegister {
         return switch (key) {
             case 0b0_00000, 0b1_00000, 0b0_00001 -> reverse(key, size);
             case 0b0_00010, 0b1_00010, 0b0_00110, 0b1_00110 ->
-                    size == 3 ? UNALLOCATED_WORDS : addPairs(key, esize);
-            case 0b0_00101 -> size == 0 ? SimdWords::countBits : UNALLOCATED_WORDS;
+                    size == 3 ? WordFunction.UNALLOCATED : addPairs(key, esize);
+            case 0b0_00101 -> size == 0 ? SimdWords::countBits : WordFunction.UNALLOCATED;
             case 0b1_00101 ->
                     switch (size) {
                         case 0 -> (_, _, n, _) -> ~n;
                         case 1 -> WordFunction.lanes(IntegerLanes::reverseBits, 8);
-                        default -> UNALLOCATED_WORDS;
+                        default -> WordFunction.UNALLOCATED;
                     };
             case 0b0_00100 -> counting(IntegerLanes::countLeadingSigns, size);
             case 0b1_00100 -> counting(IntegerLanes::countLeadingZeros, size);
             case 0b0_01001 -> SimdWords.equalZero(esize);
             default -> {
                 LaneFunction function = anySize(key);
-                yield function == UNALLOCATED
-                        ? UNALLOCATED_WORDS
+                yield !function.allocated()
+                        ? WordFunction.UNALLOCATED
                         : WordFunction.lanes(function, esize);
             }
         };
     }
 
     private static WordFunction counting(LaneFunction function, int size) {
-        return size == 3 ? UNALLOCATED_WORDS : WordFunction.lanes(function, 8 << size);
+        return size == 3 ? WordFunction.UNALLOCATED : WordFunction.lanes(function, 8 << size);
     }
 
     /** REV64, REV32, REV16: the order of elements within a container of 64, 32 or 16 bits. */
@@ -157,7 +152,7 @@ final class SimdTwoRegister {
                     default -> 1;
                 };
         if (size >= containerLog2) {
-            return UNALLOCATED_WORDS;
+            return WordFunction.UNALLOCATED;
         }
         int esize = 8 << size;
         int container = 8 << containerLog2;
@@ -213,8 +208,8 @@ final class SimdTwoRegister {
     private static WordFunction fpWords(int key, int size) {
         LaneFunction function = fpFunction(key, size >> 1);
         boolean estimate = (key & 31) == 0b11100 && size >= 2;
-        return function == UNALLOCATED || estimate && size == 3
-                ? UNALLOCATED_WORDS
+        return !function.allocated() || estimate && size == 3
+                ? WordFunction.UNALLOCATED
                 : WordFunction.lanes(function, 32 << (size & 1));
     }
 

@@ -17,19 +17,25 @@ import java.util.stream.Stream;
  * emulator. One process runs a batch of cases out of a static ELF file made here, without a
  * compiler.
  *
- * <p>The image, one segment from {@link #BASE}: a page with the driver; a slot of code per case; a
- * {@link MachineState} record per case; a stack for signal handlers. A slot loads its record into
- * the machine, executes the case, saves the machine into the record and goes on to the next slot;
- * the last one writes all records to standard output. Landing pads tell how the case was left. A
- * signal lands in a pad too, with the registers as they were at the faulting instruction. TPIDR_EL0
- * belongs to the driver.
+ * <p>The image from {@link #BASE}: a page with the driver; a slot of code per case; a {@link
+ * MachineState} record per case. A slot loads its record into the machine, executes the case, saves
+ * the machine into the record and goes on to the next slot; the last one writes all records to
+ * standard output. Landing pads tell how the case was left. A signal lands in a pad too, with the
+ * registers as they were at the faulting instruction. TPIDR_EL0 belongs to the driver.
  */
 final class QemuOracle {
     /** Cases per batch. */
     static final int BATCH = 1024;
 
     static final long BASE = 0x1000_0000L;
-    static final int SIGNAL_STACK_BYTES = 0x10000;
+
+    /**
+     * Where signal handlers run: no case comes upon it by chance, for the emulator takes an SP in
+     * there for a nested signal's.
+     */
+    private static final long SIGNAL_STACK = 0x2b67_4d31_0000L;
+
+    private static final int SIGNAL_STACK_BYTES = 0x10000;
 
     private static final int SLOT_BYTES = 256;
     private static final int SLOTS = 0x1000;
@@ -192,8 +198,7 @@ final class QemuOracle {
     }
 
     /**
-     * One page: the ELF header (ELFCLASS64, EM_AARCH64) and one PT_LOAD, readable, writable,
-     * executable.
+     * One page: the ELF header (ELFCLASS64, EM_AARCH64), a PT_LOAD of the image, one of the stack.
      */
     private static byte[] elfHeader() {
         ByteBuffer header = ByteBuffer.allocate(0x1000).order(ByteOrder.LITTLE_ENDIAN);
@@ -203,7 +208,7 @@ final class QemuOracle {
         header.putShort((short) 64).putShort((short) 56).putShort((short) 1);
         header.putShort((short) 64).putShort((short) 0).putShort((short) 0);
         header.putInt(1).putInt(7).putLong(0x1000).putLong(BASE).putLong(BASE);
-        header.putLong(IMAGE_BYTES).putLong(IMAGE_BYTES + SIGNAL_STACK_BYTES).putLong(0x1000);
+        header.putLong(IMAGE_BYTES).putLong(IMAGE_BYTES).putLong(0x1000);
         return header.array();
     }
 
@@ -211,9 +216,14 @@ final class QemuOracle {
     private static void start(ByteBuffer code, int handler) {
         int stackT = 0x200; // struct stack_t, then struct sigaction, in the driver's page
         int action = 0x220;
-        code.putLong(stackT, BASE + IMAGE_BYTES).putLong(stackT + 16, SIGNAL_STACK_BYTES);
+        code.putLong(stackT, SIGNAL_STACK).putLong(stackT + 16, SIGNAL_STACK_BYTES);
         long flags = 0x4800_0004L; // SA_NODEFER | SA_ONSTACK | SA_SIGINFO
         code.putLong(action, BASE + handler).putLong(action + 8, flags);
+        moveConstant(code, 0, SIGNAL_STACK);
+        moveConstant(code, 1, SIGNAL_STACK_BYTES);
+        code.putInt(movz(2, 3)).putInt(movz(3, 0x32)); // PROT_READ, WRITE; MAP_FIXED, ANONYMOUS
+        code.putInt(0x92800004).putInt(movz(5, 0)); // MOVN X4: no file
+        code.putInt(movz(8, 222)).putInt(SVC); // mmap
         moveAddress(code, 0, stackT);
         code.putInt(movz(1, 0)).putInt(movz(8, 132)).putInt(SVC); // sigaltstack
         for (int signal : new int[] {MachineState.SIGILL, 5, MachineState.SIGBUS, 8, 11}) {
@@ -276,7 +286,7 @@ final class QemuOracle {
     /** Writes the records to standard output and exits. */
     private static void finish(ByteBuffer code, int cases) {
         moveAddress(code, 1, RECORDS);
-        moveConstant(code, 2, cases * MachineState.RECORD_BYTES);
+        moveConstant(code, 2, (long) cases * MachineState.RECORD_BYTES);
         int loop = code.position();
         code.putInt(movz(0, 1)).putInt(movz(8, 64)).putInt(SVC); // write
         code.putInt(0x8b000021).putInt(0xcb000042); // ADD X1, X1, X0; SUB X2, X2, X0
@@ -314,12 +324,13 @@ final class QemuOracle {
     }
 
     private static void moveAddress(ByteBuffer code, int d, int offset) {
-        moveConstant(code, d, Math.toIntExact(BASE + offset));
+        moveConstant(code, d, BASE + offset);
     }
 
-    private static void moveConstant(ByteBuffer code, int d, int value) {
-        code.putInt(movz(d, value & 0xffff));
-        code.putInt(0xf2a00000 | (value >>> 16) << 5 | d); // MOVK, LSL #16
+    private static void moveConstant(ByteBuffer code, int d, long value) {
+        code.putInt(movz(d, (int) value & 0xffff));
+        code.putInt(0xf2a00000 | (int) (value >>> 16 & 0xffff) << 5 | d); // MOVK, LSL #16
+        code.putInt(0xf2c00000 | (int) (value >>> 32 & 0xffff) << 5 | d); // MOVK, LSL #32
     }
 
     private static int movz(int d, int immediate) {

@@ -86,8 +86,8 @@ public final class Pl011 implements CharFrontend {
         List<Register> table =
                 new ArrayList<>(
                         List.of(
-                                DR, RSR, FR, ILPR, IBRD, FBRD, LCR_H, CR, IFLS, IMSC, RIS, MIS,
-                                ICR, DMACR));
+                                DR, RSR, FR, ILPR, IBRD, FBRD, LCR_H, CR, IFLS, IMSC, RIS, MIS, ICR,
+                                DMACR));
         table.addAll(PrimeCellId.registers(PERIPHERAL_ID, "§3.3.15"));
         registers = new RegisterFile(PrimeCellId.FRAME_BYTES, 4, table);
         registers.onRead(DR, this::take);
@@ -222,9 +222,7 @@ public final class Pl011 implements CharFrontend {
             int trigger =
                     depth() == 1
                             ? 1
-                            : FIFO_BYTES
-                                    * TRIGGER_EIGHTHS[IFLS_RX.getInt(registers.get(IFLS))]
-                                    / 8;
+                            : FIFO_BYTES * TRIGGER_EIGHTHS[IFLS_RX.getInt(registers.get(IFLS))] / 8;
             if (level >= trigger) {
                 raw |= RX.mask();
             }

@@ -15,8 +15,8 @@ import nestor.vmm.register.RegisterFile;
 import nestor.vmm.time.Clock;
 
 /**
- * A PL031 real-time clock (DDI 0224): seconds since the epoch, from an injected source plus what the
- * guest set; an alarm when they reach the match register.
+ * A PL031 real-time clock (DDI 0224): seconds since the epoch, from an injected source plus what
+ * the guest set; an alarm when they reach the match register.
  */
 public final class Pl031 {
     private static final int PERIPHERAL_ID = 0x00041031;

@@ -20,8 +20,8 @@ import nestor.vmm.memory.GuestMemory;
  * An initial RAM disk that has been looked at: cpio archives in the "newc" format, possibly
  * compressed, one after the other with zeros between them (Linux kernel documentation, {@code
  * driver-api/early-userspace/buffer-format}). A truncated one would show only deep in the guest's
- * boot, so it is found here: uncompressed archives by their trailer, gzip by its checksum, zstd by its
- * blocks, xz by its footer. Other compressions are passed on unchecked.
+ * boot, so it is found here: uncompressed archives by their trailer, gzip by its checksum, zstd by
+ * its blocks, xz by its footer. Other compressions are passed on unchecked.
  *
  * @param file on the host
  * @param sizeBytes of it
@@ -136,7 +136,8 @@ public record Initrd(Path file, long sizeBytes) {
             try {
                 in.skipNBytes(padding + fileSize);
             } catch (EOFException e) {
-                throw new BootFileException(ENDS_EARLY + "inside the cpio entry " + printable(name));
+                throw new BootFileException(
+                        ENDS_EARLY + "inside the cpio entry " + printable(name));
             }
         }
     }

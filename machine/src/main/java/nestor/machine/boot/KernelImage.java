@@ -136,8 +136,7 @@ public record KernelImage(Path file, long textOffset, long imageBytes) {
         }
         int sections = Short.toUnsignedInt(header.getShort(pe + PE_SECTIONS));
         int table =
-                pe + PE_HEADER_BYTES
-                        + Short.toUnsignedInt(header.getShort(pe + PE_OPTIONAL_BYTES));
+                pe + PE_HEADER_BYTES + Short.toUnsignedInt(header.getShort(pe + PE_OPTIONAL_BYTES));
         long expected = 0;
         for (int i = 0; i < sections; i++) {
             int section = table + i * SECTION_BYTES;

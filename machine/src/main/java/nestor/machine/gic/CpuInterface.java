@@ -167,9 +167,7 @@ final class CpuInterface implements SystemRegisterPort {
     }
 
     private int firstOfGroup1(int level) {
-        return forwarded[1].bestLevel() == level
-                ? forwarded[1].first(level)
-                : lpis().first(level);
+        return forwarded[1].bestLevel() == level ? forwarded[1].first(level) : lpis().first(level);
     }
 
     private int groupOf(int intid) {
@@ -183,8 +181,7 @@ final class CpuInterface implements SystemRegisterPort {
     /** Whether {@code intid}, the highest pending, passes the mask and the running priority. */
     private boolean preempts(int intid) {
         int priority = priorityOf(intid);
-        return priority < pmr
-                && (priority & groupPriorityMask(groupOf(intid))) < runningPriority();
+        return priority < pmr && (priority & groupPriorityMask(groupOf(intid))) < runningPriority();
     }
 
     /** The bits of a priority that count for preemption (§4.8.2). */

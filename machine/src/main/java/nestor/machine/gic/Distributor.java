@@ -112,9 +112,7 @@ final class Distributor implements Frame {
             return ids.read(offset, sizeBytes);
         }
         int spi = spiOfRouter(offset);
-        return spi >= 0 && sizeBytes >= 4
-                ? routes[spi] >>> Byte.SIZE * (int) (offset & 7)
-                : 0;
+        return spi >= 0 && sizeBytes >= 4 ? routes[spi] >>> Byte.SIZE * (int) (offset & 7) : 0;
     }
 
     @Override

@@ -234,9 +234,7 @@ public final class GicV3 {
 
     /** The bank that holds an existing SGI, PPI or SPI, as vCPU {@code cpu} sees it. */
     InterruptBank bankOf(int cpu, int intid) {
-        return intid < Distributor.FIRST_SPI
-                ? redistributors[cpu].bank()
-                : distributor.bank();
+        return intid < Distributor.FIRST_SPI ? redistributors[cpu].bank() : distributor.bank();
     }
 
     int groupOf(int cpu, int intid) {

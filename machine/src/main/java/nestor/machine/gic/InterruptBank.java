@@ -137,8 +137,7 @@ final class InterruptBank {
     /** Tells the delivery about {@code intid} anew. */
     void update(int intid) {
         int word = word(intid);
-        boolean eligible =
-                (pending(word) & enabled[word] & ~active[word] & bit(intid)) != 0;
+        boolean eligible = (pending(word) & enabled[word] & ~active[word] & bit(intid)) != 0;
         int level = (priority[intid - first] & PRIORITY_MASK) >>> PRIORITY_SHIFT;
         delivery.update(intid, eligible, groupOf(intid), level);
     }

@@ -227,8 +227,7 @@ final class Its implements Frame {
         if (mapc.valid() && mapc.target() >= gic.cpus()) {
             return;
         }
-        long entry =
-                mapc.valid() ? ItsTables.TARGET.set(ItsTables.VALID.mask(), mapc.target()) : 0;
+        long entry = mapc.valid() ? ItsTables.TARGET.set(ItsTables.VALID.mask(), mapc.target()) : 0;
         tables.write(registers.get(COLLECTIONS), mapc.collection(), entry);
     }
 

@@ -68,8 +68,7 @@ sealed interface ItsCommand {
             case 0x03 -> new Int(device, event);
             case 0x04 -> new Clear(device, event);
             case 0x05 -> new Sync(target(dw2));
-            case 0x08 ->
-                    new Mapd(device, SIZE.getInt(dw1) + 1, ITT_ADDRESS.getInPlace(dw2), valid);
+            case 0x08 -> new Mapd(device, SIZE.getInt(dw1) + 1, ITT_ADDRESS.getInPlace(dw2), valid);
             case 0x09 -> new Mapc(collection, target(dw2), valid);
             case 0x0a -> new Mapti(device, event, INTID.get(dw1), collection);
             case 0x0b -> new Mapti(device, event, event, collection);

@@ -36,8 +36,7 @@ final class Redistributor implements Frame {
     private static final BitField AFFINITY_VALUE = bits(63, 32);
 
     private static final Register CTLR =
-            readWrite("GICR_CTLR", 0x00, 4, ENABLE_LPIS.mask(), "§12.11.4")
-                    .withReset(CES.mask());
+            readWrite("GICR_CTLR", 0x00, 4, ENABLE_LPIS.mask(), "§12.11.4").withReset(CES.mask());
     private static final Register WAKER =
             readWrite("GICR_WAKER", 0x14, 4, PROCESSOR_SLEEP.mask(), "§12.11.42")
                     .withReset(PROCESSOR_SLEEP.mask() | CHILDREN_ASLEEP.mask());
