@@ -165,7 +165,7 @@ final class TestCommand implements Callable<Integer> {
         report.end(host.out(), run);
         host.out().flush();
         tell(run.ending());
-        host.log().error(run.summary());
+        host.log().info(run.summary());
         return internal(ending).orElse(run.exitCode());
     }
 
