@@ -79,7 +79,8 @@ final class BenchCommand {
             mixinStandardHelpOptions = true,
             sortOptions = false,
             abbreviateSynopsis = true,
-            description = "Wall time from the start of the program to the guest's first process, and to power-off.")
+            description =
+                    "Wall time from the start of the program to the guest's first process, and to power-off.")
     int boot(@Mixin Options options) throws CommandException, ImageException, IOException {
         try (Scratch scratch = new Scratch()) {
             List<String> guest =

@@ -18,7 +18,8 @@ final class BenchTable {
         BenchTable table = new BenchTable(score, title);
         table.row("wall to marker, s", Duel.Round::markerSeconds);
         table.row("wall to power-off, s", Duel.Round::offSeconds);
-        table.own("instructions, M", round -> round.values().getOrDefault("instructions", 0.0) / 1e6);
+        table.own(
+                "instructions, M", round -> round.values().getOrDefault("instructions", 0.0) / 1e6);
         table.own("MIPS", round -> round.values().getOrDefault("mips", 0.0));
         return table.text.toString();
     }
@@ -61,9 +62,7 @@ final class BenchTable {
     static double median(List<Duel.Round> rounds, ToDoubleFunction<Duel.Round> value) {
         double[] sorted = sorted(rounds, value);
         int middle = sorted.length / 2;
-        return sorted.length % 2 == 1
-                ? sorted[middle]
-                : (sorted[middle - 1] + sorted[middle]) / 2;
+        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
     }
 
     private static double[] sorted(List<Duel.Round> rounds, ToDoubleFunction<Duel.Round> value) {

@@ -8,7 +8,8 @@ sealed interface Chardev {
     /**
      * The terminal or whatever standard input and output are.
      *
-     * @param escape Ctrl-A is the escape key and Ctrl-C goes to the guest ({@code mon:stdio}, {@code mux=on})
+     * @param escape Ctrl-A is the escape key and Ctrl-C goes to the guest ({@code mon:stdio},
+     *     {@code mux=on})
      */
     record Stdio(boolean escape) implements Chardev {}
 
@@ -32,11 +33,10 @@ sealed interface Chardev {
                                     MachineOptions.path(
                                             list.option(),
                                             list.take("path")
-                                                    .orElseThrow(
-                                                            () ->
-                                                                    CommandException.usage(
-                                                                            list.option()
-                                                                                    + ": file needs path=FILE"))));
+                                                    .orElseThrow(() ->
+                                                            CommandException.usage(
+                                                                    list.option()
+                                                                            + ": file needs path=FILE"))));
                     default ->
                             throw CommandException.usage(
                                     "%s: unknown backend '%s'; known: stdio, file, null"

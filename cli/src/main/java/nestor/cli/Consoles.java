@@ -17,7 +17,9 @@ import nestor.cli.terminal.Terminal;
 import nestor.machine.Machine;
 import nestor.vmm.chardev.CharBackend;
 
-/** The host's side of a machine's consoles, made from the plan; closed when the machine has ended. */
+/**
+ * The host's side of a machine's consoles, made from the plan; closed when the machine has ended.
+ */
 final class Consoles implements AutoCloseable {
     /** The name of the PL011's backend. */
     static final String SERIAL = Machine.SERIAL0;
@@ -74,7 +76,9 @@ final class Consoles implements AutoCloseable {
             output.flush(FLUSH_NANOS);
             output.close();
             if (output.isBroken()) {
-                host.log().detail("console output ended early: its reader is gone or the disk is full");
+                host.log()
+                        .detail(
+                                "console output ended early: its reader is gone or the disk is full");
             }
             lost += output.lostBytes();
         }
@@ -87,7 +91,10 @@ final class Consoles implements AutoCloseable {
             }
         }
         if (lost > 0) {
-            host.log().info("%d bytes of console output were lost: the reader was too slow".formatted(lost));
+            host.log()
+                    .info(
+                            "%d bytes of console output were lost: the reader was too slow"
+                                    .formatted(lost));
         }
     }
 
@@ -112,7 +119,8 @@ final class Consoles implements AutoCloseable {
                     throw CommandException.usage("-chardev: " + e.getMessage());
                 }
             }
-            case Chardev.Null _ -> new OutputBackend(output("null", OutputStream.nullOutputStream()));
+            case Chardev.Null _ ->
+                    new OutputBackend(output("null", OutputStream.nullOutputStream()));
             case Chardev.Named(String id) -> throw new IllegalStateException(id);
         };
     }

@@ -108,7 +108,9 @@ final class DoctorCommand implements Callable<Integer> {
                 state,
                 "memory",
                 mib(available) + " available",
-                state == State.OK ? "" : "a 512 MiB guest needs 1 GiB; give the guest less with -m 256M");
+                state == State.OK
+                        ? ""
+                        : "a 512 MiB guest needs 1 GiB; give the guest less with -m 256M");
     }
 
     private void sharedMemory() {
@@ -133,7 +135,11 @@ final class DoctorCommand implements Callable<Integer> {
                     "set XDG_CACHE_HOME to a folder of yours");
             return;
         }
-        room("cache", existing, CACHE_ROOM, "kernels are kept in " + folder + "; free some space there");
+        room(
+                "cache",
+                existing,
+                CACHE_ROOM,
+                "kernels are kept in " + folder + "; free some space there");
     }
 
     private void room(String topic, Path folder, long wanted, String advice) {
@@ -141,11 +147,7 @@ final class DoctorCommand implements Callable<Integer> {
             FileStore store = Files.getFileStore(folder);
             long free = store.getUsableSpace();
             State state = free >= wanted ? State.OK : State.WARN;
-            add(
-                    state,
-                    topic,
-                    folder + ", " + mib(free) + " free",
-                    state == State.OK ? "" : advice);
+            add(state, topic, folder + ", " + mib(free) + " free", state == State.OK ? "" : advice);
         } catch (IOException e) {
             add(State.WARN, topic, CommandException.reason(e), advice);
         }
@@ -162,7 +164,9 @@ final class DoctorCommand implements Callable<Integer> {
         boolean keyring = false;
         if (Files.isDirectory(keys)) {
             try (Stream<Path> files = Files.list(keys)) {
-                keyring = files.anyMatch(f -> f.getFileName().toString().startsWith("debian-archive"));
+                keyring =
+                        files.anyMatch(
+                                f -> f.getFileName().toString().startsWith("debian-archive"));
             } catch (IOException e) {
                 add(State.WARN, "keyring", CommandException.reason(e), "");
                 return;
@@ -197,7 +201,8 @@ final class DoctorCommand implements Callable<Integer> {
         add(
                 State.OK,
                 "iommufd",
-                (there ? "/dev/iommu is there" : "no /dev/iommu") + "; not needed for emulated devices",
+                (there ? "/dev/iommu is there" : "no /dev/iommu")
+                        + "; not needed for emulated devices",
                 "");
     }
 
@@ -207,7 +212,9 @@ final class DoctorCommand implements Callable<Integer> {
                 there ? State.OK : State.WARN,
                 "qemu",
                 there ? "qemu-system-aarch64 is here" : "no qemu-system-aarch64",
-                there ? "" : "only 'nestor bench --against qemu' needs it: apt-get install qemu-system-arm");
+                there
+                        ? ""
+                        : "only 'nestor bench --against qemu' needs it: apt-get install qemu-system-arm");
     }
 
     private void terminal() {

@@ -22,7 +22,8 @@ final class Duel {
     /**
      * One run.
      *
-     * @param values what the guest reported ({@code # key=number}), and for Nestor {@code instructions} and {@code mips}
+     * @param values what the guest reported ({@code # key=number}), and for Nestor {@code
+     *     instructions} and {@code mips}
      */
     record Round(double markerSeconds, double offSeconds, Map<String, Double> values) {}
 

@@ -32,7 +32,9 @@ record Host(
                 new PrintStream(out, false, StandardCharsets.UTF_8),
                 new Log(
                         new PrintStream(
-                                new FileOutputStream(FileDescriptor.err), true, StandardCharsets.UTF_8)),
+                                new FileOutputStream(FileDescriptor.err),
+                                true,
+                                StandardCharsets.UTF_8)),
                 System.getenv());
     }
 }

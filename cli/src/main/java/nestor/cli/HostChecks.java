@@ -14,7 +14,10 @@ import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
 import nestor.machine.MachineOutcome;
 
-/** What only the host can say: whether the guest's view of its disks, its IOMMU and its end is the truth. */
+/**
+ * What only the host can say: whether the guest's view of its disks, its IOMMU and its end is the
+ * truth.
+ */
 final class HostChecks {
     private static final int CHUNK_BYTES = 1 << 16;
 
@@ -115,8 +118,7 @@ final class HostChecks {
             in.skipNBytes(Math.min(offset, Files.size(file)));
             long left = bytes;
             int count;
-            while (left > 0
-                    && (count = in.read(chunk, 0, (int) Math.min(CHUNK_BYTES, left))) > 0) {
+            while (left > 0 && (count = in.read(chunk, 0, (int) Math.min(CHUNK_BYTES, left))) > 0) {
                 digest.update(chunk, 0, count);
                 left -= count;
             }

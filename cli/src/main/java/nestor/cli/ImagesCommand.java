@@ -51,7 +51,8 @@ final class ImagesCommand {
                             names = "--kernel-release",
                             paramLabel = "RELEASE",
                             defaultValue = "stable",
-                            description = "stable, backports or a version. Default: ${DEFAULT-VALUE}.")
+                            description =
+                                    "stable, backports or a version. Default: ${DEFAULT-VALUE}.")
                     String release,
             @Option(
                             names = "--refresh",
@@ -75,7 +76,9 @@ final class ImagesCommand {
         host.out().printf("kernel\t%s\t%s\n", kernel.release(), kernel.image());
         for (GuestProfile profile : profiles) {
             host.out()
-                    .printf("initramfs\t%s\t%s\n", profile.name(), store.initramfs(kernel, profile));
+                    .printf(
+                            "initramfs\t%s\t%s\n",
+                            profile.name(), store.initramfs(kernel, profile));
         }
         return ExitCode.OK;
     }

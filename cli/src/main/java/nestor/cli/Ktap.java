@@ -9,8 +9,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A reader of KTAP version 1 (Linux, Documentation/dev-tools/ktap.rst), one level deep, fed line by line. Diagnostic lines
- * belong to the result that follows them. Whatever is not KTAP is passed over: kernels print into reports. One thread.
+ * A reader of KTAP version 1 (Linux, Documentation/dev-tools/ktap.rst), one level deep, fed line by
+ * line. Diagnostic lines belong to the result that follows them. Whatever is not KTAP is passed
+ * over: kernels print into reports. One thread.
  */
 final class Ktap {
     /** How a test ended. */
@@ -27,11 +28,7 @@ final class Ktap {
      * @param diagnostics the lines before it, without {@code #}
      */
     record Result(
-            int number,
-            String name,
-            Outcome outcome,
-            String directive,
-            List<String> diagnostics) {
+            int number, String name, Outcome outcome, String directive, List<String> diagnostics) {
         /** The diagnostics of the form {@code key=value}; the first of a key counts. */
         Map<String, String> values() {
             Map<String, String> values = new LinkedHashMap<>();
@@ -93,12 +90,16 @@ final class Ktap {
     private Result decode(Matcher line) {
         String name = line.group(3) == null ? "" : line.group(3).strip();
         boolean skipped = "SKIP".equalsIgnoreCase(line.group(4));
-        boolean expected = "TODO".equalsIgnoreCase(line.group(4)) || "XFAIL".equalsIgnoreCase(line.group(4));
+        boolean expected =
+                "TODO".equalsIgnoreCase(line.group(4)) || "XFAIL".equalsIgnoreCase(line.group(4));
         boolean failed = line.group(1) != null && !expected;
-        Outcome outcome =
-                failed ? Outcome.FAILED : skipped ? Outcome.SKIPPED : Outcome.PASSED;
+        Outcome outcome = failed ? Outcome.FAILED : skipped ? Outcome.SKIPPED : Outcome.PASSED;
         String directive = line.group(5) == null ? "" : line.group(5).strip();
         return new Result(
-                Integer.parseInt(line.group(2)), name, outcome, directive, List.copyOf(diagnostics));
+                Integer.parseInt(line.group(2)),
+                name,
+                outcome,
+                directive,
+                List.copyOf(diagnostics));
     }
 }

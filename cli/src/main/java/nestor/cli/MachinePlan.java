@@ -15,8 +15,8 @@ import nestor.machine.DriveConfig;
 import nestor.machine.MachineConfig;
 
 /**
- * What the settings amount to, checked as far as that is possible without a machine. Files exist; numbers are in range; what
- * devices and properties there are is the machine's to judge.
+ * What the settings amount to, checked as far as that is possible without a machine. Files exist;
+ * numbers are in range; what devices and properties there are is the machine's to judge.
  *
  * @param preset a ready machine; the kernel is Debian's unless one is given
  * @param kernel the user's own kernel; empty fetches Debian's
@@ -67,7 +67,8 @@ record MachinePlan(
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
         Chardev serial =
                 Chardev.decodeSerial(
-                        settings.origin(Setting.SERIAL), settings.text(Setting.SERIAL, usesStdio(chardevs) ? "null" : "mon:stdio"));
+                        settings.origin(Setting.SERIAL),
+                        settings.text(Setting.SERIAL, usesStdio(chardevs) ? "null" : "mon:stdio"));
         checkSerial(settings, serial, chardevs);
         return new MachinePlan(
                 preset,
@@ -109,7 +110,8 @@ record MachinePlan(
         if (named.isPresent()) {
             return Optional.of(Preset.of(named.get().origin(), named.get().text()));
         }
-        // A bare 'nestor run' is the machine this program is about; who brings a kernel describes the rest, too.
+        // A bare 'nestor run' is the machine this program is about; who brings a kernel describes
+        // the rest, too.
         return ownKernel || !settings.devices().isEmpty()
                 ? Optional.empty()
                 : Optional.of(Preset.of("--preset", "virtio-iommu"));
@@ -191,8 +193,8 @@ record MachinePlan(
                 MachineOptions.path(
                         origin,
                         list.take("file")
-                                .orElseThrow(
-                                        () -> CommandException.usage(origin + ": file=FILE is missing")));
+                                .orElseThrow(() ->
+                                        CommandException.usage(origin + ": file=FILE is missing")));
         String format = list.take("format").orElse("raw");
         if (!format.equals("raw")) {
             throw CommandException.usage(
@@ -201,7 +203,8 @@ record MachinePlan(
         String interfaceType = list.take("if").orElse("virtio");
         if (!interfaceType.equals("none") && !interfaceType.equals("virtio")) {
             throw CommandException.usage(
-                    "%s: unknown interface '%s'; known: none, virtio".formatted(origin, interfaceType));
+                    "%s: unknown interface '%s'; known: none, virtio"
+                            .formatted(origin, interfaceType));
         }
         String id = list.take("id").orElse(interfaceType + index);
         boolean readOnly = list.takeSwitch("readonly", false);
@@ -227,7 +230,8 @@ record MachinePlan(
         return devices;
     }
 
-    private static SequencedMap<String, Chardev> chardevs(Settings settings) throws CommandException {
+    private static SequencedMap<String, Chardev> chardevs(Settings settings)
+            throws CommandException {
         SequencedMap<String, Chardev> chardevs = new LinkedHashMap<>();
         for (OptionList given : settings.chardevs()) {
             OptionList list =
@@ -235,8 +239,8 @@ record MachinePlan(
                             given.option(), given.head(), new LinkedHashMap<>(given.properties()));
             String id =
                     list.take("id")
-                            .orElseThrow(
-                                    () -> CommandException.usage(list.option() + ": id=ID is missing"));
+                            .orElseThrow(() ->
+                                    CommandException.usage(list.option() + ": id=ID is missing"));
             if (chardevs.put(id, Chardev.decode(list)) != null) {
                 throw CommandException.usage(
                         "%s: the id '%s' is taken".formatted(list.option(), id));
@@ -250,7 +254,8 @@ record MachinePlan(
             throws CommandException {
         String origin = settings.origin(Setting.SERIAL);
         if (serial instanceof Chardev.Named(String id) && !chardevs.containsKey(id)) {
-            throw CommandException.usage("%s: there is no -chardev with id=%s".formatted(origin, id));
+            throw CommandException.usage(
+                    "%s: there is no -chardev with id=%s".formatted(origin, id));
         }
         long users = chardevs.values().stream().filter(c -> c instanceof Chardev.Stdio).count();
         if (users + (serial instanceof Chardev.Stdio ? 1 : 0) > 1) {

@@ -27,10 +27,9 @@ final class MonitorCommands {
             case "help", "?" -> HELP;
             case "info status" ->
                     machine.get()
-                            .map(
-                                    m ->
-                                            "running, %,d instructions retired%n"
-                                                    .formatted(m.retiredInstructions()))
+                            .map(m ->
+                                    "running, %,d instructions retired%n"
+                                            .formatted(m.retiredInstructions()))
                             .orElse("not running\n");
             case "quit", "q" -> {
                 quit.run();

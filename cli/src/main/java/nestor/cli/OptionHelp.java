@@ -7,7 +7,10 @@ import nestor.machine.DeviceProperty;
 import nestor.machine.DeviceType;
 import nestor.machine.Machine;
 
-/** The lists that {@code -machine help}, {@code -cpu help}, {@code -device help} and {@code -device X,help} print. */
+/**
+ * The lists that {@code -machine help}, {@code -cpu help}, {@code -device help} and {@code -device
+ * X,help} print.
+ */
 final class OptionHelp {
     private OptionHelp() {}
 
@@ -18,7 +21,8 @@ final class OptionHelp {
             return Optional.of(machines());
         }
         if (asksForHelp(settings.text(Setting.CPU, ""))) {
-            return Optional.of("Known CPU models:\n  max   everything the software CPU implements\n");
+            return Optional.of(
+                    "Known CPU models:\n  max   everything the software CPU implements\n");
         }
         for (OptionList device : settings.devices()) {
             if (asksForHelp(device.head())) {
@@ -37,33 +41,28 @@ final class OptionHelp {
 
     private static String machines() {
         return Machine.types().stream()
-                .map(
-                        type ->
-                                "  %-8s %s%n".formatted(type.name(), type.description())
-                                        + lines(type.properties(), "           "))
+                .map(type ->
+                        "  %-8s %s%n".formatted(type.name(), type.description())
+                                + lines(type.properties(), "           "))
                 .collect(Collectors.joining("", "Known machines:\n", ""));
     }
 
     private static String devices() {
         return Machine.catalog().types().stream()
-                .map(
-                        type ->
-                                "  %-18s %-18s %s%n"
-                                        .formatted(type.driver(), type.bus(), type.description()))
-                .collect(
-                        Collectors.joining(
-                                "", "Known devices (name, bus, what it is):\n", ""));
+                .map(type ->
+                        "  %-18s %-18s %s%n"
+                                .formatted(type.driver(), type.bus(), type.description()))
+                .collect(Collectors.joining("", "Known devices (name, bus, what it is):\n", ""));
     }
 
     private static String properties(OptionList device) throws CommandException {
         DeviceType type =
                 Machine.catalog()
                         .find(device.head())
-                        .orElseThrow(
-                                () ->
-                                        CommandException.usage(
-                                                "%s: unknown driver '%s'; '-device help' lists them"
-                                                        .formatted(device.option(), device.head())));
+                        .orElseThrow(() ->
+                                CommandException.usage(
+                                        "%s: unknown driver '%s'; '-device help' lists them"
+                                                .formatted(device.option(), device.head())));
         return type.driver() + " properties:\n" + lines(type.properties(), "  ");
     }
 
@@ -79,7 +78,9 @@ final class OptionHelp {
                         ? property.kind().title()
                         : String.join("/", property.choices());
         String unset =
-                property.defaultValue().isEmpty() ? "" : " (default " + property.defaultValue() + ")";
+                property.defaultValue().isEmpty()
+                        ? ""
+                        : " (default " + property.defaultValue() + ")";
         return "%s=<%s> - %s%s".formatted(property.name(), values, property.help(), unset);
     }
 }

@@ -5,8 +5,8 @@ import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.chardev.CharFrontend;
 
 /**
- * Listens to a kernel console for the line a panicking Linux prints ({@code Kernel panic - not syncing: reason}) and the one
- * that ends its report. Passes everything on. One writer at a time.
+ * Listens to a kernel console for the line a panicking Linux prints ({@code Kernel panic - not
+ * syncing: reason}) and the one that ends its report. Passes everything on. One writer at a time.
  */
 final class PanicWatch implements CharBackend {
     private static final byte[] BEGIN = ascii("Kernel panic - not syncing");

@@ -6,7 +6,8 @@ import java.util.stream.Collectors;
 import nestor.guest.GuestProfile;
 
 /**
- * A ready machine: the endpoints that the guest-side checks look for, with or without an IOMMU in front of them.
+ * A ready machine: the endpoints that the guest-side checks look for, with or without an IOMMU in
+ * front of them.
  *
  * @param profile what the guest loads and checks
  */
@@ -14,11 +15,10 @@ record Preset(GuestProfile profile) {
     static Preset of(String origin, String name) throws CommandException {
         return new Preset(
                 GuestProfile.named(name)
-                        .orElseThrow(
-                                () ->
-                                        CommandException.usage(
-                                                "%s: unknown preset '%s'; known: %s"
-                                                        .formatted(origin, name, names()))));
+                        .orElseThrow(() ->
+                                CommandException.usage(
+                                        "%s: unknown preset '%s'; known: %s"
+                                                .formatted(origin, name, names()))));
     }
 
     boolean hasIommu() {
@@ -45,7 +45,8 @@ record Preset(GuestProfile profile) {
     /** A virtio console on a chardev. */
     List<String> console(String chardev) {
         return List.of(
-                "virtio-serial-pci" + platform(), "virtconsole,chardev=" + OptionList.escape(chardev));
+                "virtio-serial-pci" + platform(),
+                "virtconsole,chardev=" + OptionList.escape(chardev));
     }
 
     private String platform() {
@@ -53,6 +54,8 @@ record Preset(GuestProfile profile) {
     }
 
     private static String names() {
-        return GuestProfile.all().stream().map(GuestProfile::name).collect(Collectors.joining(", "));
+        return GuestProfile.all().stream()
+                .map(GuestProfile::name)
+                .collect(Collectors.joining(", "));
     }
 }

@@ -94,8 +94,7 @@ final class RunCommand implements Callable<Integer> {
         VirtualMachine vm =
                 new VirtualMachine(
                         terminal, Optional.ofNullable(timeoutSeconds).map(Duration::ofSeconds));
-        Monitor monitor =
-                new Monitor(new MonitorCommands(vm::machine, vm::stop)::execute);
+        Monitor monitor = new Monitor(new MonitorCommands(vm::machine, vm::stop)::execute);
         VirtualMachine.Ending ending;
         try (Consoles consoles = new Consoles(host, terminal, monitor, vm::stop)) {
             Map<String, CharBackend> backends = consoles.open(plan);
@@ -106,7 +105,8 @@ final class RunCommand implements Callable<Integer> {
         }
         host.log().detail(ending.toString());
         if (ending.timedOut()) {
-            host.log().error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
+            host.log()
+                    .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
         return ending.exitCode(ExitCode.TIMEOUT);
     }

@@ -2,14 +2,17 @@ package nestor.cli;
 
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.file.Files;
 import java.io.RandomAccessFile;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 
-/** A temporary folder for disk images, removed with everything in it; also when the process is ended by a signal. */
+/**
+ * A temporary folder for disk images, removed with everything in it; also when the process is ended
+ * by a signal.
+ */
 final class Scratch implements AutoCloseable {
     private static final int CHUNK_BYTES = 1 << 16;
 

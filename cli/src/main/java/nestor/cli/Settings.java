@@ -66,7 +66,9 @@ final class Settings {
         addAll(chardevs, other.chardevs);
     }
 
-    /** Names the preset, so that what is added below does not count as a machine of the user's own. */
+    /**
+     * Names the preset, so that what is added below does not count as a machine of the user's own.
+     */
     void choose(Preset preset) {
         set(Setting.PRESET, PRESET, preset.profile().name());
     }

@@ -56,7 +56,10 @@ final class TestCommand implements Callable<Integer> {
     /** Where the virt board's memory begins. */
     private static final long RAM_BASE = 0x4000_0000L;
 
-    /** Left out of the kernel's memory, so that the checks can see whether a refused DMA wrote to it. */
+    /**
+     * Left out of the kernel's memory, so that the checks can see whether a refused DMA wrote to
+     * it.
+     */
     private static final long HIDDEN_BYTES = 1L << 20;
 
     private static final int MAX_COMMAND_LINE = 2000;
@@ -101,7 +104,8 @@ final class TestCommand implements Callable<Integer> {
         Settings settings = options.settings();
         if (settings.get(Setting.SERIAL).isPresent()) {
             throw CommandException.usage(
-                    settings.origin(Setting.SERIAL) + ": 'test' keeps the console in a file; use -v to see it");
+                    settings.origin(Setting.SERIAL)
+                            + ": 'test' keeps the console in a file; use -v to see it");
         }
         if (settings.get(Setting.PRESET).isEmpty()) {
             settings.set(Setting.PRESET, "--preset", "virtio-iommu");
@@ -148,22 +152,20 @@ final class TestCommand implements Callable<Integer> {
             throws ConfigException, IOException {
         Ktap ktap = new Ktap();
         LineBackend lines =
-                new LineBackend(
-                        line -> {
-                            ktap.accept(line);
-                            report.guestLine(host.out(), line);
-                        });
+                new LineBackend(line -> {
+                    ktap.accept(line);
+                    report.guestLine(host.out(), line);
+                });
         report.begin(host.out());
         VirtualMachine.Ending ending = run(vm, plan, guest, log, lines);
         List<Result> results = complete(ktap, preset);
-        List<Result> found =
-                HostChecks.run(preset, results, read, written, log, ending.outcome());
+        List<Result> found = HostChecks.run(preset, results, read, written, log, ending.outcome());
         String title = guest.title() + ", preset " + preset.profile().name();
         TestRun run = new TestRun(title, results, found, ending);
         report.end(host.out(), run);
         host.out().flush();
         tell(run.ending());
-        host.log().error(run.summary());
+        host.log().info(run.summary());
         return internal(ending).orElse(run.exitCode());
     }
 
@@ -171,17 +173,16 @@ final class TestCommand implements Callable<Integer> {
             throws ConfigException, IOException {
         int[] status = {-1};
         LineBackend lines =
-                new LineBackend(
-                        line -> {
-                            Matcher end = STATUS.matcher(line);
-                            if (end.matches()) {
-                                status[0] = Integer.parseInt(end.group(2));
-                                host.out().print(end.group(1));
-                            } else {
-                                host.out().print(line + "\n");
-                            }
-                            host.out().flush();
-                        });
+                new LineBackend(line -> {
+                    Matcher end = STATUS.matcher(line);
+                    if (end.matches()) {
+                        status[0] = Integer.parseInt(end.group(2));
+                        host.out().print(end.group(1));
+                    } else {
+                        host.out().print(line + "\n");
+                    }
+                    host.out().flush();
+                });
         VirtualMachine.Ending ending = run(vm, plan, guest, log, lines);
         tell(ending);
         host.log().detail(ending.toString());
@@ -196,8 +197,7 @@ final class TestCommand implements Callable<Integer> {
     private static VirtualMachine.Ending run(
             VirtualMachine vm, MachinePlan plan, Guest guest, KernelLog log, LineBackend lines)
             throws ConfigException, IOException {
-        Map<String, CharBackend> backends =
-                Map.of(Consoles.SERIAL, log.backend(), REPORT, lines);
+        Map<String, CharBackend> backends = Map.of(Consoles.SERIAL, log.backend(), REPORT, lines);
         VirtualMachine.Ending ending = vm.run(plan.config(guest), backends, () -> {});
         lines.finish();
         log.backend().finish();
@@ -206,7 +206,8 @@ final class TestCommand implements Callable<Integer> {
 
     private void tell(VirtualMachine.Ending ending) {
         if (ending.timedOut()) {
-            host.log().error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
+            host.log()
+                    .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
         if (ending.panicked()) {
             host.log().error("the guest's kernel panicked");
@@ -273,7 +274,8 @@ final class TestCommand implements Callable<Integer> {
             case "junit" -> TestReport.JUNIT;
             default ->
                     throw CommandException.usage(
-                            "--format: unknown format '%s'; known: ktap, json, junit".formatted(format));
+                            "--format: unknown format '%s'; known: ktap, json, junit"
+                                    .formatted(format));
         };
     }
 

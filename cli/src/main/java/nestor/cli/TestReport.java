@@ -94,7 +94,9 @@ enum TestReport {
                     case FAILED -> out.print("      <failure/>\n");
                     case SKIPPED ->
                             out.print(
-                                    "      <skipped message=\"" + xml(result.directive()) + "\"/>\n");
+                                    "      <skipped message=\""
+                                            + xml(result.directive())
+                                            + "\"/>\n");
                     case PASSED -> {}
                 }
                 String lines = String.join("\n", result.diagnostics());
@@ -113,25 +115,30 @@ enum TestReport {
     /** After all checks. */
     abstract void end(PrintStream out, TestRun run);
 
-    /** Text inside an element or an attribute; characters that XML cannot carry become a question mark. */
+    /**
+     * Text inside an element or an attribute; characters that XML cannot carry become a question
+     * mark.
+     */
     static String xml(String text) {
         StringBuilder escaped = new StringBuilder();
         text.codePoints()
-                .forEach(
-                        c -> {
-                            switch (c) {
-                                case '<' -> escaped.append("&lt;");
-                                case '>' -> escaped.append("&gt;");
-                                case '&' -> escaped.append("&amp;");
-                                case '"' -> escaped.append("&quot;");
-                                case '\n', '\t' -> escaped.appendCodePoint(c);
-                                default ->
-                                        escaped.appendCodePoint(
-                                                c < ' ' || c >= 0xd800 && c < 0xe000 || c == 0xfffe || c == 0xffff
-                                                        ? '?'
-                                                        : c);
-                            }
-                        });
+                .forEach(c -> {
+                    switch (c) {
+                        case '<' -> escaped.append("&lt;");
+                        case '>' -> escaped.append("&gt;");
+                        case '&' -> escaped.append("&amp;");
+                        case '"' -> escaped.append("&quot;");
+                        case '\n', '\t' -> escaped.appendCodePoint(c);
+                        default ->
+                                escaped.appendCodePoint(
+                                        c < ' '
+                                                        || c >= 0xd800 && c < 0xe000
+                                                        || c == 0xfffe
+                                                        || c == 0xffff
+                                                ? '?'
+                                                : c);
+                    }
+                });
         return escaped.toString();
     }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
@@ -17,7 +18,10 @@ import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
 import nestor.vmm.chardev.CharBackend;
 
-/** One run of a machine: from its creation to its end, with signals, a time limit, and a watch for panics. */
+/**
+ * One run of a machine: from its creation to its end, with signals, a time limit, and a watch for
+ * panics.
+ */
 final class VirtualMachine {
     /**
      * How it ended.
@@ -59,7 +63,8 @@ final class VirtualMachine {
 
     private final Terminal terminal;
     private final Optional<Duration> limit;
-    private final AtomicReference<Optional<Machine>> running = new AtomicReference<>(Optional.empty());
+    private final AtomicReference<Optional<Machine>> running =
+            new AtomicReference<>(Optional.empty());
     private volatile boolean timedOut;
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
@@ -85,7 +90,8 @@ final class VirtualMachine {
     Ending run(MachineConfig config, Map<String, CharBackend> backends, Runnable start)
             throws ConfigException, IOException {
         Map<String, CharBackend> watched = new HashMap<>(backends);
-        PanicWatch watch = new PanicWatch(backends.get(Consoles.SERIAL), this::stop);
+        PanicWatch watch =
+                new PanicWatch(Objects.requireNonNull(backends.get(Consoles.SERIAL)), this::stop);
         watched.put(Consoles.SERIAL, watch);
         long began = System.nanoTime();
         try (Machine machine = Machine.create(config, watched);
@@ -112,16 +118,15 @@ final class VirtualMachine {
         Thread.ofPlatform()
                 .daemon()
                 .name("time limit")
-                .start(
-                        () -> {
-                            try {
-                                if (!ended.await(duration.toMillis(), TimeUnit.MILLISECONDS)) {
-                                    timedOut = true;
-                                    stop();
-                                }
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
-                        });
+                .start(() -> {
+                    try {
+                        if (!ended.await(duration.toMillis(), TimeUnit.MILLISECONDS)) {
+                            timedOut = true;
+                            stop();
+                        }
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                });
     }
 }

@@ -63,8 +63,16 @@ final class CommandLineTest {
 
         Typed typed =
                 Typed.nestor(
-                        "config", "dump", "-c", lab.toString(), "-m", "2G", "-device", "edu,id=e,addr=5",
-                        "-device", "virtio-rng-pci");
+                        "config",
+                        "dump",
+                        "-c",
+                        lab.toString(),
+                        "-m",
+                        "2G",
+                        "-device",
+                        "edu,id=e,addr=5",
+                        "-device",
+                        "virtio-rng-pci");
 
         assertThat(typed.out())
                 .isEqualTo(
@@ -89,7 +97,8 @@ final class CommandLineTest {
     void doctorSaysWhetherNestorCanRun() {
         Typed typed = Typed.nestor("doctor");
 
-        assertThat(typed.out()).contains("java", "memory", "/dev/shm", "cache", "qemu", "Nestor can");
+        assertThat(typed.out())
+                .contains("java", "memory", "/dev/shm", "cache", "qemu", "Nestor can");
     }
 
     @Test

@@ -11,7 +11,8 @@ import org.junit.jupiter.api.Test;
 final class ConsoleStreamTest {
     @Test
     void aPanicIsSeenHoweverTheBytesAreCut() {
-        String text = "[ 1.0] Kernel panKernel panic - not syncing: VFS\n[ 1.1] ---[ end Kernel panic - not\n";
+        String text =
+                "[ 1.0] Kernel panKernel panic - not syncing: VFS\n[ 1.1] ---[ end Kernel panic - not\n";
         for (int cut = 1; cut < text.length(); cut++) {
             List<String> ends = new ArrayList<>();
             PanicWatch watch = new PanicWatch(new LineBackend(_ -> {}), () -> ends.add("end"));

@@ -51,7 +51,9 @@ final class LabFileTest {
     @Test
     void jsonHasTheSameSchema() throws Exception {
         Settings settings =
-                read("lab.json", "{\"memory\": 512, \"noReboot\": true, \"devices\": [{\"driver\": \"edu\"}]}");
+                read(
+                        "lab.json",
+                        "{\"memory\": 512, \"noReboot\": true, \"devices\": [{\"driver\": \"edu\"}]}");
 
         assertThat(settings.text(Setting.MEMORY, "")).isEqualTo("512");
         assertThat(settings.text(Setting.NO_REBOOT, "")).isEqualTo("on");
@@ -76,14 +78,13 @@ final class LabFileTest {
     void whatIsWrongIsNamedByItsPath(String text, String message) {
         assertThatExceptionOfType(CommandException.class)
                 .isThrownBy(() -> read("lab.yaml", text))
-                .satisfies(
-                        e -> {
-                            assertThat(e.exitCode()).isEqualTo(ExitCode.USAGE);
-                            assertThat(e.getMessage())
-                                    .startsWith("--config " + folder.resolve("lab.yaml"))
-                                    .contains(message)
-                                    .hasLineCount(1);
-                        });
+                .satisfies(e -> {
+                    assertThat(e.exitCode()).isEqualTo(ExitCode.USAGE);
+                    assertThat(e.getMessage())
+                            .startsWith("--config " + folder.resolve("lab.yaml"))
+                            .contains(message)
+                            .hasLineCount(1);
+                });
     }
 
     @Test

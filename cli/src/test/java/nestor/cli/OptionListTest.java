@@ -44,7 +44,9 @@ final class OptionListTest {
     void jsonMeansTheSameAsTheList() throws CommandException {
         OptionList list =
                 OptionList.parse(
-                        "-device", "{\"driver\":\"edu\",\"id\":\"a,b\",\"n\":7,\"on\":true}", "driver");
+                        "-device",
+                        "{\"driver\":\"edu\",\"id\":\"a,b\",\"n\":7,\"on\":true}",
+                        "driver");
 
         assertThat(list.head()).isEqualTo("edu");
         assertThat(list.properties()).isEqualTo(Map.of("id", "a,b", "n", "7", "on", "on"));
@@ -70,7 +72,10 @@ final class OptionListTest {
     void brokenJsonIsOneLine() {
         assertThatExceptionOfType(CommandException.class)
                 .isThrownBy(() -> OptionList.parse("-device", "{\"driver\":", "driver"))
-                .satisfies(e -> assertThat(e.getMessage()).startsWith("-device: not valid JSON").hasLineCount(1));
+                .satisfies(e ->
+                        assertThat(e.getMessage())
+                                .startsWith("-device: not valid JSON")
+                                .hasLineCount(1));
     }
 
     @Test

@@ -27,7 +27,19 @@ final class SizeParserTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "M", "-1", "1 G", "1GB", "0x100", "1.G", "1e3", "∞", "12345678901234567890"})
+    @ValueSource(
+            strings = {
+                "",
+                "M",
+                "-1",
+                "1 G",
+                "1GB",
+                "0x100",
+                "1.G",
+                "1e3",
+                "∞",
+                "12345678901234567890"
+            })
     void whatIsNotASizeIsRefusedInTheWordsOfTheUser(String text) {
         assertThatExceptionOfType(CommandException.class)
                 .isThrownBy(() -> SizeParser.parse("-m", text, 'M'))

@@ -43,15 +43,25 @@ final class WrongInputTest {
                 wrong(
                         "-drive file=DIR/file,cache=none",
                         "-drive: unknown property 'cache'; known: file, format, if, id, readonly"),
-                wrong("-drive file=DIR/file,format=qcow2", "-drive: unknown format 'qcow2'; known: raw"),
+                wrong(
+                        "-drive file=DIR/file,format=qcow2",
+                        "-drive: unknown format 'qcow2'; known: raw"),
                 wrong(
                         "-drive file=DIR/file,if=ide",
                         "-drive: unknown interface 'ide'; known: none, virtio"),
-                wrong("-drive file=DIR/file,readonly=maybe", "-drive readonly: 'maybe' is not on or off"),
-                wrong("-device ,id=x", "-device: ',id=x' names no driver; '-device help' lists them"),
-                wrong("-device nope,help", "-device: unknown driver 'nope'; '-device help' lists them"),
+                wrong(
+                        "-drive file=DIR/file,readonly=maybe",
+                        "-drive readonly: 'maybe' is not on or off"),
+                wrong(
+                        "-device ,id=x",
+                        "-device: ',id=x' names no driver; '-device help' lists them"),
+                wrong(
+                        "-device nope,help",
+                        "-device: unknown driver 'nope'; '-device help' lists them"),
                 wrong("-chardev stdio", "-chardev: id=ID is missing"),
-                wrong("-chardev socket,id=x", "-chardev: unknown backend 'socket'; known: stdio, file, null"),
+                wrong(
+                        "-chardev socket,id=x",
+                        "-chardev: unknown backend 'socket'; known: stdio, file, null"),
                 wrong("-chardev file,id=x", "-chardev: file needs path=FILE"),
                 wrong("-chardev null,id=x,path=y", "-chardev: unknown property 'path'; known: id"),
                 wrong("-serial chardev:x", "-serial: there is no -chardev with id=x"),
@@ -62,10 +72,16 @@ final class WrongInputTest {
                 wrong(
                         "-serial vc",
                         "-serial: unknown destination 'vc'; known: mon:stdio, stdio, file:FILE, null, chardev:ID"),
-                wrong("test --format xml", "--format: unknown format 'xml'; known: ktap, json, junit"),
-                wrong("test -serial null", "-serial: 'test' keeps the console in a file; use -v to see it"),
+                wrong(
+                        "test --format xml",
+                        "--format: unknown format 'xml'; known: ktap, json, junit"),
+                wrong(
+                        "test -serial null",
+                        "-serial: 'test' keeps the console in a file; use -v to see it"),
                 wrong("-c DIR/none.yaml", "--config DIR/none.yaml: no such file or directory"),
-                wrong("bench boot --against kvm", "--against: unknown opponent 'kvm'; known: qemu"));
+                wrong(
+                        "bench boot --against kvm",
+                        "--against: unknown opponent 'kvm'; known: qemu"));
     }
 
     @ParameterizedTest

@@ -45,7 +45,8 @@ final class BoundedOutputTest {
     @Test
     void closingFreesAWriterThatWaitsForRoom() throws InterruptedException {
         CountDownLatch never = new CountDownLatch(1);
-        BoundedOutput output = new BoundedOutput("test", blockedUntil(never), 16, Long.MAX_VALUE / 2);
+        BoundedOutput output =
+                new BoundedOutput("test", blockedUntil(never), 16, Long.MAX_VALUE / 2);
         Thread guest = Thread.ofPlatform().start(() -> write(output, "x".repeat(100)));
         output.close();
         guest.join();

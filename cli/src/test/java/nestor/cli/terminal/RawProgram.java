@@ -2,7 +2,10 @@ package nestor.cli.terminal;
 
 import java.util.concurrent.CountDownLatch;
 
-/** A process with the terminal in raw mode that ends in the way its argument says; for {@link TerminalTest}. */
+/**
+ * A process with the terminal in raw mode that ends in the way its argument says; for {@link
+ * TerminalTest}.
+ */
 final class RawProgram {
     private RawProgram() {}
 
@@ -18,7 +21,10 @@ final class RawProgram {
                             }
                         });
         terminal.raw(Terminal.Keys.TO_GUEST);
-        run("sh", "-c", "echo while: $(stty -a </dev/tty | tr ' ' '\\n' | grep -E '^-?(icanon|isig|opost);?$')");
+        run(
+                "sh",
+                "-c",
+                "echo while: $(stty -a </dev/tty | tr ' ' '\\n' | grep -E '^-?(icanon|isig|opost);?$')");
         String self = Long.toString(ProcessHandle.current().pid());
         switch (arguments[0]) {
             case "end" -> {}

@@ -31,18 +31,17 @@ final class StdioBackendTest {
         }
 
         void attach(StdioBackend backend, int step) {
-            backend.connect(
-                    (data, offset, length) -> {
-                        int count = Math.min(step, length);
-                        taken.append(new String(data, offset, count, StandardCharsets.UTF_8));
-                        if (taken.length() >= wanted) {
-                            complete.countDown();
-                        }
-                        if (count < length) {
-                            backend.resume();
-                        }
-                        return count;
-                    });
+            backend.connect((data, offset, length) -> {
+                int count = Math.min(step, length);
+                taken.append(new String(data, offset, count, StandardCharsets.UTF_8));
+                if (taken.length() >= wanted) {
+                    complete.countDown();
+                }
+                if (count < length) {
+                    backend.resume();
+                }
+                return count;
+            });
         }
     }
 

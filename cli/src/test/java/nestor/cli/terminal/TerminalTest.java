@@ -26,7 +26,10 @@ final class TerminalTest {
         String program =
                 "stty -g; '%s' --enable-native-access=ALL-UNNAMED -cp '%s' %s %s; echo code: $?; stty -g"
                         .formatted(
-                                java, System.getProperty("java.class.path"), RawProgram.class.getName(), way);
+                                java,
+                                System.getProperty("java.class.path"),
+                                RawProgram.class.getName(),
+                                way);
         List<String> lines = onTerminal(program);
 
         assertThat(lines).contains("code: " + code);
@@ -49,6 +52,9 @@ final class TerminalTest {
                         .start();
         String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         process.waitFor();
-        return text.lines().map(String::strip).filter(line -> !line.isEmpty() && !line.equals("^D")).toList();
+        return text.lines()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty() && !line.equals("^D"))
+                .toList();
     }
 }
