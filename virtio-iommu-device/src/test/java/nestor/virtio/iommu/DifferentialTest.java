@@ -102,10 +102,9 @@ class DifferentialTest {
             }
             Set<Integer> inside = new HashSet<>();
             Set<Integer> outside = new HashSet<>();
-            existing.pages.forEach(
-                    (page, mapped) ->
-                            (page >= first && page < first + count ? inside : outside)
-                                    .add(mapped.mapping()));
+            existing.pages.forEach((page, mapped) ->
+                    (page >= first && page < first + count ? inside : outside)
+                            .add(mapped.mapping()));
             if (inside.stream().anyMatch(outside::contains)) {
                 return 5;
             }

@@ -188,8 +188,7 @@ class RequestsTest {
             for (int page = 0; page < 20; page++) {
                 int at = page;
                 boolean left =
-                        Arrays.stream((int[][]) example[3])
-                                .anyMatch(m -> m[0] <= at && at <= m[1]);
+                        Arrays.stream((int[][]) example[3]).anyMatch(m -> m[0] <= at && at <= m[1]);
                 assertThat(iommu.canRead(page * PAGE)).describedAs("page %d", page).isEqualTo(left);
             }
         }
@@ -267,7 +266,8 @@ class RequestsTest {
                                     : iommu.sendScattered(readable, w);
                     if (r < 4 || w < 4 || !known) {
                         assertThat(iommu.length).isZero();
-                        assertThat(reply).containsOnly(w == 0 ? new byte[0] : new byte[] {(byte) 0xa5});
+                        assertThat(reply)
+                                .containsOnly(w == 0 ? new byte[0] : new byte[] {(byte) 0xa5});
                     } else {
                         assertThat(iommu.length).isEqualTo(w);
                         assertThat(reply[w - 3] | reply[w - 2] | reply[w - 1]).isZero();

@@ -121,8 +121,7 @@ class TranslationTest {
                                 IovaRange.ALL,
                                 0,
                                 9,
-                                List.of(
-                                        new ReservedRegion(ReservedRegion.Subtype.MSI, doorbell)),
+                                List.of(new ReservedRegion(ReservedRegion.Subtype.MSI, doorbell)),
                                 false,
                                 VirtioIommuConfig.Limits.DEFAULT));
         int before = iommu.machine.messages().size();
