@@ -97,6 +97,9 @@ final class VirtualMachine {
         try (Machine machine = Machine.create(config, watched);
                 Signals signals = new Signals(terminal, this::stop)) {
             running.set(Optional.of(machine));
+            if (signals.received().isPresent()) {
+                machine.stop();
+            }
             CountDownLatch ended = new CountDownLatch(1);
             limit.ifPresent(duration -> startDeadline(duration, ended));
             start.run();
