@@ -38,7 +38,7 @@ final class LoadsAndStores {
             case 0b00 -> new LoadLiteral32(t, delta);
             case 0b01 -> new LoadLiteral64(t, delta);
             case 0b10 -> new LoadLiteralSigned32(t, delta);
-            default -> NoOperation.OP; // PRFM
+            default -> SystemOps.Nop.OP; // PRFM
         };
     }
 

@@ -32,7 +32,7 @@ final class OffsetAccess {
             case 0b10_10 -> new LoadSigned32(t, n, offset);
             case 0b11_00 -> new Store64(t, n, offset);
             case 0b11_01 -> new Load64(t, n, offset);
-            case 0b11_10 -> NoOperation.OP; // PRFM
+            case 0b11_10 -> SystemOps.Nop.OP; // PRFM
             default -> Undefined.OP;
         };
     }

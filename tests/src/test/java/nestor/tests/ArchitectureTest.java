@@ -1,0 +1,170 @@
+package nestor.tests;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.Map;
+import nestor.tests.violations.Violations;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/**
+ * The rules of docs/architecture.md that neither Maven nor the module system can state. Each is run
+ * twice: on the product, where it must hold, and on {@link Violations}, where it must bite.
+ */
+class ArchitectureTest {
+    private static final JavaClasses PRODUCT =
+            new ClassFileImporter()
+                    .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+                    .importPackages("nestor");
+
+    private static final JavaClasses VIOLATIONS =
+            new ClassFileImporter().importPackagesOf(Violations.class);
+
+    private static final Map<String, ArchRule> RULES =
+            Map.of(
+                    "only the software CPU's memory access touches Unsafe",
+                    noClasses()
+                            .that()
+                            .doNotHaveFullyQualifiedName("nestor.cpu.HostMemory")
+                            .should()
+                            .dependOnClassesThat()
+                            .haveSimpleName("Unsafe"),
+                    "only the terminal and host-linux make native calls",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackages("nestor.cli..", "nestor.host..")
+                            .should()
+                            .dependOnClassesThat()
+                            .haveFullyQualifiedName("java.lang.foreign.Linker"),
+                    "only cli sees Picocli",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackage("nestor.cli..")
+                            .should()
+                            .dependOnClassesThat()
+                            .resideInAPackage("picocli.."),
+                    "only cli and machine see Jackson",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackages("nestor.cli..", "nestor.machine..")
+                            .should()
+                            .dependOnClassesThat()
+                            .resideInAnyPackage("tools.jackson..", "com.fasterxml.."),
+                    "nothing below cli prints",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackage("nestor.cli..")
+                            .should()
+                            .accessField(System.class, "out")
+                            .orShould()
+                            .accessField(System.class, "err"),
+                    "nothing sleeps",
+                    noClasses().should().callMethod(Thread.class, "sleep", long.class),
+                    "nothing below cli ends the process",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackage("nestor.cli..")
+                            .should()
+                            .callMethod(System.class, "exit", int.class)
+                            .orShould()
+                            .callMethod(Runtime.class, "halt", int.class),
+                    "no static mutable state",
+                    fields().that().areStatic().should().beFinal(),
+                    "no class is named by kind",
+                    noClasses()
+                            .should()
+                            .haveSimpleNameEndingWith("Manager")
+                            .orShould()
+                            .haveSimpleNameEndingWith("Impl")
+                            .orShould()
+                            .haveSimpleNameEndingWith("Util")
+                            .orShould()
+                            .haveSimpleNameEndingWith("Utils"));
+
+    @TestFactory
+    java.util.stream.Stream<DynamicTest> everyRuleHoldsInTheProduct() {
+        return RULES.entrySet().stream()
+                .map(
+                        rule ->
+                                DynamicTest.dynamicTest(
+                                        rule.getKey(),
+                                        () -> rule.getValue().because(rule.getKey()).check(PRODUCT)));
+    }
+
+    @TestFactory
+    java.util.stream.Stream<DynamicTest> everyRuleBitesWhereItIsBroken() {
+        return RULES.entrySet().stream()
+                .map(
+                        rule ->
+                                DynamicTest.dynamicTest(
+                                        rule.getKey(),
+                                        () ->
+                                                assertThat(
+                                                                rule.getValue()
+                                                                        .evaluate(VIOLATIONS)
+                                                                        .hasViolation())
+                                                        .isTrue()));
+    }
+
+    @Test
+    void moduleArrowsPointDown() {
+        layers().check(PRODUCT);
+    }
+
+    private static ArchRule layers() {
+        return layeredArchitecture()
+                .consideringOnlyDependenciesInLayers()
+                .layer("vmm-core")
+                .definedBy("nestor.vmm..")
+                .layer("paging")
+                .definedBy("nestor.paging..")
+                .layer("pci-bus")
+                .definedBy("nestor.pci..")
+                .layer("iommu-core")
+                .definedBy("nestor.iommu..")
+                .layer("virtio")
+                .definedBy("nestor.virtio")
+                .layer("virtio-iommu-device")
+                .definedBy("nestor.virtio.iommu..")
+                .layer("endpoints")
+                .definedBy("nestor.endpoints..")
+                .layer("cpu")
+                .definedBy("nestor.cpu")
+                .layer("cpu-arm64")
+                .definedBy("nestor.cpu.arm64..")
+                .layer("machine")
+                .definedBy("nestor.machine..")
+                .layer("guest-images")
+                .definedBy("nestor.guest..")
+                .layer("cli")
+                .definedBy("nestor.cli..")
+                .whereLayer("cli")
+                .mayNotBeAccessedByAnyLayer()
+                .whereLayer("machine")
+                .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("guest-images")
+                .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("cpu-arm64")
+                .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("cpu")
+                .mayOnlyBeAccessedByLayers("cpu-arm64", "machine")
+                .whereLayer("virtio-iommu-device")
+                .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("endpoints")
+                .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("iommu-core")
+                .mayOnlyBeAccessedByLayers("virtio-iommu-device", "machine")
+                .whereLayer("virtio")
+                .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
+                .whereLayer("paging")
+                .mayOnlyBeAccessedByLayers("iommu-core", "cpu", "cpu-arm64");
+    }
+}

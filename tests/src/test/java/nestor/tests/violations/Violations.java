@@ -1,0 +1,32 @@
+package nestor.tests.violations;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.lang.foreign.Linker;
+import picocli.CommandLine;
+
+/** Breaks every rule of ArchitectureTest once, so that each is seen to fail. Never run. */
+public final class Violations {
+    static int mutable;
+
+    @JsonProperty("jackson")
+    private final Object unsafe = Unsafe.class;
+
+    private Violations() {}
+
+    static void everything() throws InterruptedException {
+        System.out.println(new CommandLine(new Object()));
+        Thread.sleep(Linker.nativeLinker().hashCode());
+        System.exit(mutable);
+    }
+
+    @Override
+    public String toString() {
+        return unsafe + "";
+    }
+
+    /** Stands for the real one. */
+    static final class Unsafe {}
+
+    /** Named by kind. */
+    static final class ThingManager {}
+}
