@@ -27,13 +27,11 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
                     "-device %s: unknown device%s"
                             .formatted(device.driver(), suggest(device.driver(), names)));
         }
-        return check(
-                "-device " + device.driver(), type.get().properties(), device.properties());
+        return check("-device " + device.driver(), type.get().properties(), device.properties());
     }
 
     /** Checks {@code given} against {@code table}. */
-    static DeviceOptions check(
-            String origin, List<DeviceProperty> table, Map<String, String> given)
+    static DeviceOptions check(String origin, List<DeviceProperty> table, Map<String, String> given)
             throws ConfigException {
         for (Map.Entry<String, String> entry : given.entrySet()) {
             String name = entry.getKey();
@@ -41,12 +39,14 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
             if (property == null) {
                 List<String> names = table.stream().map(DeviceProperty::name).toList();
                 throw new ConfigException(
-                        "%s: unknown property '%s'%s".formatted(origin, name, suggest(name, names)));
+                        "%s: unknown property '%s'%s"
+                                .formatted(origin, name, suggest(name, names)));
             }
             String expected = complaint(property, entry.getValue());
             if (!expected.isEmpty()) {
                 throw new ConfigException(
-                        "%s: %s='%s': must be %s".formatted(origin, name, entry.getValue(), expected));
+                        "%s: %s='%s': must be %s"
+                                .formatted(origin, name, entry.getValue(), expected));
             }
         }
         return new DeviceOptions(origin, table, given);

@@ -4,8 +4,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.machine.arm.Psci;
 import nestor.vmm.chardev.CharBackend;
@@ -14,8 +14,8 @@ import nestor.vmm.vcpu.VcpuExit;
 /**
  * A computer: made from a {@link MachineConfig}, run once, closed.
  *
- * <p>{@link #run} starts a platform thread for each vCPU and waits for one of the things that end or
- * restart a machine: the guest's power-off or reset, {@link #stop}, or an exception that escaped
+ * <p>{@link #run} starts a platform thread for each vCPU and waits for one of the things that end
+ * or restart a machine: the guest's power-off or reset, {@link #stop}, or an exception that escaped
  * somewhere. It then stops the vCPUs, lets device work under way end, and writes disks back.
  */
 public final class Machine implements AutoCloseable {
@@ -170,7 +170,8 @@ public final class Machine implements AutoCloseable {
                 if (!thread.join(java.time.Duration.ofMillis(STOP_MILLIS))) {
                     events.add(
                             new Event.Escaped(
-                                    new IllegalStateException(thread.getName() + " does not stop")));
+                                    new IllegalStateException(
+                                            thread.getName() + " does not stop")));
                 }
             } catch (InterruptedException e) {
                 interrupted = true;

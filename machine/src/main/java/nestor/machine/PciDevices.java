@@ -115,7 +115,8 @@ final class PciDevices {
             throws ConfigException {
         DeviceOptions options = place.options();
         return switch (place.driver()) {
-            case "virtio-blk-pci" -> virtio(place, new VirtioBlk(disk(options), serial(options), BLK_QUEUES));
+            case "virtio-blk-pci" ->
+                    virtio(place, new VirtioBlk(disk(options), serial(options), BLK_QUEUES));
             case "virtio-rng-pci" -> virtio(place, new VirtioRng(new SecureRandom()));
             case "virtio-serial-pci" -> {
                 if (console == null) {
@@ -124,7 +125,9 @@ final class PciDevices {
                 yield virtio(place, new VirtioConsole(backend(console)));
             }
             case "virtio-iommu-pci" -> iommu(place);
-            case "edu" -> new Edu(place.name(), loop(place.name()), options.number("dma_mask")).function();
+            case "edu" ->
+                    new Edu(place.name(), loop(place.name()), options.number("dma_mask"))
+                            .function();
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }

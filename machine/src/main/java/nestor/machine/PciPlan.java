@@ -120,8 +120,7 @@ record PciPlan(List<Placement> placements, Map<Integer, DeviceOptions> consoles)
             DeviceOptions options = wanted.options;
             String bus = bus(options);
             if (!options.text("addr").isEmpty()) {
-                return new Placement(
-                        options, wanted.driver, bus, slot(options), function(options));
+                return new Placement(options, wanted.driver, bus, slot(options), function(options));
             }
             boolean onRoot = bus.equals(ROOT_BUS);
             int first = onRoot ? 1 : 0; // slot 0 of bus 0 is the host bridge's, by custom

@@ -89,10 +89,7 @@ final class VirtBoard {
         List<Integer> affinities = IntStream.range(0, config.cpus()).boxed().toList();
         gic = new GicV3(memory, affinities, MemoryMap.SPIS);
         bus.map(MemoryMap.GICD, GicV3.DISTRIBUTOR_BYTES, gic.distributor());
-        bus.map(
-                MemoryMap.GICR,
-                GicV3.REDISTRIBUTOR_BYTES * config.cpus(),
-                gic.redistributors());
+        bus.map(MemoryMap.GICR, GicV3.REDISTRIBUTOR_BYTES * config.cpus(), gic.redistributors());
         bus.map(MemoryMap.ITS, GicV3.ITS_BYTES, gic.its());
         CharBackend serial = backends.getOrDefault(Machine.SERIAL0, new Nowhere());
         uart = new Pl011(serial, gic.spi(MemoryMap.UART_SPI));
@@ -234,7 +231,8 @@ final class VirtBoard {
                 new VirtDeviceTree(config.memoryBytes(), config.cpus(), pci.iommuRid())
                         .flatten(
                                 new VirtDeviceTree.Chosen(
-                                        config.append(), layout.initrdGpa(), initrdBytes(), seed));
+                                        config.append(), layout.initrdGpa(), initrdBytes()),
+                                seed);
         try {
             kernel.load(memory, layout.kernelGpa());
             if (initrd != null) {

@@ -23,10 +23,10 @@ final class PrimeCellId {
         List<Register> table = new ArrayList<>();
         for (int i = 0; i < 4; i++) {
             int id = peripheralId >>> 8 * i & 0xff;
-            table.add(readOnly("PeriphID" + i, FIRST + 4 * i, 4, id, section));
+            table.add(readOnly("PeriphID" + i, FIRST + 4L * i, 4, id, section));
         }
         for (int i = 0; i < 4; i++) {
-            table.add(readOnly("PCellID" + i, FIRST + 16 + 4 * i, 4, CELL_ID[i], section));
+            table.add(readOnly("PCellID" + i, FIRST + 16 + 4L * i, 4, CELL_ID[i], section));
         }
         return table;
     }

@@ -277,7 +277,8 @@ final class CpuInterface implements SystemRegisterPort {
             case IGRPEN1 -> groupEnabled[1] = GROUP_ENABLE.isSet(value);
             case SGI0R -> gic.generateSgi(number, value, 0);
             case SGI1R -> gic.generateSgi(number, value, 1);
-            default -> {} // read-only ones, SRE, and ASGI1R: there is no other security state
+            case ASGI1R -> {} // for the other security state, which there is not
+            default -> {} // read-only ones
         }
         evaluate();
     }

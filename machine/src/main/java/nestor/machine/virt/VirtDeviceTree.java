@@ -20,9 +20,8 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
      * @param arguments kernel command line
      * @param initrdGpa first byte of the initial RAM disk
      * @param initrdBytes 0 if there is none
-     * @param rngSeed entropy for the kernel's generator
      */
-    public record Chosen(String arguments, long initrdGpa, long initrdBytes, byte[] rngSeed) {}
+    public record Chosen(String arguments, long initrdGpa, long initrdBytes) {}
 
     private static final int GIC_PHANDLE = 1;
     private static final int ITS_PHANDLE = 2;
@@ -49,15 +48,19 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
     private static final int RIDS = 0x1_0000;
     private static final String UART_NODE = "pl011@" + Long.toHexString(MemoryMap.UART);
 
-    /** The flattened tree. */
-    public byte[] flatten(Chosen chosen) {
+    /**
+     * The flattened tree.
+     *
+     * @param rngSeed entropy for the kernel's generator
+     */
+    public byte[] flatten(Chosen chosen, byte[] rngSeed) {
         FdtWriter fdt = new FdtWriter();
         fdt.cells("interrupt-parent", GIC_PHANDLE)
                 .strings("model", "linux,dummy-virt")
                 .cells("#size-cells", 2)
                 .cells("#address-cells", 2)
                 .strings("compatible", "linux,dummy-virt");
-        chosen(fdt, chosen);
+        chosen(fdt, chosen, rngSeed);
         fdt.begin("aliases").strings("serial0", "/" + UART_NODE).end();
         fdt.begin("memory@" + Long.toHexString(MemoryMap.RAM))
                 .strings("device_type", "memory")
@@ -75,11 +78,11 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
         return fdt.finish();
     }
 
-    private static void chosen(FdtWriter fdt, Chosen chosen) {
+    private static void chosen(FdtWriter fdt, Chosen chosen, byte[] rngSeed) {
         fdt.begin("chosen")
                 .strings("bootargs", chosen.arguments())
                 .strings("stdout-path", "/" + UART_NODE)
-                .property("rng-seed", chosen.rngSeed());
+                .property("rng-seed", rngSeed);
         if (chosen.initrdBytes() > 0) {
             fdt.longs("linux,initrd-start", chosen.initrdGpa())
                     .longs("linux,initrd-end", chosen.initrdGpa() + chosen.initrdBytes());
