@@ -297,7 +297,9 @@ public final class VirtioBlk implements VirtioDevice {
     private void logOnce(IOException failed) {
         if (!failureLogged) {
             failureLogged = true;
-            LOG.log(System.Logger.Level.WARNING, "disk I/O failed, the guest is told: {0}", failed);
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "disk I/O failed, the guest is told: " + failed.getMessage());
         }
     }
 }
