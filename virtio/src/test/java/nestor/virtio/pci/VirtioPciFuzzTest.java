@@ -27,7 +27,8 @@ class VirtioPciFuzzTest {
             int sizeBytes = 1 << (operation & 3);
             boolean write = (operation & 4) != 0;
             switch (operation >> 3 & 7) {
-                case 0 -> config(driver, offset % COMMON & -4, Math.min(sizeBytes, 4), write, value);
+                case 0 ->
+                        config(driver, offset % COMMON & -4, Math.min(sizeBytes, 4), write, value);
                 case 1 ->
                         config(
                                 driver,
