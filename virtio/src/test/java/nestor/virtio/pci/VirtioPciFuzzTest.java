@@ -15,7 +15,7 @@ class VirtioPciFuzzTest {
     private static final int STEP_BYTES = 11;
     private static final int COMMON = 0x1000;
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "10m")
     void anyAccessIsAnsweredWithoutAnException(byte[] input) {
         var machine = new TestMachine();
         VirtioDriver driver = machine.plug(1, new EchoDevice(), VirtioPci.Access.PLATFORM);
