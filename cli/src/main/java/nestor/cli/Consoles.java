@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import nestor.cli.terminal.BoundedOutput;
 import nestor.cli.terminal.Monitor;
@@ -33,7 +34,7 @@ final class Consoles implements AutoCloseable {
     private final Runnable quit;
     private final Monitor monitor;
     private final Map<String, CharBackend> backends = new LinkedHashMap<>();
-    private final List<BoundedOutput> outputs = new ArrayList<>();
+    private final List<BoundedOutput> outputs = new CopyOnWriteArrayList<>();
     private final List<OutputStream> files = new ArrayList<>();
     private Optional<Chardev.Stdio> stdio = Optional.empty();
 
@@ -60,6 +61,11 @@ final class Consoles implements AutoCloseable {
                         ? backends.get(id)
                         : open(plan.serial()));
         return backends;
+    }
+
+    /** The machine is to stop: output that nobody reads must not hold it. Any thread. */
+    void hurry() {
+        outputs.forEach(BoundedOutput::hurry);
     }
 
     /** Puts the terminal in raw mode if a console uses it. */

@@ -25,6 +25,7 @@ final class KernelLog implements AutoCloseable {
     private final LineBackend backend = new LineBackend(this::line);
     private final List<String> faults = new ArrayList<>();
     private long bytes;
+    private boolean kept;
 
     KernelLog(Consumer<String> echo) throws IOException {
         this.echo = echo;
@@ -45,12 +46,20 @@ final class KernelLog implements AutoCloseable {
         return List.copyOf(faults);
     }
 
-    /** Keeps the file. */
+    /** Leaves the file behind. */
+    void keep() {
+        kept = true;
+    }
+
+    /** Removes the file unless it is to be kept. */
     @Override
     public void close() throws IOException {
         backend.finish();
         out.flush();
         out.close();
+        if (!kept) {
+            Files.deleteIfExists(file);
+        }
     }
 
     private synchronized void line(String text) {

@@ -98,6 +98,7 @@ final class RunCommand implements Callable<Integer> {
         VirtualMachine.Ending ending;
         try (Consoles consoles = new Consoles(host, terminal, monitor, vm::stop)) {
             Map<String, CharBackend> backends = consoles.open(plan);
+            vm.onStop(consoles::hurry);
             ending = vm.run(config, backends, consoles::start);
         }
         if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {

@@ -2,7 +2,6 @@ package nestor.cli;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -131,9 +130,8 @@ final class TestCommand implements Callable<Integer> {
                     exec == null
                             ? check(vm, plan, preset, guest, report, log, read, written)
                             : execute(vm, plan, guest, log);
-            if (code == ExitCode.OK) {
-                Files.deleteIfExists(log.file());
-            } else {
+            if (code != ExitCode.OK) {
+                log.keep();
                 host.log().error("the kernel's console is in " + log.file());
             }
             return code;

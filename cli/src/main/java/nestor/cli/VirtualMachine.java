@@ -65,6 +65,7 @@ final class VirtualMachine {
     private final Optional<Duration> limit;
     private final AtomicReference<Optional<Machine>> running =
             new AtomicReference<>(Optional.empty());
+    private volatile Runnable onStop = () -> {};
     private volatile boolean timedOut;
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
@@ -72,8 +73,14 @@ final class VirtualMachine {
         this.limit = limit;
     }
 
+    /** What else a stop needs; before {@link #run}. */
+    void onStop(Runnable action) {
+        onStop = action;
+    }
+
     /** Asks the machine to stop, if it runs. Any thread. */
     void stop() {
+        onStop.run();
         running.get().ifPresent(Machine::stop);
     }
 
@@ -97,6 +104,9 @@ final class VirtualMachine {
         try (Machine machine = Machine.create(config, watched);
                 Signals signals = new Signals(terminal, this::stop)) {
             running.set(Optional.of(machine));
+            if (signals.received().isPresent()) {
+                machine.stop();
+            }
             CountDownLatch ended = new CountDownLatch(1);
             limit.ifPresent(duration -> startDeadline(duration, ended));
             start.run();

@@ -1,6 +1,7 @@
 package nestor.guest;
 
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,7 +52,7 @@ final class AptRoot {
                     "Missing key",
                     "couldn't be verified");
     private static final Set<String> DISK_FULL =
-            Set.of("No space left on device", "enough free space", "Disk quota exceeded");
+            Set.of(CacheDirectory.NO_SPACE, "enough free space", "Disk quota exceeded");
 
     private final Path root;
     private final String architecture;
@@ -180,12 +181,12 @@ final class AptRoot {
     /**
      * Downloads packages; apt compares them with the digests of the signed index.
      *
+     * @param what they are, for people
      * @return the files, in the order of the packages
      */
-    List<Path> download(List<DebianPackage> packages, Path directory)
+    List<Path> download(String what, List<DebianPackage> packages, Path directory)
             throws ImageException, IOException, InterruptedException {
         long total = packages.stream().mapToLong(DebianPackage::sizeBytes).sum();
-        String what = packages.stream().map(DebianPackage::name).collect(Collectors.joining(", "));
         List<String> command = new ArrayList<>(List.of("apt-get", "-q", "download"));
         packages.stream().map(DebianPackage::exactly).forEach(command::add);
         try (Progress.Task task = progress.begin("fetching " + what, total)) {
@@ -224,7 +225,12 @@ final class AptRoot {
             throws ImageException, IOException, InterruptedException {
         ChildProcess.Result result = runAnyStatus(command, directory, tick);
         if (result.status() != 0) {
-            throw new ImageException(explain(result.errors()));
+            List<String> complaints =
+                    result.errors().lines().filter(line -> line.matches("[EW]: .*")).toList();
+            if (says(complaints, DISK_FULL)) {
+                throw new FileSystemException(root.toString(), null, CacheDirectory.NO_SPACE);
+            }
+            throw new ImageException(explain(complaints));
         }
         return result;
     }
@@ -256,12 +262,8 @@ final class AptRoot {
         }
     }
 
-    /** One line from what apt-get printed as errors. */
-    private String explain(String errors) {
-        List<String> lines = errors.lines().filter(line -> line.matches("[EW]: .*")).toList();
-        if (says(lines, DISK_FULL)) {
-            return CacheDirectory.diskFull(root);
-        }
+    /** One line from those in which apt-get complains. */
+    private String explain(List<String> lines) {
         String cause =
                 lines.stream()
                         .findFirst()

@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Stream;
@@ -28,7 +29,11 @@ import java.util.stream.Stream;
  */
 final class CacheDirectory {
     private static final long LOCK_POLL_MILLIS = 100;
+    private static final long EXIT_SECONDS = 10;
     private static final String TEMPORARY = "tmp";
+
+    /** How the operating system puts it (ENOSPC). */
+    static final String NO_SPACE = "No space left on device";
 
     /** Fills the folder of a new entry. */
     @FunctionalInterface
@@ -36,27 +41,50 @@ final class CacheDirectory {
         void fill(Path folder) throws IOException, ImageException, InterruptedException;
     }
 
-    /** The right to change the cache, against every other process. */
+    /**
+     * The right to change the cache, against every other process. If this process is told to end
+     * meanwhile, the thread that holds the lock is interrupted and has a moment to clear up.
+     */
     final class Lock implements AutoCloseable {
         private final FileChannel channel;
+        private final CountDownLatch closed = new CountDownLatch(1);
+        private final Thread atExit;
 
         private Lock(FileChannel channel) {
+            Thread owner = Thread.currentThread();
             this.channel = channel;
+            this.atExit = new Thread(() -> stop(owner), "nestor-cache-exit");
+            Runtime.getRuntime().addShutdownHook(atExit);
+        }
+
+        private void stop(Thread owner) {
+            owner.interrupt();
+            try {
+                if (!closed.await(EXIT_SECONDS, TimeUnit.SECONDS)) {
+                    // The next holder of the lock clears up.
+                    return;
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
         }
 
         /**
-         * Adds an entry, or leaves nothing behind.
+         * Adds an entry unless it is there, or leaves nothing behind.
          *
          * @return the entry's folder
          */
         Path add(String kind, String name, Filler filler)
                 throws IOException, ImageException, InterruptedException {
             Path target = entry(kind, name);
+            if (Files.isDirectory(target)) {
+                return target;
+            }
             scratch(folder -> {
                 filler.fill(folder);
                 force(folder);
                 Path parent = Files.createDirectories(root.resolve(kind));
-                remove(target);
+                drop(target);
                 Files.move(folder, target, StandardCopyOption.ATOMIC_MOVE);
                 forceOne(parent);
             });
@@ -88,6 +116,13 @@ final class CacheDirectory {
         @Override
         public void close() throws IOException {
             channel.close();
+            closed.countDown();
+            try {
+                Runtime.getRuntime().removeShutdownHook(atExit);
+            } catch (IllegalStateException e) {
+                // This process is ending, and the hook is what interrupted us.
+                return;
+            }
         }
     }
 

@@ -11,14 +11,14 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.TimeUnit;
 
-/**
- * Runs a program of this machine to its end. It does not outlive us: an interrupt or our own exit
- * ends it too.
- */
+/** Runs a program of this machine to its end; an interrupt of the caller ends it too. */
 final class ChildProcess {
     private static final int MAX_OUTPUT_BYTES = 64 << 20;
     private static final long TICK_MILLIS = 100;
     private static final long GRACE_SECONDS = 5;
+    private static final int SIGNALLED = 128;
+    private static final int SIGINT = 2;
+    private static final int SIGTERM = 15;
 
     /** What it printed, and its exit status. */
     record Result(int status, String output, String errors) {}
@@ -38,33 +38,23 @@ final class ChildProcess {
         builder.redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()));
         builder.environment().putAll(environment);
         Process process = builder.start();
-        Thread atExit = new Thread(() -> end(process), "end-" + process.pid());
         try {
-            Runtime.getRuntime().addShutdownHook(atExit);
             CompletableFuture<String> output = reading(process.getInputStream());
             CompletableFuture<String> errors = reading(process.getErrorStream());
             while (!process.waitFor(TICK_MILLIS, TimeUnit.MILLISECONDS)) {
                 tick.run();
             }
             tick.run();
-            return new Result(process.exitValue(), output.join(), errors.join());
+            int status = process.exitValue();
+            if (status == SIGNALLED + SIGINT || status == SIGNALLED + SIGTERM) {
+                // The terminal told both of us to end.
+                throw new InterruptedException();
+            }
+            return new Result(status, output.join(), errors.join());
         } catch (CompletionException e) {
             throw new IOException("cannot read what " + command.getFirst() + " prints", e);
-        } catch (IllegalStateException e) {
-            // The virtual machine is on its way out: no hook can be added any more.
-            throw new InterruptedException();
         } finally {
             end(process);
-            removeHook(atExit);
-        }
-    }
-
-    private static void removeHook(Thread hook) {
-        try {
-            Runtime.getRuntime().removeShutdownHook(hook);
-        } catch (IllegalStateException e) {
-            // The virtual machine is on its way out, and the hook does its work.
-            return;
         }
     }
 

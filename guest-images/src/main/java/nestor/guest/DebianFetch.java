@@ -49,7 +49,8 @@ final class DebianFetch {
         if (cache.find(KERNELS, name).isEmpty()) {
             checkRoom(found.packages());
             lock.scratch(downloads -> {
-                List<Path> debs = apt.download(found.packages(), downloads);
+                List<Path> debs =
+                        apt.download("linux " + found.release(), found.packages(), downloads);
                 lock.add(
                         KERNELS,
                         name,
@@ -72,7 +73,7 @@ final class DebianFetch {
         String name = BUSYBOX + "-" + architecture + "-" + key(packages);
         if (cache.find(PROGRAMS, name).isEmpty()) {
             lock.scratch(downloads -> {
-                Path deb = apt.download(packages, downloads).getFirst();
+                Path deb = apt.download(BUSYBOX, packages, downloads).getFirst();
                 lock.add(PROGRAMS, name, folder -> unpackBusybox(deb, folder));
             });
         }

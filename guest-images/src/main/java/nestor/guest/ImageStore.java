@@ -237,8 +237,9 @@ public final class ImageStore {
         }
     }
 
-    private static void select(CacheDirectory.Lock lock, String kind, String selection, String name)
+    private void select(CacheDirectory.Lock lock, String kind, String selection, String name)
             throws IOException, ImageException, InterruptedException {
+        lock.drop(cache.entry(SELECTIONS, kind + "-" + selection));
         lock.add(
                 SELECTIONS,
                 kind + "-" + selection,
@@ -276,11 +277,12 @@ public final class ImageStore {
         } catch (IOException e) {
             String message =
                     e instanceof FileSystemException file ? file.getReason() : e.getMessage();
-            if (message != null && message.contains("No space left on device")
-                    || message != null && message.contains("Disk quota exceeded")) {
+            if (message != null
+                    && (message.contains(CacheDirectory.NO_SPACE)
+                            || message.contains("Disk quota exceeded"))) {
                 throw new ImageException(CacheDirectory.diskFull(cache.root()), e);
             }
-            throw new ImageException("image cache " + cache.root() + ": " + e, e);
+            throw new ImageException("cannot use the image cache " + cache.root() + ": " + e, e);
         }
     }
 }

@@ -27,6 +27,7 @@ public final class BoundedOutput implements AutoCloseable {
     private int used;
     private boolean dropping;
     private boolean closed;
+    private boolean hurried;
     private boolean broken;
     private boolean idle = true;
     private long lost;
@@ -50,7 +51,7 @@ public final class BoundedOutput implements AutoCloseable {
             int done = 0;
             while (done < length) {
                 if (!awaitRoom()) {
-                    lost += length - done;
+                    lost += broken ? 0 : length - done;
                     return;
                 }
                 int tail = (head + used) % ring.length;
@@ -61,6 +62,20 @@ public final class BoundedOutput implements AutoCloseable {
                 done += count;
                 changed.signalAll();
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * From now on nobody waits for room: the machine is to stop. What is in the buffer still
+     * leaves.
+     */
+    public void hurry() {
+        lock.lock();
+        try {
+            hurried = true;
+            changed.signalAll();
         } finally {
             lock.unlock();
         }
@@ -112,7 +127,7 @@ public final class BoundedOutput implements AutoCloseable {
         long left = patienceNanos;
         dropping &= used > ring.length / 2;
         while (used == ring.length && !closed && !broken && !dropping) {
-            if (left <= 0) {
+            if (left <= 0 || hurried) {
                 dropping = true;
                 break;
             }

@@ -9,7 +9,8 @@ import sun.misc.Signal;
  * and SIGCONT hand it over and take it back.
  */
 public final class Signals implements AutoCloseable {
-    private static final long GRACE_MILLIS = 1800;
+    private static final long GRACE_MILLIS = 1600;
+    private static final long HOOK_MILLIS = 200;
 
     private final Terminal terminal;
     private final Runnable stop;
@@ -65,8 +66,15 @@ public final class Signals implements AutoCloseable {
         }
     }
 
+    /** Ends the process; shutdown hooks, which remove temporary files, get a moment. */
     private void halt(int number) {
         terminal.close();
+        Thread exit = Thread.ofPlatform().daemon().start(() -> System.exit(128 + number));
+        try {
+            exit.join(HOOK_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
         Runtime.getRuntime().halt(128 + number);
     }
 }

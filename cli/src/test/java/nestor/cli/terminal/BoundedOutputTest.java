@@ -54,6 +54,20 @@ final class BoundedOutputTest {
     }
 
     @Test
+    void hurryingFreesAWriterThatWaitsForRoomAndKeepsTheBuffer() throws InterruptedException {
+        CountDownLatch reader = new CountDownLatch(1);
+        BoundedOutput output =
+                new BoundedOutput("test", blockedUntil(reader), 16, Long.MAX_VALUE / 2);
+        Thread guest = Thread.ofPlatform().start(() -> write(output, "x".repeat(100)));
+        output.hurry();
+        guest.join();
+        reader.countDown();
+
+        assertThat(output.flush(LONG)).isTrue();
+        assertThat(output.lostBytes()).isBetween(60L, 84L);
+    }
+
+    @Test
     void aSinkThatFailsSwallowsTheRest() {
         BoundedOutput output =
                 new BoundedOutput(
