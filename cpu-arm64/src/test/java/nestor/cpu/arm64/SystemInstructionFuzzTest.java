@@ -13,7 +13,7 @@ class SystemInstructionFuzzTest {
     private static final int STEPS = 64;
     private static final int RANDOM_RUNS = 400;
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "10m")
     void systemInstructions(FuzzedDataProvider input) {
         try (GuestMemory memory = GuestMemory.anonymous(RAM, 1 << 16)) {
             Arm64Cpu cpu = new Arm64Cpu(memory);
