@@ -51,8 +51,14 @@ class PciPlanTest {
                         "virtio-serial-pci,id=b",
                         "virtconsole,chardev=y,bus=b.0",
                         "virtconsole,chardev=x");
-        assertThat(plan.consoles().get(0).text("chardev")).isEqualTo("x");
-        assertThat(plan.consoles().get(1).text("chardev")).isEqualTo("y");
+        assertThat(plan.consoles())
+                .extractingByKey(0)
+                .extracting(console -> console.text("chardev"))
+                .isEqualTo("x");
+        assertThat(plan.consoles())
+                .extractingByKey(1)
+                .extracting(console -> console.text("chardev"))
+                .isEqualTo("y");
     }
 
     @ParameterizedTest

@@ -117,7 +117,8 @@ class Pl011Test {
     }
 
     @Test
-    @DisplayName("§3.4: receive at the trigger level, timeout below it, both gone with the last byte")
+    @DisplayName(
+            "§3.4: receive at the trigger level, timeout below it, both gone with the last byte")
     void receiveInterrupts() {
         enable();
         write(IFLS, 0x12);

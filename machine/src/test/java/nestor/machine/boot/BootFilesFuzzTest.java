@@ -31,8 +31,9 @@ class BootFilesFuzzTest {
             Files.write(file, contents);
             opener.open(file);
         } catch (BootFileException e) {
-            if (e.getMessage().isEmpty() || e.getMessage().contains("\n")) {
-                throw new IllegalStateException("not one clear line: " + e.getMessage(), e);
+            String message = String.valueOf(e.getMessage());
+            if (message.isEmpty() || message.contains("\n")) {
+                throw new IllegalStateException("not one clear line: " + message, e);
             }
         } finally {
             Files.delete(file);

@@ -46,7 +46,8 @@ class KernelImageTest {
     @Test
     void aJpegIsNoKernel() throws IOException {
         byte[] jpeg = new byte[8192];
-        System.arraycopy(new byte[] {(byte) 0xff, (byte) 0xd8, (byte) 0xff, (byte) 0xe0}, 0, jpeg, 0, 4);
+        System.arraycopy(
+                new byte[] {(byte) 0xff, (byte) 0xd8, (byte) 0xff, (byte) 0xe0}, 0, jpeg, 0, 4);
         Path file = file(jpeg);
         assertThatThrownBy(() -> KernelImage.open(file))
                 .isInstanceOf(BootFileException.class)

@@ -99,7 +99,7 @@ final class GicHarness implements AutoCloseable {
     }
 
     void edge(int intid) {
-        long at = 0xc00 + intid / 16 * 4;
+        long at = 0xc00 + intid / 16 * 4L;
         distributor.write(at, 4, distributor.read(at, 4) | 2L << intid % 16 * 2);
     }
 

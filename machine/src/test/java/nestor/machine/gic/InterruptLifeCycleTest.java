@@ -90,7 +90,8 @@ class InterruptLifeCycleTest {
     }
 
     @Test
-    @DisplayName("§12.9.22: IROUTER moves an SPI, also one that is pending; no such vCPU, no delivery")
+    @DisplayName(
+            "§12.9.22: IROUTER moves an SPI, also one that is pending; no such vCPU, no delivery")
     void routeMovesAPendingSpi() {
         gic.enableSpi(33);
         gic.gic.spi(1).set(true);
@@ -259,7 +260,8 @@ class InterruptLifeCycleTest {
     }
 
     @Test
-    @DisplayName("§12.9.4, §12.2.15, §12.11.42: group enables and a sleeping vCPU hold interrupts back")
+    @DisplayName(
+            "§12.9.4, §12.2.15, §12.11.42: group enables and a sleeping vCPU hold interrupts back")
     void groupEnablesAndSleepHoldInterruptsBack() {
         gic.enableSpi(33);
         gic.gic.spi(1).set(true);

@@ -71,7 +71,8 @@ class ItsTest {
     }
 
     @Test
-    @DisplayName("§5.3: CREADR reaches CWRITER at the write of CWRITER, across the end of the queue")
+    @DisplayName(
+            "§5.3: CREADR reaches CWRITER at the write of CWRITER, across the end of the queue")
     void commandsAreProcessedAtOnceAndWrapAround() throws GuestAccessException {
         for (int i = 0; i < 300; i++) {
             gic.command(5, 0, 0, 0);
@@ -242,7 +243,8 @@ class ItsTest {
     }
 
     @Test
-    @DisplayName("§12.12.1: tables cannot be moved while the ITS is on; type and entry size are fixed")
+    @DisplayName(
+            "§12.12.1: tables cannot be moved while the ITS is on; type and entry size are fixed")
     void baserKeepsWhatIsFixed() {
         long before = gic.its.read(0x100, 8);
         gic.its.write(0x100, 8, 0);
@@ -266,7 +268,7 @@ class ItsTest {
         gic.mapEvent(device, 1, LPI, 0);
         gic.message(device, 1);
         assertThat(gic.irq[0]).describedAs("no level 2 page yet").isFalse();
-        gic.memory.setLongLe(DEVICES + device / 512 * 8, 1L << 63 | RAM + 0xa0000);
+        gic.memory.setLongLe(DEVICES + device / 512 * 8L, 1L << 63 | RAM + 0xa0000);
         gic.mapDevice(device, 2, ITT);
         gic.mapEvent(device, 1, LPI, 0);
         gic.message(device, 1);

@@ -42,9 +42,11 @@ class VirtDeviceTreeTest {
                 .contains("linux,initrd-start = <0x00 0x46000000>")
                 .contains("linux,initrd-end = <0x00 0x46001234>")
                 .contains("rng-seed = <0x1020304>")
-                .contains("cpu@1 { device_type = \"cpu\"; compatible = \"arm,armv8\"; reg = <0x01>;")
+                .contains(
+                        "cpu@1 { device_type = \"cpu\"; compatible = \"arm,armv8\"; reg = <0x01>;")
                 .contains("method = \"hvc\"")
-                .contains("interrupts = <0x01 0x0d 0x04 0x01 0x0e 0x04 0x01 0x0b 0x04 0x01 0x0a 0x04>")
+                .contains(
+                        "interrupts = <0x01 0x0d 0x04 0x01 0x0e 0x04 0x01 0x0b 0x04 0x01 0x0a 0x04>")
                 .contains("reg = <0x00 0x8000000 0x00 0x10000 0x00 0x80a0000 0x00 0x40000>")
                 .contains("its@8080000")
                 .contains("pcie@4010000000")
