@@ -48,6 +48,9 @@ public final class VirtioBlk implements VirtioDevice {
     private static final int ZERO_SEGMENT_BYTES = 16;
     private static final int STAGING_BYTES = 1 << 17;
 
+    /** Bytes moved in one go; then whoever serves the loop may do something else first. */
+    private static final long SERVE_BUDGET_BYTES = 1 << 22;
+
     /** Feature bits (§5.2.3). */
     private static final class Feature {
         static final long SIZE_MAX = 1L << 1;
@@ -85,6 +88,7 @@ public final class VirtioBlk implements VirtioDevice {
     private final MemorySegment header = Arena.ofAuto().allocate(BlockRequest.HEADER_BYTES, 8);
     private final MemorySegment zeroSegment = Arena.ofAuto().allocate(ZERO_SEGMENT_BYTES, 8);
     private final MemorySegment status = Arena.ofAuto().allocate(1);
+    private @Nullable DriverLink link;
     private @Nullable DescriptorChain chain;
 
     /** Bytes at the start of the device-writable part that the request at hand has written. */
@@ -160,20 +164,31 @@ public final class VirtioBlk implements VirtioDevice {
     }
 
     @Override
-    public void start(DriverLink link) {
-        chain = new DescriptorChain(link.memory());
+    public void start(DriverLink driver) {
+        link = driver;
+        chain = new DescriptorChain(driver.memory());
     }
 
     @Override
     public void stop() {
+        link = null;
         chain = null;
     }
 
     @Override
     public void serve(int index, Virtqueue queue) {
         DescriptorChain request = chain;
-        while (request != null && queue.next(request)) {
+        DriverLink driver = link;
+        if (request == null || driver == null) {
+            return;
+        }
+        long budget = SERVE_BUDGET_BYTES;
+        while (budget > 0 && queue.next(request)) {
             queue.complete(request, execute(request));
+            budget -= request.readableBytes() + request.writableBytes();
+        }
+        if (budget <= 0) {
+            driver.kick(index);
         }
     }
 

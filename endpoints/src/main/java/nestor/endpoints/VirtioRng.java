@@ -1,6 +1,5 @@
 package nestor.endpoints;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.random.RandomGenerator;
@@ -24,8 +23,6 @@ public final class VirtioRng implements VirtioDevice {
     private static final int QUEUE_SIZE = 64;
 
     private final RandomGenerator source;
-    private final byte[] bytes = new byte[MAX_BYTES];
-    private final MemorySegment staging = Arena.ofAuto().allocate(MAX_BYTES, 8);
     private @Nullable DescriptorChain chain;
 
     /**
@@ -80,11 +77,10 @@ public final class VirtioRng implements VirtioDevice {
     public void serve(int index, Virtqueue queue) {
         DescriptorChain buffer = chain;
         while (buffer != null && queue.next(buffer)) {
-            int sizeBytes = (int) Math.min(MAX_BYTES, buffer.writableBytes());
+            byte[] bytes = new byte[(int) Math.min(MAX_BYTES, buffer.writableBytes())];
             source.nextBytes(bytes);
-            MemorySegment.copy(MemorySegment.ofArray(bytes), 0, staging, 0, sizeBytes);
-            boolean written = buffer.write(0, staging.asSlice(0, sizeBytes));
-            queue.complete(buffer, written ? sizeBytes : 0);
+            boolean written = buffer.write(0, MemorySegment.ofArray(bytes));
+            queue.complete(buffer, written ? bytes.length : 0);
         }
     }
 }

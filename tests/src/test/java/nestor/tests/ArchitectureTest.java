@@ -92,26 +92,24 @@ class ArchitectureTest {
     @TestFactory
     java.util.stream.Stream<DynamicTest> everyRuleHoldsInTheProduct() {
         return RULES.entrySet().stream()
-                .map(
-                        rule ->
-                                DynamicTest.dynamicTest(
-                                        rule.getKey(),
-                                        () -> rule.getValue().because(rule.getKey()).check(PRODUCT)));
+                .map(rule ->
+                        DynamicTest.dynamicTest(
+                                rule.getKey(),
+                                () -> rule.getValue().because(rule.getKey()).check(PRODUCT)));
     }
 
     @TestFactory
     java.util.stream.Stream<DynamicTest> everyRuleBitesWhereItIsBroken() {
         return RULES.entrySet().stream()
-                .map(
-                        rule ->
-                                DynamicTest.dynamicTest(
-                                        rule.getKey(),
-                                        () ->
-                                                assertThat(
-                                                                rule.getValue()
-                                                                        .evaluate(VIOLATIONS)
-                                                                        .hasViolation())
-                                                        .isTrue()));
+                .map(rule ->
+                        DynamicTest.dynamicTest(
+                                rule.getKey(),
+                                () ->
+                                        assertThat(
+                                                        rule.getValue()
+                                                                .evaluate(VIOLATIONS)
+                                                                .hasViolation())
+                                                .isTrue()));
     }
 
     @Test

@@ -21,9 +21,7 @@ class GuestBootIT {
                         "--kernel-release",
                         release);
 
-        assertThat(result.exitCode())
-                .describedAs(result.stdout() + result.stderr())
-                .isEqualTo(0);
+        assertThat(result.exitCode()).describedAs(result.stdout() + result.stderr()).isEqualTo(0);
         assertThat(result.stdout()).contains("KTAP version 1").doesNotContain("not ok");
     }
 }

@@ -38,7 +38,8 @@ class WrongInputIT {
     @Test
     void aPictureAsKernel() throws IOException {
         Path picture = folder.resolve("photo.jpg");
-        Files.write(picture, new byte[] {(byte) 0xff, (byte) 0xd8, (byte) 0xff, (byte) 0xe0, 0, 16});
+        Files.write(
+                picture, new byte[] {(byte) 0xff, (byte) 0xd8, (byte) 0xff, (byte) 0xe0, 0, 16});
 
         expectUsageError("photo.jpg", "run", "-kernel", picture.toString());
     }

@@ -17,7 +17,7 @@ class VirtqueueFuzzTest {
     private static final int TABLE_BYTES = 16 * SIZE;
     private static final int AVAILABLE_BYTES = 6 + 2 * SIZE;
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "10m")
     void anyRingIsServedWithoutAnException(byte[] input) {
         byte[] bytes = Arrays.copyOf(input, Math.max(input.length, 1 + TABLE_BYTES));
         var machine = new TestMachine();

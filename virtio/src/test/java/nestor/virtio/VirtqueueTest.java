@@ -284,7 +284,7 @@ class VirtqueueTest {
         DriverQueue queue = start(16, driver.offered());
         int offered = 0;
         int returned = 0;
-        for (int step = 0; step < 20_000; step++) {
+        for (int step = 0; step < 5_000; step++) {
             if (random.nextInt(3) > 0 && queue.free() >= 2) {
                 queue.offer(readable(in, 1), writable(out, 1));
                 offered++;
@@ -310,7 +310,7 @@ class VirtqueueTest {
         DriverQueue queue = start(16, driver.offered());
         int offered = 0;
         int returned = 0;
-        for (int step = 0; step < 5_000; step++) {
+        for (int step = 0; step < 1_500; step++) {
             for (int i = 0; i < 16; i++) {
                 queue.descriptor(
                         i,

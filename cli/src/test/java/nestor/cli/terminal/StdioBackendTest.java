@@ -20,7 +20,7 @@ final class StdioBackendTest {
     private final CountDownLatch quit = new CountDownLatch(1);
 
     /** A guest that takes {@code step} bytes at a time and then asks for more. */
-    private final class SlowGuest {
+    private static final class SlowGuest {
         private final StringBuilder taken = new StringBuilder();
         private final CountDownLatch complete;
         private final int wanted;

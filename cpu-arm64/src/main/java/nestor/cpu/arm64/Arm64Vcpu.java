@@ -165,6 +165,11 @@ public final class Arm64Vcpu implements Vcpu {
         }
     }
 
+    /** Whether it waits, in WFI or to be turned on. Any thread. */
+    boolean isAsleep() {
+        return sleeping;
+    }
+
     private void powerOn(Start request) {
         cpu.reset();
         cpu.pc = request.entry;

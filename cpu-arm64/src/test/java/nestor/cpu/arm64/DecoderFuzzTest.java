@@ -13,7 +13,7 @@ class DecoderFuzzTest {
 
     private final Arm64Cpu cpu = Differential.newCpu(GuestMemory.anonymous(0, RAM_BYTES));
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "10m")
     void anyWordDecodesAndExecutes(FuzzedDataProvider data) {
         cpu.reset();
         cpu.pc = data.consumeLong(0, RAM_BYTES) & -4;

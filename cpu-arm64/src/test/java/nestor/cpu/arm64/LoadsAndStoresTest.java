@@ -18,6 +18,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 class LoadsAndStoresTest {
     private static final int POST_INDEX = 0b01;
 
+    /** Neither authority has memory there, nor 64 KiB around. */
+    private static final long UNMAPPED = 0x4000_0000_0000L;
+
     @Test
     void unsignedOffset() {
         Differential.compare(
@@ -118,6 +121,45 @@ class LoadsAndStoresTest {
                 });
     }
 
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("§D1.3.4: an access that faults changes no register")
+    @CsvSource({
+        "unsigned offset,  xx111001 xxxxxxxx xxxxxxxx xxxxxxxx",
+        "signed offset,    xx111000 xx0xxxxx xxxxxxxx xxxxxxxx",
+        "register offset,  xx111000 xx1xxxxx x1xx10xx xxxxxxxx",
+        "pair of W,        0010100x xxxxxxxx xxxxxxxx xxxxxxxx",
+        "pair of X,        1010100x xxxxxxxx xxxxxxxx xxxxxxxx",
+        "LDPSW,            0110100x x1xxxxxx xxxxxxxx xxxxxxxx",
+        "LDAR and STLR,    xx001000 1x0xxxxx 1xxxxxxx xxxxxxxx",
+        "LDXR,             xx001000 010xxxxx xxxxxxxx xxxxxxxx",
+        "LDXP,             1x001000 011xxxxx xxxxxxxx xxxxxxxx",
+        "CAS,              xx001000 1x1xxxxx x11111xx xxxxxxxx",
+        "CASP,             0x001000 0x1xxxx0 x11111xx xxxxxxx0",
+        "atomic operation, xx111000 xx1xxxxx 0xxx00xx xxxxxxxx",
+    })
+    void faultsArePrecise(String group, String diagram) {
+        Differential.compare(
+                group,
+                test -> {
+                    Arrays.fill(test.before.x, UNMAPPED);
+                    base(test, test.word(diagram), UNMAPPED);
+                });
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @DisplayName("§D1.3.4: a load of which only the second half faults changes no register")
+    @CsvSource({
+        "LDP,              10101001 01000000 0xxxxxxx xxxxxxxx, 8",
+        "LDP post-index,   10101000 11xxxxxx xxxxxxxx xxxxxxxx, 8",
+        "LDP of W,         00101001 01000000 0xxxxxxx xxxxxxxx, 4",
+        "LDPSW post-index, 01101000 11xxxxxx xxxxxxxx xxxxxxxx, 4",
+        "LDR post-index,   11111000 010xxxxx xxxx01xx xxxxxxxx, 4",
+    })
+    void faultsOfTheSecondHalfArePrecise(String group, String diagram, int mappedBytes) {
+        long end = QemuOracle.BASE + QemuOracle.IMAGE_BYTES;
+        Differential.compare(group, test -> base(test, test.word(diagram), end - mappedBytes));
+    }
+
     private static long load(ByteBuffer scratch, int at, int bytes) {
         return bytes == 4 ? scratch.getInt(at) : scratch.getLong(at);
     }
@@ -206,15 +248,14 @@ class LoadsAndStoresTest {
 
     /** Nothing is mapped where the base registers point: a signal other than SIGILL is defined. */
     private static void compareUndefined(String model, Consumer<TestCase> generator) {
-        long unmapped = 0x4000_0000_0000L;
         SplittableRandom random = new SplittableRandom(Differential.seed());
         QemuOracle oracle = Differential.oracle(model);
         for (int done = 0; done < Differential.casesPerGroup(); done += QemuOracle.BATCH) {
             List<TestCase> cases = new ArrayList<>();
             for (int i = 0; i < QemuOracle.BATCH; i++) {
                 TestCase test = new TestCase(random, i);
-                Arrays.fill(test.before.x, unmapped);
-                test.before.sp = unmapped;
+                Arrays.fill(test.before.x, UNMAPPED);
+                test.before.sp = UNMAPPED;
                 generator.accept(test);
                 cases.add(test);
             }

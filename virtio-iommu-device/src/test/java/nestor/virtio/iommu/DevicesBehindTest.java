@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import nestor.virtio.pci.VirtioPci;
 import nestor.virtio.testkit.DriverQueue;
+import nestor.virtio.testkit.DriverQueue.Used;
 import nestor.virtio.testkit.EchoDevice;
 import nestor.virtio.testkit.TestMachine;
 import nestor.virtio.testkit.VirtioDriver;
@@ -44,8 +45,7 @@ class DevicesBehindTest {
 
         assertThat(queue.request(readable(0x1000, 4), writable(0x1100, 4))).isEqualTo(4);
         assertThat(machine.read(buffer + 0x100, 4)).containsExactly(1, 2, 3, 4);
-        assertThat(machine.messages())
-                .contains(new TestMachine.Message(OTHER_ENDPOINT, 1));
+        assertThat(machine.messages()).contains(new TestMachine.Message(OTHER_ENDPOINT, 1));
         assertThat(iommu.events.drain()).isEmpty();
 
         assertThat(queue.request(readable(buffer, 4), writable(0x1200, 4)))
@@ -76,7 +76,7 @@ class DevicesBehindTest {
     }
 
     @Test
-    void aDeviceThatWritesItsOwnDoorbellAndStatusIsNotEnteredTwice() {
+    void aDeviceDoesNotReachItsOwnRegisters() {
         VirtioDriver driver = plug(VirtioPci.Access.DIRECT);
         DriverQueue queue = driver.queue(0, 16);
         driver.driverOk();
@@ -88,8 +88,8 @@ class DevicesBehindTest {
         }
         queue.offer(readable(zeros, 1), writable(status, 1));
         queue.kick();
-        assertThat(queue.drain()).hasSize(5);
-        assertThat(driver.status()).describedAs("reset by its own DMA").isZero();
+        assertThat(queue.drain()).hasSize(5).extracting(Used::length).containsOnly(0);
+        assertThat(driver.status() & VirtioDriver.DRIVER_OK).isNotZero();
     }
 
     @Test

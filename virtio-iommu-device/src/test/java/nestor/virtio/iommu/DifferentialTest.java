@@ -148,7 +148,7 @@ class DifferentialTest {
             int domain = random.nextInt(3);
             int endpoint = random.nextBoolean() ? ENDPOINT : OTHER_ENDPOINT;
             long first = random.nextInt(PAGES);
-            long count = 1 + random.nextInt(random.nextBoolean() ? 2 : PAGES);
+            long count = 1L + random.nextInt(random.nextBoolean() ? 2 : PAGES);
             long last = (first + count) * PAGE - 1;
             String what = "step " + step;
             switch (random.nextInt(20)) {

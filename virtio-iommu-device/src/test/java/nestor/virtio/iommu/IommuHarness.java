@@ -26,14 +26,14 @@ final class IommuHarness {
     static final int BYPASS = 1;
     static final int PROBE_BYTES = 512;
 
-    final TestMachine machine = new TestMachine();
+    final TestMachine machine;
     final VirtioIommu iommu;
     final VirtioDriver driver;
     final PciFunction endpoint = PciFunction.builder("endpoint").ids(1, 1).build();
     final DriverQueue requests;
     final DriverQueue events;
-    private final long request = machine.allocate(4096);
-    private final long reply = machine.allocate(8192);
+    private final long request;
+    private final long reply;
 
     IommuHarness(VirtioIommuConfig config) {
         this(config, -1L);
@@ -41,6 +41,13 @@ final class IommuHarness {
 
     /** A driver that accepts {@code features} of those offered. */
     IommuHarness(VirtioIommuConfig config, long features) {
+        this(new TestMachine(), config, features);
+    }
+
+    IommuHarness(TestMachine machine, VirtioIommuConfig config, long features) {
+        this.machine = machine;
+        request = machine.allocate(4096);
+        reply = machine.allocate(8192);
         iommu = new VirtioIommu(config, id -> id == ENDPOINT || id == OTHER_ENDPOINT);
         driver = machine.plug(1, iommu, VirtioPci.Access.DIRECT);
         machine.host().plug(ENDPOINT >> 3, 0, endpoint);

@@ -11,7 +11,7 @@ import java.util.Arrays;
  * length, and the readable part.
  */
 class RequestFuzzTest {
-    @FuzzTest
+    @FuzzTest(maxDuration = "10m")
     void everyRequestIsReturnedWholeOrEmpty(byte[] input) {
         IommuHarness iommu = IommuHarness.isolating();
         iommu.attach(1, ENDPOINT, 0);
@@ -31,7 +31,7 @@ class RequestFuzzTest {
         iommu.machine.run();
     }
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "10m")
     void decodingIsTotal(byte[] input) {
         byte[] bytes = Arrays.copyOf(input, Request.MAX_BYTES);
         Request.decode(MemorySegment.ofArray(bytes), Math.max(input.length, Request.HEAD_BYTES));

@@ -65,6 +65,7 @@ public final class VirtioPci {
     private final long features;
     private final AtomicInteger isr = new AtomicInteger();
     private final QueueService[] services;
+    private final AtomicBoolean resetPosted = new AtomicBoolean();
     private volatile boolean running;
 
     /**
@@ -129,7 +130,7 @@ public final class VirtioPci {
                                 NOTIFY_OFF_MULTIPLIER))
                 .capability(access.capability())
                 .express()
-                .onReset(() -> loop.post(this::reset))
+                .onReset(this::postReset)
                 .build();
     }
 
@@ -141,7 +142,14 @@ public final class VirtioPci {
         device.start(new Link(config.features()));
     }
 
+    private void postReset() {
+        if (resetPosted.compareAndSet(false, true)) {
+            loop.post(this::reset);
+        }
+    }
+
     private void reset() {
+        resetPosted.set(false);
         running = false;
         device.stop();
         for (QueueService service : services) {
@@ -236,7 +244,7 @@ public final class VirtioPci {
 
         @Override
         public void resetRequested() {
-            loop.post(VirtioPci.this::reset);
+            postReset();
         }
 
         @Override

@@ -15,7 +15,7 @@ class VirtioPciFuzzTest {
     private static final int STEP_BYTES = 11;
     private static final int COMMON = 0x1000;
 
-    @FuzzTest
+    @FuzzTest(maxDuration = "10m")
     void anyAccessIsAnsweredWithoutAnException(byte[] input) {
         var machine = new TestMachine();
         VirtioDriver driver = machine.plug(1, new EchoDevice(), VirtioPci.Access.PLATFORM);
@@ -27,7 +27,8 @@ class VirtioPciFuzzTest {
             int sizeBytes = 1 << (operation & 3);
             boolean write = (operation & 4) != 0;
             switch (operation >> 3 & 7) {
-                case 0 -> config(driver, offset % COMMON & -4, Math.min(sizeBytes, 4), write, value);
+                case 0 ->
+                        config(driver, offset % COMMON & -4, Math.min(sizeBytes, 4), write, value);
                 case 1 ->
                         config(
                                 driver,

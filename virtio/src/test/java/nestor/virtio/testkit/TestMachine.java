@@ -1,13 +1,15 @@
 package nestor.virtio.testkit;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.virtio.VirtioDevice;
 import nestor.virtio.pci.VirtioPci;
+import nestor.vmm.loop.DeviceLoop;
+import nestor.vmm.loop.MailboxLoop;
 import nestor.vmm.loop.ManualLoop;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
@@ -28,14 +30,31 @@ public final class TestMachine {
 
     private final GuestMemory memory = GuestMemory.anonymous(RAM, RAM_BYTES);
     private final MmioBus mmio = new MmioBus();
-    private final ManualLoop loop = new ManualLoop();
-    private final List<Message> messages = new ArrayList<>();
+    private final DeviceLoop loop;
+    private final Runnable turn;
+    private final List<Message> messages = new CopyOnWriteArrayList<>();
     private final PciHost host;
     private long nextRam = RAM;
     private long nextMem32 = MEM32;
     private long nextMem64 = MEM64;
 
+    /** The test turns the loop, with {@link #run}. */
     public TestMachine() {
+        this(new ManualLoop());
+    }
+
+    private TestMachine(ManualLoop loop) {
+        this(loop, loop::runUntilIdle);
+    }
+
+    /** The loop runs by itself, as in a real machine. */
+    public TestMachine(MailboxLoop loop) {
+        this(loop, () -> {});
+    }
+
+    private TestMachine(DeviceLoop loop, Runnable turn) {
+        this.loop = loop;
+        this.turn = turn;
         host =
                 new PciHost(
                         new PciHost.Layout(ECAM, 2, MEM32, 1L << 24, MEM64, 1L << 24, 0, 0),
@@ -59,10 +78,6 @@ public final class TestMachine {
         return mmio;
     }
 
-    public ManualLoop loop() {
-        return loop;
-    }
-
     /** Interrupt messages so far. */
     public List<Message> messages() {
         return messages;
@@ -70,7 +85,7 @@ public final class TestMachine {
 
     /** Turns the loop until it is idle. */
     public void run() {
-        loop.runUntilIdle();
+        turn.run();
     }
 
     /** Zeroed RAM nobody else uses, 4 KiB aligned. */
