@@ -155,7 +155,7 @@ final class BenchCommand {
                     new ArrayList<>(
                             List.of(
                                     "-M",
-                                    "virt",
+                                    "virt,gic-version=3",
                                     "-m",
                                     "512",
                                     "-smp",

@@ -81,14 +81,15 @@ final class Duel {
             int code = process.waitFor();
             double offSeconds = seconds(began);
             if (code != 0 || Double.isNaN(markerSeconds)) {
+                tail.forEach(last -> log.detail(name + ": " + last));
                 throw CommandException.failed(
-                        "%s, run %d: ended with code %d %s the marker; its last lines:%n%s"
+                        "%s, run %d: ended with code %d %s the marker; its last line: %s"
                                 .formatted(
                                         name,
                                         number,
                                         code,
                                         Double.isNaN(markerSeconds) ? "before" : "after",
-                                        String.join("\n", tail)));
+                                        tail.isEmpty() ? "none" : tail.getLast()));
             }
             log.info(
                     "%s, run %d: marker %.2f s, off %.2f s %s"

@@ -50,7 +50,7 @@ record Preset(GuestProfile profile) {
     }
 
     private String platform() {
-        return hasIommu() ? ",iommu_platform=on" : "";
+        return hasIommu() ? ",iommu_platform=on,disable-legacy=on" : "";
     }
 
     private static String names() {
