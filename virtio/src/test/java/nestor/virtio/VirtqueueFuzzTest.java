@@ -20,7 +20,12 @@ class VirtqueueFuzzTest {
     @FuzzTest(maxDuration = "10m")
     void anyRingIsServedWithoutAnException(byte[] input) {
         byte[] bytes = Arrays.copyOf(input, Math.max(input.length, 1 + TABLE_BYTES));
-        var machine = new TestMachine();
+        try (var machine = new TestMachine()) {
+            serve(machine, bytes);
+        }
+    }
+
+    private static void serve(TestMachine machine, byte[] bytes) {
         long scratch = machine.allocate(1 << 16);
         VirtioDriver driver = machine.plug(1, new EchoDevice(), VirtioPci.Access.DIRECT);
         long features =

@@ -29,6 +29,7 @@ class RequestFuzzTest {
         iommu.canRead(0);
         iommu.canWrite(0x1000);
         iommu.machine.run();
+        iommu.machine.close();
     }
 
     @FuzzTest(maxDuration = "10m")

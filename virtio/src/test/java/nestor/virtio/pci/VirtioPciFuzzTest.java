@@ -17,7 +17,12 @@ class VirtioPciFuzzTest {
 
     @FuzzTest(maxDuration = "10m")
     void anyAccessIsAnsweredWithoutAnException(byte[] input) {
-        var machine = new TestMachine();
+        try (var machine = new TestMachine()) {
+            access(machine, input);
+        }
+    }
+
+    private static void access(TestMachine machine, byte[] input) {
         VirtioDriver driver = machine.plug(1, new EchoDevice(), VirtioPci.Access.PLATFORM);
         ByteBuffer steps = ByteBuffer.wrap(input);
         while (steps.remaining() >= STEP_BYTES) {

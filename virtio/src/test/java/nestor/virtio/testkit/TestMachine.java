@@ -1,5 +1,7 @@
 package nestor.virtio.testkit;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -16,7 +18,7 @@ import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 
 /** RAM, a PCI host, and one loop that the test turns. */
-public final class TestMachine {
+public final class TestMachine implements AutoCloseable {
     /** An interrupt message that arrived. */
     public record Message(int rid, int data) {}
 
@@ -28,7 +30,7 @@ public final class TestMachine {
     private static final long MEM32 = 0x1000_0000L;
     private static final long MEM64 = 0x20_0000_0000L;
 
-    private final GuestMemory memory = GuestMemory.anonymous(RAM, RAM_BYTES);
+    private final GuestMemory memory = ram();
     private final MmioBus mmio = new MmioBus();
     private final DeviceLoop loop;
     private final Runnable turn;
@@ -64,6 +66,21 @@ public final class TestMachine {
                                 DOORBELL,
                                 0x1000,
                                 (rid, _, data) -> messages.add(new Message(rid, data))));
+    }
+
+    /** RAM of which only the pages touched cost anything: tests make many machines. */
+    private static GuestMemory ram() {
+        try {
+            return GuestMemory.shared(List.of(new GuestMemory.Range(RAM, RAM_BYTES)));
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+
+    /** Gives the RAM back; only where there are very many machines. */
+    @Override
+    public void close() {
+        memory.close();
     }
 
     public GuestMemory memory() {
