@@ -84,8 +84,8 @@ final class Mmu {
     /** ASIDs whose translations stay cached across a context switch. */
     private static final int USER_REGIMES = 8;
 
-    private static final int EL1_JUMPS_LOG2 = 14;
-    private static final int EL0_JUMPS_LOG2 = 12;
+    private static final int EL1_JUMPS_LOG2 = 16;
+    private static final int EL0_JUMPS_LOG2 = 13;
 
     private final Arm64Cpu cpu;
     private final RamMap ram;
