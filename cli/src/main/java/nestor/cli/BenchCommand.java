@@ -82,10 +82,11 @@ final class BenchCommand {
             description =
                     "Wall time from the start of the program to the guest's first process, and to power-off.")
     int boot(@Mixin Options options) throws CommandException, ImageException, IOException {
+        Path qemu = opponent(options);
         try (Scratch scratch = new Scratch()) {
             List<String> guest =
                     guest(options, scratch.zeros("disk.img", DISK_BYTES), "nestor.exec=true");
-            Duel duel = duel(options, guest);
+            Duel duel = duel(options, qemu, guest);
             host.out().print(BenchTable.boot(duel.fight(options.runs), title(options)));
             return ExitCode.OK;
         }
@@ -98,19 +99,21 @@ final class BenchCommand {
             abbreviateSynopsis = true,
             description = "Reads of 4 KiB and 1 MiB past the guest's page cache.")
     int disk(@Mixin Options options) throws CommandException, ImageException, IOException {
+        Path qemu = opponent(options);
         try (Scratch scratch = new Scratch()) {
             List<String> guest =
                     guest(
                             options,
                             scratch.random("disk.img", DISK_BYTES, 1),
                             "nestor.checks=iobench");
-            Duel duel = duel(options, guest);
+            Duel duel = duel(options, qemu, guest);
             host.out().print(BenchTable.disk(duel.fight(options.runs), title(options)));
             return ExitCode.OK;
         }
     }
 
-    private Duel duel(Options options, List<String> guest) throws CommandException {
+    /** Judges the options before anything is fetched for the guest. */
+    private Path opponent(Options options) throws CommandException {
         if (!options.against.equals("qemu")) {
             throw CommandException.usage(
                     "--against: unknown opponent '%s'; known: qemu".formatted(options.against));
@@ -124,6 +127,10 @@ final class BenchCommand {
                     ExitCode.SKIPPED,
                     "skipped: no qemu-system-aarch64; install it with: apt-get install qemu-system-arm");
         }
+        return qemu.get();
+    }
+
+    private Duel duel(Options options, Path qemu, List<String> guest) throws CommandException {
         String launcher = System.getProperty("nestor.launcher", "");
         if (launcher.isEmpty()) {
             throw CommandException.failed("bench must be started by ./nestor");
@@ -133,7 +140,7 @@ final class BenchCommand {
         List<String> opponent =
                 new ArrayList<>(
                         List.of(
-                                qemu.get().toString(),
+                                qemu.toString(),
                                 "-accel",
                                 "tcg",
                                 "-cpu",

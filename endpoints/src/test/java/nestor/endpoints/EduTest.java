@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import nestor.pci.AddressType;
 import nestor.pci.CompletionStatus;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciHost;
@@ -245,7 +246,7 @@ class EduTest {
 
     private record NothingMapped(List<Long> faults) implements TranslationAgent {
         @Override
-        public Translation translate(Requester requester, long iova, int access) {
+        public Translation translate(Requester requester, AddressType type, long iova, int access) {
             faults.add(iova);
             return new Translation.Rejected(CompletionStatus.UNSUPPORTED_REQUEST);
         }

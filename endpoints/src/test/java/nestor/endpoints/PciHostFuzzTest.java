@@ -7,6 +7,7 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import nestor.pci.AddressType;
 import nestor.pci.BarKind;
 import nestor.pci.CompletionStatus;
 import nestor.pci.MsiDoorbell;
@@ -44,7 +45,7 @@ class PciHostFuzzTest {
         int inside;
 
         @Override
-        public Translation translate(Requester requester, long iova, int access) {
+        public Translation translate(Requester requester, AddressType type, long iova, int access) {
             long page = iova >>> 12;
             if (Long.compareUnsigned(page, 32) >= 0) {
                 return new Translation.Rejected(CompletionStatus.UNSUPPORTED_REQUEST);

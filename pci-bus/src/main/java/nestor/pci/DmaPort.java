@@ -16,4 +16,13 @@ public interface DmaPort {
 
     /** Writes all of {@code src} at {@code iova}. */
     CompletionStatus write(Requester requester, long iova, MemorySegment src);
+
+    /**
+     * As {@link #read}, with AT = Translated (PCIe Base §10.2.4): {@code address} comes from a live
+     * translation. UR unless ATS is enabled and the agent lets this function send such requests.
+     */
+    CompletionStatus readTranslated(Requester requester, long address, MemorySegment dst);
+
+    /** As {@link #write}, with AT = Translated; see {@link #readTranslated}. */
+    CompletionStatus writeTranslated(Requester requester, long address, MemorySegment src);
 }

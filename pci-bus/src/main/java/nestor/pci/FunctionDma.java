@@ -49,6 +49,16 @@ final class FunctionDma implements DmaPort {
         return request(state, iova, src, Translation.WRITE);
     }
 
+    @Override
+    public CompletionStatus readTranslated(Requester requester, long address, MemorySegment dst) {
+        return CompletionStatus.UNSUPPORTED_REQUEST;
+    }
+
+    @Override
+    public CompletionStatus writeTranslated(Requester requester, long address, MemorySegment src) {
+        return CompletionStatus.UNSUPPORTED_REQUEST;
+    }
+
     /** Writes an interrupt message. Posted: a message that faults is the IOMMU's to record. */
     void writeMessage(long address, int data) {
         MemorySegment message = MemorySegment.ofArray(new byte[Integer.BYTES]);
@@ -92,7 +102,7 @@ final class FunctionDma implements DmaPort {
             long gpa = at;
             long bytes = sizeBytes - done;
             if (agent != null) {
-                switch (agent.translate(state.requester(), at, access)) {
+                switch (agent.translate(state.requester(), AddressType.UNTRANSLATED, at, access)) {
                     case Translation.Mapping mapping -> {
                         gpa = mapping.gpa(at);
                         bytes = Math.min(bytes, mapping.bytesFrom(at));

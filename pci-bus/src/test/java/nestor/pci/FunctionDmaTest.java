@@ -210,7 +210,8 @@ class FunctionDmaTest {
         board.host.iommu(
                 new TranslationAgent() {
                     @Override
-                    public Translation translate(Requester requester, long iova, int access) {
+                    public Translation translate(
+                            Requester requester, AddressType type, long iova, int access) {
                         return hit;
                     }
 

@@ -25,7 +25,7 @@ final class PagedAgent implements TranslationAgent {
     }
 
     @Override
-    public Translation translate(Requester requester, long iova, int access) {
+    public Translation translate(Requester requester, AddressType type, long iova, int access) {
         Translation found = spaces.getOrDefault(requester.rid(), Map.of()).get(iova >>> 12);
         if (found == null) {
             faults.add("%04x %x".formatted(requester.rid(), iova));

@@ -126,8 +126,12 @@ class ArchitectureTest {
                 .definedBy("nestor.paging..")
                 .layer("pci-bus")
                 .definedBy("nestor.pci..")
+                .layer("atc")
+                .definedBy("nestor.atc..")
                 .layer("iommu-core")
                 .definedBy("nestor.iommu..")
+                .layer("testkit")
+                .definedBy("nestor.testkit..")
                 .layer("virtio")
                 .definedBy("nestor.virtio")
                 .layer("virtio-iommu-device")
@@ -158,11 +162,15 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("endpoints")
                 .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("testkit")
+                .mayNotBeAccessedByAnyLayer()
+                .whereLayer("atc")
+                .mayOnlyBeAccessedByLayers("endpoints", "testkit")
                 .whereLayer("iommu-core")
-                .mayOnlyBeAccessedByLayers("virtio-iommu-device", "machine")
+                .mayOnlyBeAccessedByLayers("virtio-iommu-device", "testkit", "machine")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
-                .mayOnlyBeAccessedByLayers("iommu-core", "cpu", "cpu-arm64");
+                .mayOnlyBeAccessedByLayers("iommu-core", "testkit", "cpu", "cpu-arm64");
     }
 }

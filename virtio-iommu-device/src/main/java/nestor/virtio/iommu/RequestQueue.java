@@ -4,7 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicBoolean;
-import nestor.iommu.Quiescence;
+import nestor.pci.Quiescence;
 import nestor.virtio.DescriptorChain;
 import nestor.virtio.DriverLink;
 import nestor.virtio.Virtqueue;

@@ -6,8 +6,9 @@ import static nestor.vmm.register.Register.readWrite;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntPredicate;
-import nestor.iommu.Quiescence;
+import nestor.pci.AddressType;
 import nestor.pci.CompletionStatus;
+import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
@@ -152,7 +153,10 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     }
 
     @Override
-    public Translation translate(Requester requester, long iova, int access) {
+    public Translation translate(Requester requester, AddressType type, long iova, int access) {
+        if (type != AddressType.UNTRANSLATED) { // no ATS: no endpoint got a translation
+            return refuse(Fault.Reason.UNKNOWN, requester, iova, access);
+        }
         if (requester.hasPasid()) { // the base device has one address space per endpoint
             return refuse(Fault.Reason.UNKNOWN, requester, iova, access);
         }

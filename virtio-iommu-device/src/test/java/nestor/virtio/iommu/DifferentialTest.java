@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import nestor.pci.AddressType;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.virtio.testkit.TestMachine;
@@ -178,7 +179,11 @@ class DifferentialTest {
                 long iova = random.nextLong((PAGES + 4) * PAGE);
                 int access = 1 + random.nextInt(3);
                 Translation answer =
-                        iommu.iommu.translate(Requester.withoutPasid(endpoint), iova, access);
+                        iommu.iommu.translate(
+                                Requester.withoutPasid(endpoint),
+                                AddressType.UNTRANSLATED,
+                                iova,
+                                access);
                 long gpa = answer instanceof Translation.Mapping m ? m.gpa(iova) : -1;
                 assertThat(gpa)
                         .describedAs("%s: endpoint %x iova %x", what, endpoint, iova)

@@ -13,6 +13,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import nestor.pci.AddressType;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.virtio.testkit.DriverQueue.Used;
@@ -46,8 +47,13 @@ class TranslationTest {
         iommu.attach(1, ENDPOINT, 0);
         iommu.map(1, 0x1_0000, 0x3_4fff, PHYS, READ);
 
-        Translation first = iommu.iommu.translate(REQUESTER, 0x2_1234, Translation.READ);
-        assertThat(iommu.iommu.translate(REQUESTER, 0x2_1234, Translation.READ)).isSameAs(first);
+        Translation first =
+                iommu.iommu.translate(
+                        REQUESTER, AddressType.UNTRANSLATED, 0x2_1234, Translation.READ);
+        assertThat(
+                        iommu.iommu.translate(
+                                REQUESTER, AddressType.UNTRANSLATED, 0x2_1234, Translation.READ))
+                .isSameAs(first);
         assertThat(first)
                 .describedAs("the largest aligned block around the address")
                 .isEqualTo(
@@ -59,7 +65,7 @@ class TranslationTest {
         var iommu = isolating();
         iommu.attach(1, ENDPOINT, 0);
         assertThat(iommu.map(1, 0, -1, 0, READ)).isZero();
-        assertThat(iommu.iommu.translate(REQUESTER, -1, Translation.READ))
+        assertThat(iommu.iommu.translate(REQUESTER, AddressType.UNTRANSLATED, -1, Translation.READ))
                 .isEqualTo(new Translation.Mapping(0, 64, 0, Translation.READ));
         assertThat(iommu.unmap(1, 0, -1)).isZero();
         assertThat(iommu.canRead(PHYS)).isFalse();
@@ -199,7 +205,7 @@ class TranslationTest {
         iommu.requests.kick();
 
         assertThat(iommu.requests.drain()).describedAs("parked").isEmpty();
-        assertThat(iommu.iommu.translate(REQUESTER, 0, Translation.READ))
+        assertThat(iommu.iommu.translate(REQUESTER, AddressType.UNTRANSLATED, 0, Translation.READ))
                 .describedAs("revoked at once")
                 .isInstanceOf(Translation.Rejected.class);
 

@@ -1,4 +1,4 @@
-package nestor.iommu;
+package nestor.pci;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

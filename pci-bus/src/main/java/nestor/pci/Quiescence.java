@@ -1,4 +1,4 @@
-package nestor.iommu;
+package nestor.pci;
 
 import java.util.ArrayList;
 import java.util.List;
