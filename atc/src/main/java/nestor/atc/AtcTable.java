@@ -62,7 +62,7 @@ final class AtcTable {
             long base = AtcEntry.base(iova, sizeLog2);
             int first = set(base, sizeLog2) * ways;
             for (int slot = first; slot < first + ways; slot++) {
-                AtcEntry entry = slots.getAcquire(slot);
+                AtcEntry entry = slots.get(slot); // not before the access's enter()
                 if (entry != null
                         && entry.iovaBase() == base
                         && entry.sizeLog2() == sizeLog2

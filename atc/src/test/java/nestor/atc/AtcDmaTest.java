@@ -151,21 +151,23 @@ class AtcDmaTest {
     }
 
     @Test
+    @DisplayName("PCIe §10.5.2.5: with a credit of one, a round for each page, however many")
     void creditOfOneNeedsARoundForEachPage() {
+        int pages = 2 * AtcTransfer.MAX_FRUITLESS_REQUESTS;
         port.allocation = 1;
         port.pageRequested =
                 () -> {
                     var request = port.pageRequests.getLast();
                     port.map(pasid(5), request.iova(), 12, request.iova());
                 };
-        write(pasid(5), 0x4000, bytes(3 * 4096));
-        for (int round = 0; round < 3; round++) {
+        write(pasid(5), 0x4000, bytes(pages * 4096));
+        for (int round = 0; round < pages; round++) {
             assertThat(ended).isEmpty();
             respond(round, PageResponse.SUCCESS);
         }
 
         assertThat(ended).containsExactly(Outcome.DONE);
-        assertThat(port.pageRequests).hasSize(3).allMatch(r -> r.last());
+        assertThat(port.pageRequests).hasSize(pages).allMatch(r -> r.last());
     }
 
     @ParameterizedTest
