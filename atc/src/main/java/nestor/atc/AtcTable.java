@@ -1,10 +1,8 @@
 package nestor.atc;
 
-import nestor.vmm.register.BitField;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import nestor.vmm.register.BitField;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The entries of an {@link Atc}: one set-associative table for all sizes and spaces. A set is

@@ -1,18 +1,16 @@
 package nestor.atc;
 
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
 import nestor.atc.AtcDma.Outcome;
 import nestor.atc.AtcDma.UntranslatedAccess;
 import nestor.pci.AtsCompletion;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.jspecify.annotations.Nullable;
-
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.function.Consumer;
 
 /**
  * One transfer of an {@link AtcDma}: where it stands, and what it does next.

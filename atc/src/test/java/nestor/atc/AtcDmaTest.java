@@ -2,9 +2,12 @@ package nestor.atc;
 
 import static nestor.atc.ScriptedPort.pasid;
 import static nestor.atc.ScriptedPort.privileged;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import nestor.atc.AtcDma.Outcome;
 import nestor.atc.AtcDma.UntranslatedAccess;
 import nestor.pci.AtsEntry;
@@ -13,18 +16,12 @@ import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.vmm.loop.ManualLoop;
-
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
-import java.util.List;
 
 /** Transfers from the first Translation Request to their one outcome. */
 class AtcDmaTest {

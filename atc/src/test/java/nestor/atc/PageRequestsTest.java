@@ -1,10 +1,14 @@
 package nestor.atc;
 
 import static nestor.atc.ScriptedPort.pasid;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
 import nestor.atc.PageRequests.Outcome;
 import nestor.atc.PageRequests.Page;
 import nestor.pci.PageRequest;
@@ -12,17 +16,10 @@ import nestor.pci.PageResponse;
 import nestor.pci.Translation;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.ManualLoop;
-
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
-import java.util.stream.IntStream;
 
 /** Page request groups, their indices and credit, and how they end (PCIe Base §10.4). */
 class PageRequestsTest {
