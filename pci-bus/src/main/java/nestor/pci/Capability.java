@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
 import org.jspecify.annotations.Nullable;
@@ -86,6 +87,11 @@ public final class Capability {
     /** The device itself sets a register: no masks, no side effect. */
     public void set(Register register, long value) {
         placedIn().set(placedAs(register), value);
+    }
+
+    /** The device itself replaces a register's value by a function of it, atomically. */
+    void update(Register register, LongUnaryOperator change) {
+        placedIn().update(placedAs(register), change);
     }
 
     boolean isExtended() {

@@ -66,7 +66,24 @@ final class FunctionDma implements DmaPort {
         write(function.requester(), address, message);
     }
 
+    /** Marks the request as under way for the removal of its function, which waits for that. */
     private CompletionStatus request(
+            PciFunction.State state, long iova, MemorySegment data, int access) {
+        Quiescence requests = function.requests();
+        if (requests == null) {
+            return translateAndMove(state, iova, data, access);
+        }
+        long ticket = requests.enter();
+        try {
+            return function.state().mayMaster() // it may have left meanwhile
+                    ? translateAndMove(state, iova, data, access)
+                    : CompletionStatus.UNSUPPORTED_REQUEST;
+        } finally {
+            requests.exit(ticket);
+        }
+    }
+
+    private CompletionStatus translateAndMove(
             PciFunction.State state, long iova, MemorySegment data, int access) {
         long sizeBytes = data.byteSize();
         if (sizeBytes == 0) {
