@@ -100,13 +100,14 @@ public final class RootPort {
         if (isPopulated()) {
             throw new IllegalArgumentException("the slot of " + function.name() + " is taken");
         }
+        removal.set(null); // whoever asked meant another device
         insert(0, f);
         slot().event(refreshLink() | Slot.PRESENCE_DETECT_CHANGED | Slot.ATTENTION_BUTTON_PRESSED);
     }
 
     /** What {@link #unplug} came to. */
     public enum Unplug {
-        /** The slot was off: the device is out. */
+        /** The slot was off or empty: the device is out. */
         REMOVED,
         /** The guest was asked; the device leaves when it turns the slot off, or is reset. */
         REQUESTED,
@@ -120,9 +121,13 @@ public final class RootPort {
      * Asks the guest, by the attention button, to let the device in the slot go.
      *
      * @param left runs once, on any thread with no lock held, when the device is out and the last
-     *     of its requests is done; not at all if {@link #removeSurprise} comes first
+     *     of its requests is done; not at all if {@link #removeSurprise} comes first, or the slot
+     *     is empty already
      */
     public Unplug unplug(Runnable left) {
+        if (!isPopulated()) {
+            return Unplug.REMOVED;
+        }
         if (slot().isOff()) {
             eject(left);
             return Unplug.REMOVED;

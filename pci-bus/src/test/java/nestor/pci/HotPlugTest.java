@@ -169,6 +169,19 @@ class HotPlugTest {
     }
 
     @Test
+    void askingForADeviceThatIsGoneDoesNotHarmTheNext() {
+        bringUp("first");
+        port.removeSurprise(() -> left.add("first"));
+        assertThat(port.unplug(() -> left.add("again"))).isEqualTo(RootPort.Unplug.REMOVED);
+
+        bringUp("second");
+        slotControl(OFF);
+
+        assertThat(left).containsExactly("first");
+        assertThat(port.isPopulated()).isTrue();
+    }
+
+    @Test
     void aSurpriseOvertakesAnOrderlyRemoval() {
         bringUp("hot");
         port.unplug(() -> left.add("orderly"));
