@@ -14,7 +14,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
+import nestor.endpoints.IommuTestDevice;
 import nestor.endpoints.RawFile;
+import nestor.endpoints.SmmuTestEngine;
 import nestor.endpoints.VirtioBlk;
 import nestor.endpoints.VirtioConsole;
 import nestor.endpoints.VirtioRng;
@@ -128,6 +130,9 @@ final class PciDevices {
             case "edu" ->
                     new Edu(place.name(), loop(place.name()), options.number("dma_mask"))
                             .function();
+            case "iommu-testdev" -> new IommuTestDevice(place.name()).function();
+            case "smmu-test-engine" ->
+                    new SmmuTestEngine(place.name(), loop(place.name())).function();
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }
