@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
+import java.util.function.LongUnaryOperator;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,9 @@ public final class Capability {
     static final int EXPRESS = 0x10;
     static final int MSIX = 0x11;
     static final int EXTENDED_ACS = 0x0d;
+    static final int EXTENDED_ATS = 0x0f;
+    static final int EXTENDED_PRI = 0x13;
+    static final int EXTENDED_PASID = 0x1b;
 
     private final int id;
     private final int version;
@@ -86,6 +90,11 @@ public final class Capability {
     /** The device itself sets a register: no masks, no side effect. */
     public void set(Register register, long value) {
         placedIn().set(placedAs(register), value);
+    }
+
+    /** The device itself replaces a register by a function of it, atomically. */
+    void update(Register register, LongUnaryOperator change) {
+        placedIn().update(placedAs(register), change);
     }
 
     boolean isExtended() {
