@@ -1,22 +1,11 @@
 package nestor.machine;
 
-import java.io.IOException;
-import java.security.SecureRandom;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.OptionalInt;
-import java.util.Set;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
 import nestor.endpoints.IommuTestDevice;
 import nestor.endpoints.RawFile;
 import nestor.endpoints.SmmuTestEngine;
+import nestor.endpoints.SvmDemo;
 import nestor.endpoints.VirtioBlk;
 import nestor.endpoints.VirtioConsole;
 import nestor.endpoints.VirtioRng;
@@ -30,7 +19,21 @@ import nestor.virtio.iommu.VirtioIommuConfig;
 import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.MailboxLoop;
+
 import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 /** Makes the devices of a plan, plugs them, and keeps what must be closed in the end. */
 final class PciDevices {
@@ -130,11 +133,32 @@ final class PciDevices {
             case "edu" ->
                     new Edu(place.name(), loop(place.name()), options.number("dma_mask"))
                             .function();
-            case "iommu-testdev" -> new IommuTestDevice(place.name()).function();
+            case "iommu-testdev" ->
+                    new IommuTestDevice(place.name(), testDeviceCache(options)).function();
             case "smmu-test-engine" ->
                     new SmmuTestEngine(place.name(), loop(place.name())).function();
+            case "svm-demo" -> svmDemo(place);
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
+    }
+
+    private static int testDeviceCache(DeviceOptions options) throws ConfigException {
+        long entries = options.number("atc-entries");
+        if (entries < 0 || entries > IommuTestDevice.MAX_ATC_ENTRIES) {
+            throw options.wrong(
+                    "atc-entries", "must be 0 to %d".formatted(IommuTestDevice.MAX_ATC_ENTRIES));
+        }
+        return (int) entries;
+    }
+
+    private PciFunction svmDemo(PciPlan.Placement place) throws ConfigException {
+        DeviceOptions options = place.options();
+        long entries = options.number("atc-entries");
+        if (!SvmDemo.isAtcSize(entries)) {
+            throw options.wrong(
+                    "atc-entries", "must be 0 to 8, or 8 times a power of two up to 1048576");
+        }
+        return new SvmDemo(place.name(), loop(place.name()), (int) entries).function();
     }
 
     private PciFunction virtio(PciPlan.Placement place, VirtioDevice device) {

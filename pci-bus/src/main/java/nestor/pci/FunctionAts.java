@@ -1,8 +1,9 @@
 package nestor.pci;
 
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * One function's ATS, PRI and PASID: what its control registers permit, and the messages in both
@@ -144,6 +145,11 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     @Override
     public boolean atsEnabled() {
         return function.state().mayMaster() && enables.ats();
+    }
+
+    @Override
+    public boolean admits(Requester requester) {
+        return function.state().mayMaster() && enables.admits(requester);
     }
 
     @Override
