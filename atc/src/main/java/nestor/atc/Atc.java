@@ -167,7 +167,7 @@ public final class Atc implements AtsEndpoint, AutoCloseable {
     }
 
     /** As {@link #request}; the result can tell whether it was overtaken since. */
-    Fetched fetch(Requester requester, long iova, long bytes, int access) {
+    public Fetched fetch(Requester requester, long iova, long bytes, int access) {
         if (bytes < 1) {
             throw new IllegalArgumentException("no translations of " + bytes + " bytes");
         }
@@ -336,5 +336,5 @@ public final class Atc implements AtsEndpoint, AutoCloseable {
      * @param entries where its data entries lie, in address order; none if it failed
      * @param epoch from before it was sent
      */
-    record Fetched(AtsCompletion completion, List<AtcEntry> entries, long epoch) {}
+    public record Fetched(AtsCompletion completion, List<AtcEntry> entries, long epoch) {}
 }

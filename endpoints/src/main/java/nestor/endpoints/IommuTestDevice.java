@@ -5,18 +5,24 @@ import static nestor.vmm.register.BitField.bits;
 import static nestor.vmm.register.Register.readOnly;
 import static nestor.vmm.register.Register.readWrite;
 
+import nestor.atc.AtcOptions;
+import nestor.pci.AtsOptions;
+import nestor.pci.BarKind;
+import nestor.pci.CompletionStatus;
+import nestor.pci.InvalidateRequest;
+import nestor.pci.PasidOptions;
+import nestor.pci.PciFunction;
+import nestor.pci.PriOptions;
+import nestor.vmm.mmio.MmioRegion;
+import nestor.vmm.register.BitField;
+import nestor.vmm.register.Register;
+import nestor.vmm.register.RegisterFile;
+
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import nestor.pci.BarKind;
-import nestor.pci.CompletionStatus;
-import nestor.pci.PciFunction;
-import nestor.vmm.mmio.MmioRegion;
-import nestor.vmm.register.BitField;
-import nestor.vmm.register.Register;
-import nestor.vmm.register.RegisterFile;
 
 /**
  * A function that does one DMA for each read of a register, {@code 1b36:0005}, register-compatible
@@ -31,15 +37,24 @@ import nestor.vmm.register.RegisterFile;
  * secure address space: attributes are checked for contradictions and otherwise without effect.
  */
 public final class IommuTestDevice {
+    /** Translations that the function can be made to cache. */
+    public static final int MAX_ATC_ENTRIES = 64;
+
     /** The longest DMA; more is a bad length. */
     static final int MAX_DMA_BYTES = 1 << 20;
+
+    /** The most requests of one DMA; more is a bad length, too. */
+    static final int MAX_REQUESTS = 1 << 16;
 
     private static final int VENDOR = 0x1b36;
     private static final int DEVICE = 0x0005;
     private static final int CLASS_OTHER = 0x00ff00;
     private static final int BAR_BYTES = 0x1000;
     private static final int PIECE_BYTES = 4096;
-    private static final int PATTERN = 0x12345678;
+    private static final int PATTERN_WORD = 0x12345678;
+    private static final MemorySegment PATTERN = patternBytes();
+    private static final int PASID_BITS = 20;
+    private static final int PAGE_REQUEST_CAPACITY = 64;
 
     private static final long ALL_32 = 0xffff_ffffL;
     private static final String BASE = "Registers";
@@ -86,6 +101,7 @@ public final class IommuTestDevice {
 
     private final PciFunction function;
     private final RegisterFile registers;
+    private final IommuTestExtension extension;
     private final AtomicBoolean armed = new AtomicBoolean();
     private final AtomicInteger generation = new AtomicInteger();
 
@@ -93,8 +109,9 @@ public final class IommuTestDevice {
      * A test function, to be plugged.
      *
      * @param name for messages
+     * @param atcEntries translations that the function caches, 0..{@link #MAX_ATC_ENTRIES}
      */
-    public IommuTestDevice(String name) {
+    public IommuTestDevice(String name, int atcEntries) {
         this.registers = new RegisterFile(BAR_BYTES, 4, table());
         registers.onRead(DMA_TRIGGERING, this::trigger);
         registers.onWrite(DMA_DBELL, this::ring);
@@ -105,8 +122,21 @@ public final class IommuTestDevice {
                         .classCode(CLASS_OTHER)
                         .bar(0, BAR_BYTES, BarKind.MEM32, new Bar0())
                         .express()
+                        .pasid(PasidOptions.ofWidth(PASID_BITS).withExecute().withPrivileged())
+                        .ats(
+                                AtsOptions.ofQueueDepth(InvalidateRequest.ITAGS)
+                                        .withGlobalInvalidate())
+                        .pri(PriOptions.ofCapacity(PAGE_REQUEST_CAPACITY))
                         .onReset(this::reset)
                         .build();
+        this.extension =
+                new IommuTestExtension(
+                        registers, function, AtcOptions.fullyAssociative(atcEntries));
+        registers.onWrite(
+                IommuTestExtension.COMMAND,
+                command ->
+                        extension.run(
+                                command, pair(DMA_GVA_LO, DMA_GVA_HI), registers.get(DMA_LEN)));
     }
 
     /** The register table, in offset order. */
@@ -123,6 +153,7 @@ public final class IommuTestDevice {
                         DMA_ATTRS,
                         DMA_GPA_LO,
                         DMA_GPA_HI));
+        table.addAll(IommuTestExtension.table());
         return table;
     }
 
@@ -148,22 +179,40 @@ public final class IommuTestDevice {
 
     private long run() {
         long length = registers.get(DMA_LEN);
-        if (length == 0 || length > MAX_DMA_BYTES) {
+        if (length == 0
+                || length > MAX_DMA_BYTES
+                || length > (long) MAX_REQUESTS * extension.burstBytes()) {
             return Result.BAD_LENGTH;
         }
         if (contradicts(registers.get(DMA_ATTRS))) {
             return Result.BAD_ATTRIBUTES;
         }
         long iova = pair(DMA_GVA_LO, DMA_GVA_HI);
-        MemorySegment pattern = pattern();
-        for (long done = 0; done < length; done += PIECE_BYTES) {
-            MemorySegment piece = pattern.asSlice(0, Math.min(PIECE_BYTES, length - done));
-            if (function.dma().write(function.requester(), iova + done, piece)
+        return extension.reads() ? readBack(iova, length) : writeThenVerify(iova, length);
+    }
+
+    private long writeThenVerify(long iova, long length) {
+        int burst = extension.burstBytes();
+        for (long done = 0; done < length; done += burst) {
+            if (extension.move(iova + done, pattern(done, Math.min(burst, length - done)))
                     != CompletionStatus.SUCCESSFUL) {
                 return Result.TRANSMIT_FAILED;
             }
         }
-        return verify(pair(DMA_GPA_LO, DMA_GPA_HI), length, pattern);
+        long gpa = pair(DMA_GPA_LO, DMA_GPA_HI);
+        return compare(
+                length,
+                PIECE_BYTES,
+                (done, piece) ->
+                        function.dmaUntranslated().read(function.requester(), gpa + done, piece));
+    }
+
+    /** The extension's DMA read: the pattern is expected at the IOVA. */
+    private long readBack(long iova, long length) {
+        return compare(
+                length,
+                extension.burstBytes(),
+                (done, piece) -> extension.move(iova + done, piece));
     }
 
     private static boolean contradicts(long attributes) {
@@ -178,29 +227,36 @@ public final class IommuTestDevice {
         };
     }
 
-    /** Compares memory with what was written, past the IOMMU. */
-    private long verify(long gpa, long length, MemorySegment pattern) {
+    /** Reads a part of a range, which begins {@code done} bytes after its start. */
+    private interface Source {
+        CompletionStatus read(long done, MemorySegment piece);
+    }
+
+    private static long compare(long length, int pieceBytes, Source source) {
         MemorySegment seen = MemorySegment.ofArray(new byte[PIECE_BYTES]);
-        for (long done = 0; done < length; done += PIECE_BYTES) {
-            MemorySegment piece = seen.asSlice(0, Math.min(PIECE_BYTES, length - done));
-            if (function.dmaUntranslated().read(function.requester(), gpa + done, piece)
-                    != CompletionStatus.SUCCESSFUL) {
+        for (long done = 0; done < length; done += pieceBytes) {
+            MemorySegment piece = seen.asSlice(0, Math.min(pieceBytes, length - done));
+            if (source.read(done, piece) != CompletionStatus.SUCCESSFUL) {
                 return Result.READ_FAILED;
             }
-            if (pattern.asSlice(0, piece.byteSize()).mismatch(piece) >= 0) {
+            if (pattern(done, piece.byteSize()).mismatch(piece) >= 0) {
                 return Result.MISMATCH;
             }
         }
         return Result.OK;
     }
 
-    /** One piece of the pattern; a piece is a multiple of it. */
-    private static MemorySegment pattern() {
-        byte[] bytes = new byte[PIECE_BYTES];
+    /** Up to a piece of the pattern, which began {@code done} bytes before. */
+    private static MemorySegment pattern(long done, long bytes) {
+        return PATTERN.asSlice(done % Integer.BYTES, bytes);
+    }
+
+    private static MemorySegment patternBytes() {
+        byte[] bytes = new byte[PIECE_BYTES + Integer.BYTES];
         for (int i = 0; i < bytes.length; i++) {
-            bytes[i] = (byte) (PATTERN >>> 8 * (i % Integer.BYTES));
+            bytes[i] = (byte) (PATTERN_WORD >>> 8 * (i % Integer.BYTES));
         }
-        return MemorySegment.ofArray(bytes);
+        return MemorySegment.ofArray(bytes).asReadOnly();
     }
 
     private long pair(Register low, Register high) {
@@ -211,6 +267,7 @@ public final class IommuTestDevice {
         generation.incrementAndGet();
         armed.set(false);
         registers.reset();
+        extension.reset();
     }
 
     private final class Bar0 implements MmioRegion {

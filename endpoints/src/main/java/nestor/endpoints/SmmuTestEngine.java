@@ -1,7 +1,13 @@
 package nestor.endpoints;
 
+import nestor.atc.Atc;
+import nestor.atc.AtcOptions;
+import nestor.pci.AtsOptions;
 import nestor.pci.BarKind;
+import nestor.pci.InvalidateRequest;
+import nestor.pci.PasidOptions;
 import nestor.pci.PciFunction;
+import nestor.pci.PriOptions;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
 
@@ -11,8 +17,10 @@ import nestor.vmm.mmio.MmioRegion;
  * docs/devices/smmu-test-engine.md}.
  *
  * <p>Commands run on the device's loop, a slice at a time, so that frames progress together.
- * Accesses are non-secure. The function's own BARs are no target of its DMA, as the bus has it
- * ({@code P2P} of the engine's own driver therefore ends in ERROR); a peer's DMA does reach them.
+ * Accesses are non-secure. While ATS is enabled, and in frames with {@code pctrl} bit 8, they go
+ * through the function's cache; a page that is missing there is requested while PRI is enabled. The
+ * function's own BARs are no target of its DMA, as the bus has it ({@code P2P} of the engine's own
+ * driver therefore ends in ERROR); a peer's DMA does reach them.
  */
 public final class SmmuTestEngine {
     private static final int VENDOR = 0x13b5;
@@ -26,8 +34,16 @@ public final class SmmuTestEngine {
     /** Accesses of a frame before the next frame has its turn: at most 256 KiB. */
     private static final int SLICE_UNITS = 64;
 
+    private static final int PASID_BITS = 20;
+    private static final int ATC_ENTRIES = 256;
+    private static final int ATC_WAYS = 8;
+
     private final DeviceLoop loop;
     private final PciFunction function;
+    private final Atc atc;
+    private final DmaPath untranslated;
+    private final DmaPath cached;
+    private final SmmuTestPages pages;
     private final SmmuTestFrames frames = new SmmuTestFrames(VECTORS);
 
     /**
@@ -46,8 +62,18 @@ public final class SmmuTestEngine {
                         .bar(INTERRUPT_BAR, INTERRUPT_BAR_BYTES, BarKind.MEM64)
                         .msix(VECTORS, INTERRUPT_BAR, 0, PBA_OFFSET)
                         .express()
-                        .onReset(frames::reset)
+                        .pasid(PasidOptions.ofWidth(PASID_BITS).withExecute().withPrivileged())
+                        .ats(AtsOptions.ofQueueDepth(InvalidateRequest.ITAGS))
+                        .pri(PriOptions.ofCapacity(SmmuTestFrames.FRAMES))
+                        .onReset(this::reset)
                         .build();
+        this.atc =
+                Atc.on(
+                        function.ats(),
+                        AtcOptions.setAssociative(ATC_ENTRIES, ATC_WAYS).withoutGlobalInvalidate());
+        this.untranslated = DmaPath.untranslated(function);
+        this.cached = new CachedDma(function, atc);
+        this.pages = SmmuTestPages.on(function.ats(), loop, this::wake);
     }
 
     /** What to plug. */
@@ -59,12 +85,29 @@ public final class SmmuTestEngine {
         if (!frames.isRunning(job)) {
             return;
         }
-        if (job.advance(SLICE_UNITS, function.dma(), function.rid())) {
-            frames.finish(job).ifPresent(function::signalMsix);
-        } else {
+        boolean ats = job.command().ats() || function.ats().atsEnabled();
+        if (!job.advance(SLICE_UNITS, ats ? cached : untranslated, function.rid())) {
             frames.progress(job);
             loop.post(() -> runSlice(job));
+        } else if (!job.failed() || !ats || !pages.request(job)) {
+            frames.finish(job).ifPresent(function::signalMsix);
         }
+    }
+
+    /** A page that {@code job} waits for is there, or will not be. */
+    private void wake(SmmuTestJob job, boolean present) {
+        if (present) {
+            job.retry();
+            runSlice(job);
+        } else {
+            frames.finish(job).ifPresent(function::signalMsix);
+        }
+    }
+
+    private void reset() {
+        frames.reset();
+        atc.reset();
+        loop.post(pages::forget);
     }
 
     private final class Bar0 implements MmioRegion {

@@ -1,18 +1,20 @@
 package nestor.endpoints;
 
+import nestor.pci.CompletionStatus;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.SplittableRandom;
-import nestor.pci.CompletionStatus;
-import nestor.pci.DmaPort;
-import nestor.pci.Requester;
 
 /** One running command of a frame, and how far it is. On the engine's loop only. */
 final class SmmuTestJob {
     private static final int ASCENDING = 0;
     private static final int DESCENDING = 0xffff_ffff;
     private static final int PAGE_BYTES = 4096;
+    private static final long NONE = -1;
     private static final ValueLayout.OfLong LONG =
             ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
@@ -30,12 +32,18 @@ final class SmmuTestJob {
     private int returned;
     private boolean failed;
     private long faultAddress;
+    private Requester faultRequester;
+    private int faultAccess;
+
+    /** The unit under way; {@link #NONE} between units. */
+    private long current = NONE;
 
     SmmuTestJob(int frame, SmmuTestCommand.Job command) {
         this.frame = frame;
         this.command = command;
         this.order = new SplittableRandom(command.seed());
         this.left = command.units();
+        this.faultRequester = Requester.withoutPasid(0);
     }
 
     int frame() {
@@ -66,23 +74,47 @@ final class SmmuTestJob {
         return faultAddress;
     }
 
+    /** Whose access failed. */
+    Requester faultRequester() {
+        return faultRequester;
+    }
+
+    /** What the failed access was for. */
+    int faultAccess() {
+        return faultAccess;
+    }
+
+    /** Forgets the failure: the unit that failed is done again. */
+    void retry() {
+        failed = false;
+    }
+
     /**
      * Does up to {@code units} accesses.
      *
-     * @return whether the command has ended, well or not
+     * @return whether there is no more to do, because all is done or an access failed
      */
-    boolean advance(int units, DmaPort dma, int rid) {
+    boolean advance(int units, DmaPath dma, int rid) {
         Requester reader = new Requester(rid, command.pasid(), command.source().privileged());
         Requester writer = new Requester(rid, command.pasid(), command.target().privileged());
-        for (int i = 0; i < units && left != 0 && !failed; i++) {
-            long unit = pick();
+        for (int i = 0; i < units && hasMore(); i++) {
+            if (current == NONE) {
+                current = pick();
+            }
             switch (command.operation()) {
-                case MEMCPY -> copy(unit, dma, reader, writer);
-                case RAND48 -> fill(unit, dma, writer);
-                case SUM64 -> add(unit, dma, reader);
+                case MEMCPY -> copy(current, dma, reader, writer);
+                case RAND48 -> fill(current, dma, writer);
+                case SUM64 -> add(current, dma, reader);
+            }
+            if (!failed) {
+                current = NONE;
             }
         }
-        return left == 0 || failed;
+        return !hasMore();
+    }
+
+    private boolean hasMore() {
+        return !failed && (left != 0 || current != NONE);
     }
 
     private long pick() {
@@ -96,7 +128,7 @@ final class SmmuTestJob {
         return fromFront ? front++ : front + left;
     }
 
-    private void copy(long unit, DmaPort dma, Requester reader, Requester writer) {
+    private void copy(long unit, DmaPath dma, Requester reader, Requester writer) {
         long from = command.unitFirst(unit);
         long to = command.destination() + (from - command.first());
         MemorySegment data = buffer.asSlice(0, command.unitBytes(unit));
@@ -105,7 +137,7 @@ final class SmmuTestJob {
         }
     }
 
-    private void fill(long unit, DmaPort dma, Requester writer) {
+    private void fill(long unit, DmaPath dma, Requester writer) {
         long at = command.unitFirst(unit);
         MemorySegment data = buffer.asSlice(0, command.unitBytes(unit));
         Rand48 generator = Rand48.at(command.seed(), command.first(), at);
@@ -115,7 +147,7 @@ final class SmmuTestJob {
         write(dma, writer, at, data);
     }
 
-    private void add(long unit, DmaPort dma, Requester reader) {
+    private void add(long unit, DmaPath dma, Requester reader) {
         MemorySegment data = buffer.asSlice(0, command.unitBytes(unit));
         if (read(dma, reader, command.unitFirst(unit), data)) {
             for (long i = 0; i < data.byteSize(); i += Long.BYTES) {
@@ -124,31 +156,34 @@ final class SmmuTestJob {
         }
     }
 
-    private boolean read(DmaPort dma, Requester reader, long iova, MemorySegment data) {
-        launched++;
-        return ends(dma.read(reader, iova, data), iova);
+    private boolean read(DmaPath dma, Requester reader, long iova, MemorySegment data) {
+        int execute = command.source().instruction() ? Translation.EXECUTE : 0;
+        return access(dma, reader, iova, data, Translation.READ | execute);
     }
 
     /** Writes in accesses that do not cross a page, so that the fault address names the page. */
-    private void write(DmaPort dma, Requester writer, long iova, MemorySegment data) {
+    private void write(DmaPath dma, Requester writer, long iova, MemorySegment data) {
         long done = 0;
         while (done < data.byteSize() && !failed) {
             long at = iova + done;
             long bytes = Math.min(data.byteSize() - done, PAGE_BYTES - (at & PAGE_BYTES - 1));
-            launched++;
-            if (ends(dma.write(writer, at, data.asSlice(done, bytes)), at)) {
+            if (access(dma, writer, at, data.asSlice(done, bytes), Translation.WRITE)) {
                 done += bytes;
             }
         }
     }
 
-    private boolean ends(CompletionStatus status, long iova) {
-        if (status == CompletionStatus.SUCCESSFUL) {
+    private boolean access(
+            DmaPath dma, Requester requester, long iova, MemorySegment data, int access) {
+        launched++;
+        if (dma.move(requester, iova, data, access) == CompletionStatus.SUCCESSFUL) {
             returned++;
             return true;
         }
         failed = true;
         faultAddress = iova;
+        faultRequester = requester;
+        faultAccess = access;
         return false;
     }
 }

@@ -1,13 +1,16 @@
 package nestor.endpoints;
 
-import java.util.ArrayList;
-import java.util.List;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 
 /** RAM, a PCI host with one function at slot 2, and the messages it sends. */
 final class Board implements AutoCloseable {
@@ -25,7 +28,11 @@ final class Board implements AutoCloseable {
     final PciHost host;
 
     Board(long ramBytes) {
-        memory = GuestMemory.anonymous(RAM, ramBytes);
+        this(GuestMemory.anonymous(RAM, ramBytes));
+    }
+
+    Board(GuestMemory ram) {
+        memory = ram;
         host =
                 new PciHost(
                         new PciHost.Layout(ECAM, 1, BAR, 1 << 24, 0, 0, 0, 0),
@@ -86,16 +93,14 @@ final class Board implements AutoCloseable {
     }
 
     void fill(long gpa, int bytes, int value) throws GuestAccessException {
-        for (long at = gpa; at < gpa + bytes; at++) {
-            memory.setByte(at, (byte) value);
-        }
+        byte[] filled = new byte[bytes];
+        Arrays.fill(filled, (byte) value);
+        memory.copyIn(MemorySegment.ofArray(filled), 0, gpa, bytes);
     }
 
     byte[] bytes(long gpa, int count) throws GuestAccessException {
         byte[] copy = new byte[count];
-        for (int i = 0; i < count; i++) {
-            copy[i] = memory.getByte(gpa + i);
-        }
+        memory.copyOut(gpa, MemorySegment.ofArray(copy), 0, count);
         return copy;
     }
 

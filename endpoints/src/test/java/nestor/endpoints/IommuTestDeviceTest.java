@@ -8,6 +8,7 @@ import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
 import nestor.vmm.memory.GuestAccessException;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
@@ -23,7 +24,7 @@ class IommuTestDeviceTest {
     private static final long BUSY = 0xffff_fffeL;
 
     private final Board board = new Board(1 << 21);
-    private final IommuTestDevice device = new IommuTestDevice("t");
+    private final IommuTestDevice device = new IommuTestDevice("t", 16);
 
     @BeforeEach
     void plug() {

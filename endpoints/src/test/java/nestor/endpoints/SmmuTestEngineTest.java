@@ -2,20 +2,24 @@ package nestor.endpoints;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.ArrayList;
-import java.util.List;
-import java.util.TreeSet;
 import nestor.pci.AddressType;
 import nestor.pci.CompletionStatus;
+import nestor.pci.PageRequest;
+import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
 import nestor.vmm.loop.ManualLoop;
 import nestor.vmm.memory.GuestAccessException;
+
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
 
 class SmmuTestEngineTest {
     private static final long HALTED = 1;
@@ -493,5 +497,162 @@ class SmmuTestEngineTest {
 
         @Override
         public void exitDma(long ticket) {}
+    }
+
+    private TranslatingAgent translated() {
+        TranslatingAgent agent = new TranslatingAgent();
+        board.host.iommu(agent, _ -> true);
+        board.config(board.extendedCapability(0x1b) + 6, 2, 7);
+        int pri = board.extendedCapability(0x13);
+        board.config(pri + 12, 4, 2);
+        board.config(pri + 4, 2, 1);
+        board.config(board.extendedCapability(0x0f) + 6, 2, 0x8000);
+        return agent;
+    }
+
+    private void answer(TranslatingAgent agent, int code) {
+        PageRequest request = agent.pageRequests.removeFirst();
+        board.host
+                .atsEndpoint(Board.RID)
+                .orElseThrow()
+                .pageResponse(
+                        new PageResponse(
+                                Board.RID, request.requester().pasid(), request.prgIndex(), code));
+        loop.runUntilIdle();
+    }
+
+    @Test
+    @DisplayName("§5 ATS: accesses of a PASID are translated once, and then go out translated")
+    void atsMode() throws GuestAccessException {
+        TranslatingAgent agent = translated();
+        for (int page = 0; page < 4; page++) {
+            agent.map(0x7_0000_0000L + page * 4096L, Board.RAM + page * 8192L, 3);
+        }
+        arguments(0, 0x7_0000_0010L, 0x7_0000_2fffL, 0, 1);
+        setPrivileged(0, 0x0c, 0x12345);
+        set(0, 0, 4, RAND48);
+        loop.runUntilIdle();
+
+        assertThat(cmd(0)).isEqualTo(HALTED);
+        assertThat(agent.translations).hasSize(3);
+        assertThat(agent.translations.getFirst().requester())
+                .isEqualTo(new Requester(Board.RID, 0x12345, false));
+        assertThat(agent.requests).filteredOn(r -> r.startsWith("UNTRANSLATED")).hasSize(1);
+        byte[] linear = expected(0, 0x7_0000_0010L, 0x2ff0);
+        assertThat(board.bytes(Board.RAM + 8192, 4096))
+                .isEqualTo(java.util.Arrays.copyOfRange(linear, 0xff0, 0x1ff0));
+        set(0, 0, 4, RAND48);
+        loop.runUntilIdle();
+        assertThat(agent.translations).hasSize(3);
+    }
+
+    @Test
+    @DisplayName("§2 attributes: privileged and instruction are asked for")
+    void attributesReachTheTranslation() {
+        TranslatingAgent agent = translated();
+        agent.map(0x7_0000_0000L, Board.RAM, 7);
+        arguments(0, 0x7_0000_0000L, 0x7_0000_0fffL, 0, 1);
+        setPrivileged(0, 0x0c, 9);
+        set(0, 0x20, 4, 0x42ff_47ffL);
+        set(0, 0, 4, SUM64);
+        loop.runUntilIdle();
+
+        assertThat(cmd(0)).isEqualTo(HALTED);
+        assertThat(agent.translations.getFirst().requester())
+                .isEqualTo(new Requester(Board.RID, 9, true));
+        assertThat(agent.translations.getFirst().execute()).isTrue();
+        assertThat(agent.translations.getFirst().noWrite()).isTrue();
+    }
+
+    @Test
+    @DisplayName("§5 PRI: a missing page is requested in the frame's own group, and waited for")
+    void pageRequestsAreWaitedFor() throws GuestAccessException {
+        TranslatingAgent agent = translated();
+        agent.map(0x7_0000_0000L, Board.RAM, 3);
+        start(5, RAND48, 0x7_0000_0ff0L, 0x7_0000_100fL, 0, 1);
+        loop.runUntilIdle();
+        assertThat(cmd(5)).isEqualTo(RAND48);
+        PageRequest request = agent.pageRequests.getFirst();
+        assertThat(request.prgIndex()).isEqualTo(5);
+        assertThat(request.last()).isTrue();
+        assertThat(request.access()).isEqualTo(2);
+        assertThat(request.iova()).isEqualTo(0x7_0000_1000L);
+        assertThat(board.messages).isEmpty();
+
+        agent.map(0x7_0000_1000L, Board.RAM + 0x4000, 3);
+        answer(agent, PageResponse.SUCCESS);
+        assertThat(cmd(5)).isEqualTo(HALTED);
+        assertThat(board.messages).containsExactly(0x105);
+        assertThat(board.bytes(Board.RAM + 0x4000, 16))
+                .isEqualTo(
+                        java.util.Arrays.copyOfRange(
+                                expected(0, 0x7_0000_0ff0L, 0x20), 0x10, 0x20));
+    }
+
+    @Test
+    void aPageThatWillNotComeIsAFault() {
+        TranslatingAgent agent = translated();
+        start(5, SUM64, 0x7_0000_0000L, 0x7_0000_0007L, 0, 1);
+        loop.runUntilIdle();
+        answer(agent, PageResponse.INVALID_REQUEST);
+        assertThat(cmd(5)).isEqualTo(ERROR);
+        assertThat(get(5, 0x50, 8)).isEqualTo(0x7_0000_0000L);
+        board.config(board.extendedCapability(0x13) + 4, 2, 0);
+        assertThat(run(5, SUM64, 0x7_0000_0000L, 0x7_0000_0007L, 0, 1)).isEqualTo(ERROR);
+        assertThat(agent.pageRequests).isEmpty();
+    }
+
+    @Test
+    void framesWithoutCreditWaitForOthers() {
+        TranslatingAgent agent = translated();
+        for (int frame = 0; frame < 4; frame++) {
+            start(
+                    frame,
+                    SUM64,
+                    0x7_0000_0000L + frame * 4096L,
+                    0x7_0000_0007L + frame * 4096L,
+                    0,
+                    1);
+        }
+        loop.runUntilIdle();
+        assertThat(agent.pageRequests).hasSize(2);
+        for (int frame = 0; frame < 4; frame++) {
+            agent.map(agent.pageRequests.getFirst().iova(), Board.RAM, 3);
+            answer(agent, PageResponse.SUCCESS);
+        }
+        assertThat(agent.pageRequests).isEmpty();
+        for (int frame = 0; frame < 4; frame++) {
+            assertThat(cmd(frame)).isEqualTo(HALTED);
+        }
+    }
+
+    @Test
+    void aPageThatIsPromisedForEverIsAFaultInTheEnd() {
+        TranslatingAgent agent = translated();
+        start(5, SUM64, 0x7_0000_0000L, 0x7_0000_0007L, 0, 1);
+        loop.runUntilIdle();
+        int answers = 0;
+        while (!agent.pageRequests.isEmpty()) {
+            answer(agent, PageResponse.SUCCESS);
+            answers++;
+        }
+        assertThat(answers).isEqualTo(SmmuTestPages.MAX_FRUITLESS_RESPONSES + 1);
+        assertThat(cmd(5)).isEqualTo(ERROR);
+    }
+
+    @Test
+    void aResetWhileAPageIsAwaited() {
+        TranslatingAgent agent = translated();
+        start(5, SUM64, 0x7_0000_0000L, 0x7_0000_0007L, 0, 1);
+        loop.runUntilIdle();
+        board.host.reset();
+        program();
+        answer(agent, PageResponse.SUCCESS);
+        assertThat(cmd(5)).isEqualTo(HALTED);
+        assertThat(board.messages).isEmpty();
+        translated();
+        start(5, SUM64, 0x7_0000_0000L, 0x7_0000_0007L, 0, 1);
+        loop.runUntilIdle();
+        assertThat(cmd(5)).isEqualTo(SUM64);
     }
 }

@@ -127,12 +127,25 @@ public final class DeviceCatalog {
                             "iommu-testdev",
                             DeviceType.PCI,
                             "test function: one DMA for each register read (1b36:0005)",
-                            PCI_PLACE),
+                            with(
+                                    PCI_PLACE,
+                                    number("atc-entries", "16", "translations cached, 0..64"))),
                     new DeviceType(
                             "smmu-test-engine",
                             DeviceType.PCI,
                             "SMMUv3 test engine: 512 frames that move memory (13b5:ff80)",
                             PCI_PLACE),
+                    new DeviceType(
+                            "svm-demo",
+                            DeviceType.PCI,
+                            "demo device of shared virtual memory, PASID and PRI (1234:0b11)",
+                            with(
+                                    PCI_PLACE,
+                                    number(
+                                            "atc-entries",
+                                            "1024",
+                                            "translations cached: 0..8, or 8 times a power of"
+                                                    + " two"))),
                     new DeviceType(
                             "pcie-root-port",
                             DeviceType.PCI,

@@ -5,6 +5,7 @@ import nestor.endpoints.Edu;
 import nestor.endpoints.IommuTestDevice;
 import nestor.endpoints.RawFile;
 import nestor.endpoints.SmmuTestEngine;
+import nestor.endpoints.SvmDemo;
 import nestor.endpoints.VirtioBlk;
 import nestor.endpoints.VirtioConsole;
 import nestor.endpoints.VirtioRng;
@@ -163,10 +164,13 @@ final class PciDevices {
                 long mask = options.number("dma_mask");
                 yield onLoop(place, loop -> new Edu(place.name(), loop, mask).function());
             }
-            case "iommu-testdev" ->
-                    onLoop(place, _ -> new IommuTestDevice(place.name()).function());
+            case "iommu-testdev" -> {
+                int entries = testDeviceCache(options);
+                yield onLoop(place, _ -> new IommuTestDevice(place.name(), entries).function());
+            }
             case "smmu-test-engine" ->
                     onLoop(place, loop -> new SmmuTestEngine(place.name(), loop).function());
+            case "svm-demo" -> svmDemo(place);
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }
@@ -174,6 +178,26 @@ final class PciDevices {
     private Endpoint onLoop(PciPlan.Placement place, Function<DeviceLoop, PciFunction> device) {
         MailboxLoop loop = loop(place.name());
         return new Endpoint(place, device.apply(loop), loop, Optional.empty(), loop::post);
+    }
+
+    private static int testDeviceCache(DeviceOptions options) throws ConfigException {
+        long entries = options.number("atc-entries");
+        if (entries < 0 || entries > IommuTestDevice.MAX_ATC_ENTRIES) {
+            throw options.wrong(
+                    "atc-entries", "must be 0 to %d".formatted(IommuTestDevice.MAX_ATC_ENTRIES));
+        }
+        return (int) entries;
+    }
+
+    private Endpoint svmDemo(PciPlan.Placement place) throws ConfigException {
+        DeviceOptions options = place.options();
+        long entries = options.number("atc-entries");
+        if (!SvmDemo.isAtcSize(entries)) {
+            throw options.wrong(
+                    "atc-entries", "must be 0 to 8, or 8 times a power of two up to 1048576");
+        }
+        return onLoop(
+                place, loop -> new SvmDemo(place.name(), loop, (int) entries).function());
     }
 
     private Endpoint virtio(PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {

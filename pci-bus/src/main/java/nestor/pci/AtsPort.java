@@ -14,6 +14,14 @@ public interface AtsPort {
     /** Whether Bus Master Enable and ATS Enable are set. */
     boolean atsEnabled();
 
+    /**
+     * Whether Bus Master Enable is set, and the requester's PASID and mode are enabled. By default
+     * a function has no PASIDs.
+     */
+    default boolean admits(Requester requester) {
+        return !requester.hasPasid();
+    }
+
     /** Log2 in bytes of the Smallest Translation Unit, 12 + STU. */
     int smallestUnitLog2();
 

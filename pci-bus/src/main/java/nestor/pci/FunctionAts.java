@@ -148,6 +148,11 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     }
 
     @Override
+    public boolean admits(Requester requester) {
+        return function.state().mayMaster() && enables.admits(requester);
+    }
+
+    @Override
     public int smallestUnitLog2() {
         return enables.smallestUnitLog2();
     }

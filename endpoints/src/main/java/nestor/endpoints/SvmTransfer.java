@@ -1,0 +1,204 @@
+package nestor.endpoints;
+
+import nestor.atc.Atc;
+import nestor.atc.AtcEntry;
+import nestor.pci.CompletionStatus;
+import nestor.pci.PageResponse;
+import nestor.pci.PciFunction;
+import nestor.pci.Requester;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One command of the demo device under way (§3): translations of the rest of the buffer are
+ * requested when the cache has none; pages without the access are requested, in one Page Request
+ * Group; the device sleeps until the response; data moves by translated requests of up to 4 KiB.
+ * Progress is kept across sleeps.
+ *
+ * <p>On the device's loop only; never waits.
+ */
+final class SvmTransfer {
+    /** What a step ended with. */
+    enum Step {
+        /** There is more to do. */
+        RUNNABLE,
+        /** A page response is awaited. */
+        SLEEPING,
+        DONE,
+        FAILED
+    }
+
+    static final int PIECE_BYTES = 4096;
+
+    /** Byte i of the buffer is i modulo this. */
+    static final int PATTERN_PERIOD = 251;
+
+    /**
+     * How often in a row the same page may be reported present without being so. An agent whose
+     * queue overflows may answer by itself until software notices, so there must be some patience.
+     */
+    static final int MAX_FRUITLESS_RESPONSES = 10_000;
+
+    /** Pieces of a step, after which others have their turn on the loop. */
+    private static final int STEP_PIECES = 16;
+
+    private static final MemorySegment PATTERN = pattern();
+
+    private final PciFunction function;
+    private final Atc atc;
+    private final SvmCommand command;
+    private final Requester requester;
+    private final SvmPageGroups groups;
+    private final byte[] buffer = new byte[PIECE_BYTES];
+    private final MemorySegment bufferSegment = MemorySegment.ofArray(buffer);
+
+    private long moved;
+    private int crc = SvmChecksum.INITIAL;
+    private int awaited = -1;
+    private long missing;
+    private int fruitless;
+
+    /**
+     * @param requester whose PASID is enabled, with the command's mode
+     * @param groups of the PASID
+     */
+    SvmTransfer(
+            PciFunction function,
+            Atc atc,
+            SvmCommand command,
+            Requester requester,
+            SvmPageGroups groups) {
+        this.function = function;
+        this.atc = atc;
+        this.command = command;
+        this.requester = requester;
+        this.groups = groups;
+    }
+
+    private static MemorySegment pattern() {
+        byte[] bytes = new byte[PATTERN_PERIOD + PIECE_BYTES];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (i % PATTERN_PERIOD);
+        }
+        return MemorySegment.ofArray(bytes).asReadOnly();
+    }
+
+    SvmCommand command() {
+        return command;
+    }
+
+    /** The CRC-8 of what was read so far. */
+    int crc() {
+        return crc;
+    }
+
+    Step step() {
+        if (awaited >= 0) {
+            return Step.SLEEPING;
+        }
+        if (command.wraps()) {
+            return Step.FAILED;
+        }
+        for (int i = 0; i < STEP_PIECES; i++) {
+            if (moved == command.bytes()) {
+                return Step.DONE;
+            }
+            Step ended = piece();
+            if (ended != Step.RUNNABLE) {
+                return ended;
+            }
+        }
+        return Step.RUNNABLE;
+    }
+
+    /** A PRG Response; one for another group changes nothing. */
+    Step respond(PageResponse response) {
+        if (response.prgIndex() != awaited) {
+            return Step.SLEEPING;
+        }
+        awaited = -1;
+        return response.code() == PageResponse.SUCCESS ? Step.RUNNABLE : Step.FAILED;
+    }
+
+    /** Moves one piece, or asks for what it needs. Invalidations complete after it. */
+    private Step piece() {
+        long at = command.address() + moved;
+        long ticket = atc.enter();
+        try {
+            AtcEntry entry = atc.lookup(requester, at, command.access());
+            if (entry != null) {
+                return move(entry, at);
+            }
+            Atc.Fetched fetched = atc.fetch(requester, at, wanted(), command.access());
+            if (fetched.entries().isEmpty()) {
+                return Step.FAILED;
+            }
+            List<AtcEntry> misses = misses(fetched.entries());
+            return misses.isEmpty()
+                    ? move(fetched.entries().getFirst(), at)
+                    : requestPages(misses, at);
+        } finally {
+            atc.exit(ticket);
+        }
+    }
+
+    /** How much to ask translations for; without a cache, no more than is used at once. */
+    private long wanted() {
+        long rest = command.bytes() - moved;
+        // A signed count: the port cuts the request to what one can ask for anyway.
+        long most = atc.options().capacity() == 0 ? 1 : Long.MAX_VALUE;
+        return Long.compareUnsigned(rest, most) < 0 ? rest : most;
+    }
+
+    private List<AtcEntry> misses(List<AtcEntry> entries) {
+        List<AtcEntry> misses = new ArrayList<>();
+        for (AtcEntry entry : entries) {
+            if (!entry.permits(command.access())) {
+                misses.add(entry);
+            }
+        }
+        return misses;
+    }
+
+    private Step requestPages(List<AtcEntry> misses, long at) {
+        AtcEntry first = misses.getFirst();
+        fruitless = first.iovaBase() == missing ? fruitless + 1 : 0;
+        missing = first.iovaBase();
+        if (fruitless > MAX_FRUITLESS_RESPONSES) {
+            return Step.FAILED;
+        }
+        List<Long> pages = new ArrayList<>(misses.size());
+        for (AtcEntry miss : misses) {
+            pages.add(miss.contains(at) ? at : miss.iovaBase());
+        }
+        awaited = groups.request(requester, pages, command.access());
+        return awaited < 0 ? Step.FAILED : Step.SLEEPING;
+    }
+
+    private Step move(AtcEntry entry, long at) {
+        if (entry.untranslatedOnly()) {
+            return Step.FAILED;
+        }
+        long rest = command.bytes() - moved;
+        long most = Math.min(entry.bytesFrom(at), PIECE_BYTES);
+        int count = (int) (Long.compareUnsigned(rest, most) < 0 ? rest : most);
+        long address = entry.translate(at);
+        CompletionStatus status;
+        if (command.toMemory()) {
+            int phase = (int) Long.remainderUnsigned(moved, PATTERN_PERIOD);
+            MemorySegment data = PATTERN.asSlice(phase, count);
+            status = function.dma().writeTranslated(function.requester(), address, data);
+        } else {
+            MemorySegment data = bufferSegment.asSlice(0, count);
+            status = function.dma().readTranslated(function.requester(), address, data);
+            crc = SvmChecksum.update(crc, buffer, count);
+        }
+        if (status != CompletionStatus.SUCCESSFUL) {
+            return Step.FAILED;
+        }
+        moved += count;
+        return Step.RUNNABLE;
+    }
+}
