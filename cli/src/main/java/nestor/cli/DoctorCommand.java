@@ -1,11 +1,5 @@
 package nestor.cli;
 
-import nestor.cli.terminal.Terminal;
-import nestor.guest.ImageStore;
-import nestor.guest.Progress;
-
-import picocli.CommandLine.Command;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +7,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.ImageStore;
+import nestor.guest.Progress;
+import picocli.CommandLine.Command;
 
 /** {@code nestor doctor}: what this machine has and lacks, and what to do about it. */
 @Command(

@@ -1,5 +1,19 @@
 package nestor.machine;
 
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
 import nestor.endpoints.IommuTestDevice;
@@ -20,23 +34,7 @@ import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.MailboxLoop;
-
 import org.jspecify.annotations.Nullable;
-
-import java.io.IOException;
-import java.security.SecureRandom;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
 
 /** Makes the devices of a plan, plugs them, and keeps what must be closed in the end. */
 final class PciDevices {
@@ -196,8 +194,7 @@ final class PciDevices {
             throw options.wrong(
                     "atc-entries", "must be 0 to 8, or 8 times a power of two up to 1048576");
         }
-        return onLoop(
-                place, loop -> new SvmDemo(place.name(), loop, (int) entries).function());
+        return onLoop(place, loop -> new SvmDemo(place.name(), loop, (int) entries).function());
     }
 
     private Endpoint virtio(PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {

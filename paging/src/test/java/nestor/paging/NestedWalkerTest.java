@@ -6,7 +6,6 @@ import static nestor.paging.Permissions.READ;
 import static nestor.paging.Permissions.USER_READ;
 import static nestor.paging.Permissions.USER_WRITE;
 import static nestor.paging.Permissions.WRITE;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -14,7 +13,6 @@ import nestor.paging.WalkResult.Kind;
 import nestor.paging.WalkResult.Subject;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;

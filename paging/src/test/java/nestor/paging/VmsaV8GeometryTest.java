@@ -2,15 +2,13 @@ package nestor.paging;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import nestor.vmm.memory.GuestAccessException;
-
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
-
 import java.math.BigInteger;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import nestor.vmm.memory.GuestAccessException;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 
 /**
  * Every shift and mask of every format, against arithmetic that has no width: an {@code int} shift

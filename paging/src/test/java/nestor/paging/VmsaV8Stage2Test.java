@@ -7,12 +7,10 @@ import static nestor.paging.Permissions.PRIVILEGED_WRITE;
 import static nestor.paging.Permissions.READ;
 import static nestor.paging.Permissions.USER_EXECUTE;
 import static nestor.paging.Permissions.WRITE;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import nestor.paging.WalkResult.Kind;
-
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 

@@ -9,13 +9,11 @@ import static nestor.paging.Permissions.USER_EXECUTE;
 import static nestor.paging.Permissions.USER_READ;
 import static nestor.paging.Permissions.USER_WRITE;
 import static nestor.paging.Permissions.WRITE;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import nestor.paging.WalkResult.Kind;
 import nestor.paging.X86Paging.ExecuteDisable;
-
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 

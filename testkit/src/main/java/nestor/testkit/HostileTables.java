@@ -1,9 +1,8 @@
 package nestor.testkit;
 
+import java.lang.foreign.MemorySegment;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
-
-import java.lang.foreign.MemorySegment;
 
 /**
  * Fills RAM with descriptors that are random but not hopeless: most point to where more of them

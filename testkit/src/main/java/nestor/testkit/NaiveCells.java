@@ -1,5 +1,7 @@
 package nestor.testkit;
 
+import java.util.ArrayList;
+import java.util.List;
 import nestor.paging.Access;
 import nestor.paging.Permissions;
 import nestor.paging.TableFormat;
@@ -7,11 +9,7 @@ import nestor.paging.VmsaV8Stage2;
 import nestor.paging.WalkResult;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.ArrayList;
-import java.util.List;
 
 /** Where the naive translator keeps descriptors: RAM, or RAM behind a second stage. */
 abstract class NaiveCells {

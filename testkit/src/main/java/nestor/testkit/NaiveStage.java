@@ -2,7 +2,6 @@ package nestor.testkit;
 
 import nestor.paging.Access;
 import nestor.paging.WalkResult;
-
 import org.jspecify.annotations.Nullable;
 
 /** One naive walk of one stage: what every architecture's has in common. */

@@ -1,5 +1,6 @@
 package nestor.testkit;
 
+import java.util.List;
 import nestor.paging.Access;
 import nestor.paging.TableFormat;
 import nestor.paging.VmsaV8Stage1;
@@ -8,8 +9,6 @@ import nestor.paging.VtdSecondStage;
 import nestor.paging.WalkResult;
 import nestor.paging.X86Paging;
 import nestor.vmm.memory.GuestMemory;
-
-import java.util.List;
 
 /**
  * Address translation read off the specifications step by step, with no cache and no cleverness:

@@ -3,16 +3,14 @@ package nestor.testkit;
 import static nestor.testkit.NaiveTranslator.bit;
 import static nestor.testkit.NaiveTranslator.inPlace;
 
+import java.util.Objects;
 import nestor.paging.Access;
 import nestor.paging.AccessTracking;
 import nestor.paging.VmsaV8Geometry;
 import nestor.paging.VmsaV8Stage1;
 import nestor.paging.VmsaV8Stage2;
 import nestor.paging.WalkResult;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.Objects;
 
 /** VMSAv8-64, either stage (DDI 0487, chapter D8). */
 final class NaiveVmsaV8 extends NaiveStage {

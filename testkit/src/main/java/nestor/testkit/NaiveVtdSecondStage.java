@@ -4,14 +4,12 @@ import static nestor.testkit.NaiveTranslator.any;
 import static nestor.testkit.NaiveTranslator.bit;
 import static nestor.testkit.NaiveTranslator.inPlace;
 
+import java.util.Objects;
 import nestor.paging.Access;
 import nestor.paging.AccessTracking;
 import nestor.paging.VtdSecondStage;
 import nestor.paging.WalkResult;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.Objects;
 
 /** VT-d second-stage translation (VT-d, §9.8). */
 final class NaiveVtdSecondStage extends NaiveStage {

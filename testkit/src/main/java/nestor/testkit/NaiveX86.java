@@ -4,13 +4,11 @@ import static nestor.testkit.NaiveTranslator.any;
 import static nestor.testkit.NaiveTranslator.bit;
 import static nestor.testkit.NaiveTranslator.inPlace;
 
+import java.util.Objects;
 import nestor.paging.Access;
 import nestor.paging.WalkResult;
 import nestor.paging.X86Paging;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.Objects;
 
 /** x86 4-level and 5-level paging (SDM volume 3A, chapter 4; VT-d, §9.7). */
 final class NaiveX86 extends NaiveStage {

@@ -1,5 +1,6 @@
 package nestor.testkit;
 
+import java.util.function.LongFunction;
 import nestor.paging.Permissions;
 import nestor.paging.TableFormat;
 import nestor.paging.VmsaV8Geometry;
@@ -7,8 +8,6 @@ import nestor.paging.VmsaV8Stage1;
 import nestor.paging.VmsaV8Stage2;
 import nestor.paging.VtdSecondStage;
 import nestor.paging.X86Paging;
-
-import java.util.function.LongFunction;
 
 /**
  * Builds page tables as an operating system would. The leaf's access flag is set where software

@@ -3,6 +3,8 @@ package nestor.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
+import java.util.function.LongFunction;
 import nestor.paging.Access;
 import nestor.paging.AccessTracking;
 import nestor.paging.NestedWalker;
@@ -17,13 +19,9 @@ import nestor.paging.WalkResult;
 import nestor.paging.Walker;
 import nestor.paging.X86Paging;
 import nestor.vmm.memory.GuestMemory;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-
-import java.util.List;
-import java.util.function.LongFunction;
 
 class PageTablesTest {
     private static final long RAM = 0x4000_0000L;

@@ -2,6 +2,9 @@ package nestor.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.MemorySegment;
+import java.util.EnumMap;
+import java.util.Map;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
 import nestor.paging.PhysicalTables;
@@ -14,13 +17,8 @@ import nestor.paging.Walker;
 import nestor.paging.X86Paging;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
-
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-
-import java.lang.foreign.MemorySegment;
-import java.util.EnumMap;
-import java.util.Map;
 
 /**
  * Hostile tables, any parameters, any access: the walker must return what the naive translator

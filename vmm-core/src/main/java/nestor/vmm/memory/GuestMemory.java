@@ -84,9 +84,7 @@ public final class GuestMemory implements AutoCloseable {
     public static GuestMemory shared(List<Range> ranges) throws IOException {
         long total = ranges.stream().mapToLong(Range::sizeBytes).sum();
         Path memoryFs = Path.of("/dev/shm");
-        boolean room =
-                Files.isWritable(memoryFs)
-                        && memoryFs.toFile().getUsableSpace() >= total;
+        boolean room = Files.isWritable(memoryFs) && memoryFs.toFile().getUsableSpace() >= total;
         Arena arena = Arena.ofShared();
         List<RamRegion> regions = new ArrayList<>();
         if (room) {
