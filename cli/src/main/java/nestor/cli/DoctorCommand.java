@@ -1,5 +1,11 @@
 package nestor.cli;
 
+import nestor.cli.terminal.Terminal;
+import nestor.guest.ImageStore;
+import nestor.guest.Progress;
+
+import picocli.CommandLine.Command;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -7,10 +13,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import nestor.cli.terminal.Terminal;
-import nestor.guest.ImageStore;
-import nestor.guest.Progress;
-import picocli.CommandLine.Command;
 
 /** {@code nestor doctor}: what this machine has and lacks, and what to do about it. */
 @Command(
@@ -117,7 +119,8 @@ final class DoctorCommand implements Callable<Integer> {
                 "/dev/shm",
                 Path.of("/dev/shm"),
                 DEFAULT_GUEST,
-                "guest memory lives there; enlarge it (mount -o remount,size=2G /dev/shm) or use less with -m");
+                "guest memory lives there; enlarge it (mount -o remount,size=2G /dev/shm) or use"
+                        + " less with -m");
     }
 
     private void cache() {
@@ -182,9 +185,9 @@ final class DoctorCommand implements Callable<Integer> {
             text = "/dev/kvm is there, but not for you";
         } else {
             try (var _ = Files.newByteChannel(device)) {
-                text = "/dev/kvm opens";
+                text = "/dev/kvm opens, " + KvmFlavour.ofHost().title();
             } catch (IOException e) {
-                text = "/dev/kvm is restricted: " + CommandException.reason(e);
+                text = "/dev/kvm does not open: " + CommandException.reason(e);
             }
         }
         add(State.OK, "kvm", text + "; Nestor uses its own CPU and does not need it", "");
@@ -208,7 +211,8 @@ final class DoctorCommand implements Callable<Integer> {
                 there ? "qemu-system-aarch64 is here" : "no qemu-system-aarch64",
                 there
                         ? ""
-                        : "only 'nestor bench --against qemu' needs it: apt-get install qemu-system-arm");
+                        : "only 'nestor bench --against qemu' needs it: apt-get install"
+                                + " qemu-system-arm");
     }
 
     private void terminal() {

@@ -1,10 +1,5 @@
 package nestor.cli;
 
-import java.io.IOException;
-import java.time.Duration;
-import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 import nestor.cli.terminal.Monitor;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.ImageException;
@@ -12,10 +7,18 @@ import nestor.machine.ConfigException;
 import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
 import nestor.vmm.chardev.CharBackend;
+
 import org.jspecify.annotations.Nullable;
+
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 
 /** {@code nestor run}: a machine with its console on this terminal. */
 @Command(
@@ -26,8 +29,8 @@ import picocli.CommandLine.Option;
         description = {
             "Run a virtual machine with its console on this terminal.",
             "",
-            "Without -kernel and -device it is the machine of '--preset virtio-iommu' with Debian's kernel, fetched"
-                    + " on first use, a scratch disk and a shell.",
+            "Without -kernel and -device it is the machine of '--preset virtio-iommu' with Debian's"
+                    + " kernel, fetched on first use, a scratch disk and a shell.",
             ""
         },
         optionListHeading = "%nOptions:%n",
@@ -95,6 +98,7 @@ final class RunCommand implements Callable<Integer> {
                 new VirtualMachine(
                         terminal, Optional.ofNullable(timeoutSeconds).map(Duration::ofSeconds));
         Monitor monitor = new Monitor(new MonitorCommands(vm::machine, vm::stop)::execute);
+        vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
         VirtualMachine.Ending ending;
         try (Consoles consoles = new Consoles(host, terminal, monitor, vm::stop)) {
             Map<String, CharBackend> backends = consoles.open(plan);

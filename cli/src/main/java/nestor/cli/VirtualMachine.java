@@ -1,5 +1,13 @@
 package nestor.cli;
 
+import nestor.cli.terminal.Signals;
+import nestor.cli.terminal.Terminal;
+import nestor.machine.ConfigException;
+import nestor.machine.Machine;
+import nestor.machine.MachineConfig;
+import nestor.machine.MachineOutcome;
+import nestor.vmm.chardev.CharBackend;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
@@ -10,13 +18,7 @@ import java.util.OptionalInt;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
-import nestor.cli.terminal.Signals;
-import nestor.cli.terminal.Terminal;
-import nestor.machine.ConfigException;
-import nestor.machine.Machine;
-import nestor.machine.MachineConfig;
-import nestor.machine.MachineOutcome;
-import nestor.vmm.chardev.CharBackend;
+import java.util.function.Consumer;
 
 /**
  * One run of a machine: from its creation to its end, with signals, a time limit, and a watch for
@@ -66,6 +68,7 @@ final class VirtualMachine {
     private final AtomicReference<Optional<Machine>> running =
             new AtomicReference<>(Optional.empty());
     private volatile Runnable onStop = () -> {};
+    private volatile Consumer<String> onDeviceDeleted = _ -> {};
     private volatile boolean timedOut;
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
@@ -76,6 +79,11 @@ final class VirtualMachine {
     /** What else a stop needs; before {@link #run}. */
     void onStop(Runnable action) {
         onStop = action;
+    }
+
+    /** Who is told the id of each device that has left; before {@link #run}. */
+    void onDeviceDeleted(Consumer<String> listener) {
+        onDeviceDeleted = listener;
     }
 
     /** Asks the machine to stop, if it runs. Any thread. */
@@ -103,6 +111,7 @@ final class VirtualMachine {
         long began = System.nanoTime();
         try (Machine machine = Machine.create(config, watched);
                 Signals signals = new Signals(terminal, this::stop)) {
+            machine.onDeviceDeleted(onDeviceDeleted);
             running.set(Optional.of(machine));
             if (signals.received().isPresent()) {
                 machine.stop();

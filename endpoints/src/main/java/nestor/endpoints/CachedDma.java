@@ -1,15 +1,13 @@
 package nestor.endpoints;
 
+import java.lang.foreign.MemorySegment;
 import nestor.atc.Atc;
 import nestor.atc.AtcEntry;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PciFunction;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.jspecify.annotations.Nullable;
-
-import java.lang.foreign.MemorySegment;
 
 /**
  * DMA by translations from the function's cache, requested on a miss; a page without the access is

@@ -1,11 +1,10 @@
 package nestor.endpoints;
 
+import java.lang.foreign.MemorySegment;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PciFunction;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
-import java.lang.foreign.MemorySegment;
 
 /** How a test function's accesses reach memory: any address type, one method. */
 interface DmaPath {

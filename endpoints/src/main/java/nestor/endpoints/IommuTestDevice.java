@@ -5,6 +5,11 @@ import static nestor.vmm.register.BitField.bits;
 import static nestor.vmm.register.Register.readOnly;
 import static nestor.vmm.register.Register.readWrite;
 
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import nestor.atc.AtcOptions;
 import nestor.pci.AtsOptions;
 import nestor.pci.BarKind;
@@ -17,12 +22,6 @@ import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.BitField;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
-
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A function that does one DMA for each read of a register, {@code 1b36:0005}, register-compatible

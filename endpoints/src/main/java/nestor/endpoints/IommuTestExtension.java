@@ -5,6 +5,11 @@ import static nestor.vmm.register.BitField.bits;
 import static nestor.vmm.register.Register.readOnly;
 import static nestor.vmm.register.Register.readWrite;
 
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
 import nestor.atc.Atc;
 import nestor.atc.AtcOptions;
 import nestor.pci.AtsCompletion;
@@ -20,12 +25,6 @@ import nestor.pci.Translation;
 import nestor.vmm.register.BitField;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
-
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Queue;
 
 /**
  * The registers that {@link IommuTestDevice} has beyond the published ones ({@code

@@ -1,13 +1,12 @@
 package nestor.endpoints;
 
-import nestor.pci.CompletionStatus;
-import nestor.pci.Requester;
-import nestor.pci.Translation;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.SplittableRandom;
+import nestor.pci.CompletionStatus;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
 
 /** One running command of a frame, and how far it is. On the engine's loop only. */
 final class SmmuTestJob {

@@ -1,16 +1,14 @@
 package nestor.endpoints;
 
+import java.util.ArrayDeque;
+import java.util.Queue;
+import java.util.function.BiConsumer;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.AtsPort;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;
 import nestor.vmm.loop.DeviceLoop;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.ArrayDeque;
-import java.util.Queue;
-import java.util.function.BiConsumer;
 
 /**
  * Commands of the test engine that wait for a page. A frame has one page request outstanding at

@@ -14,7 +14,6 @@ import nestor.pci.PriOptions;
 import nestor.pci.Requester;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
-
 import org.jspecify.annotations.Nullable;
 
 /**

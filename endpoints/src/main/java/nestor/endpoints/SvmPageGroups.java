@@ -1,10 +1,9 @@
 package nestor.endpoints;
 
+import java.util.List;
 import nestor.pci.AtsPort;
 import nestor.pci.PageRequest;
 import nestor.pci.Requester;
-
-import java.util.List;
 
 /** The Page Request Groups of an enabled PASID: credit, indices, and L (§3.2c). */
 final class SvmPageGroups {

@@ -1,15 +1,14 @@
 package nestor.endpoints;
 
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import nestor.atc.Atc;
 import nestor.atc.AtcEntry;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageResponse;
 import nestor.pci.PciFunction;
 import nestor.pci.Requester;
-
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
 
 /**
  * One command of the demo device under way (§3): translations of the rest of the buffer are

@@ -1,16 +1,15 @@
 package nestor.endpoints;
 
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
-
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 
 /** RAM, a PCI host with one function at slot 2, and the messages it sends. */
 final class Board implements AutoCloseable {

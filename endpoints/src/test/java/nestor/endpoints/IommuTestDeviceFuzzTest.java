@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
 import nestor.pci.AtsEndpoint;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;

@@ -8,7 +8,6 @@ import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
 import nestor.vmm.memory.GuestAccessException;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;

@@ -2,6 +2,8 @@ package nestor.endpoints;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
+import java.util.List;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.AtsEntry;
 import nestor.pci.AtsRequest;
@@ -10,14 +12,10 @@ import nestor.pci.PageRequest;
 import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-
-import java.util.ArrayList;
-import java.util.List;
 
 /** {@code docs/devices/iommu-testdev.md}, "Extension". */
 class IommuTestExtensionTest {

@@ -2,6 +2,9 @@ package nestor.endpoints;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.TreeSet;
 import nestor.pci.AddressType;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
@@ -11,15 +14,10 @@ import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
 import nestor.vmm.loop.ManualLoop;
 import nestor.vmm.memory.GuestAccessException;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-
-import java.util.ArrayList;
-import java.util.List;
-import java.util.TreeSet;
 
 class SmmuTestEngineTest {
     private static final long HALTED = 1;

@@ -2,12 +2,11 @@ package nestor.endpoints;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.MemorySegment;
 import nestor.testkit.Choices;
 import nestor.vmm.loop.ManualLoop;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
-
-import java.lang.foreign.MemorySegment;
 
 /** A demo device on a board, its operating system, and a driver's moves. */
 final class SvmBench implements AutoCloseable {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
-
 import nestor.pci.PageResponse;
 
 /** A hostile driver, an operating system that answers as it likes, and resets in between. */

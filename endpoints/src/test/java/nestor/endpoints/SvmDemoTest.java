@@ -9,12 +9,10 @@ import static nestor.endpoints.SvmBench.OPTIONS;
 import static nestor.endpoints.SvmBench.PASID;
 import static nestor.endpoints.SvmBench.READ;
 import static nestor.endpoints.SvmBench.WRITE;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import nestor.vmm.loop.ManualLoop;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;

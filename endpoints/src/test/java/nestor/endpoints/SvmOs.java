@@ -1,5 +1,14 @@
 package nestor.endpoints;
 
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.Set;
+import java.util.TreeMap;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEndpoint;
@@ -12,16 +21,6 @@ import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
-
-import java.util.ArrayDeque;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Map;
-import java.util.Queue;
-import java.util.Set;
-import java.util.TreeMap;
 
 /**
  * A translation agent and the operating system behind it: processes with virtual memory areas, in

@@ -5,23 +5,20 @@ import static nestor.endpoints.SvmBench.DISABLED;
 import static nestor.endpoints.SvmBench.OPTIONS;
 import static nestor.endpoints.SvmBench.READ;
 import static nestor.endpoints.SvmBench.WRITE;
-
 import static org.assertj.core.api.Assertions.assertThat;
-
-import nestor.pci.Translation;
-import nestor.testkit.Choices;
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
-
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 import java.util.SplittableRandom;
+import nestor.pci.Translation;
+import nestor.testkit.Choices;
+import nestor.vmm.memory.GuestAccessException;
+import nestor.vmm.memory.GuestMemory;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * §5: the test program's eleven sequences at the register level, for several sizes of the cache.

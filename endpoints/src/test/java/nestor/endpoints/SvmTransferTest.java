@@ -6,23 +6,20 @@ import static nestor.endpoints.SvmBench.DISABLED;
 import static nestor.endpoints.SvmBench.OPTIONS;
 import static nestor.endpoints.SvmBench.READ;
 import static nestor.endpoints.SvmBench.WRITE;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import nestor.pci.AtsEntry;
 import nestor.pci.AtsRequest;
 import nestor.pci.PageRequest;
 import nestor.pci.PageResponse;
 import nestor.pci.Translation;
 import nestor.vmm.memory.GuestAccessException;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import java.util.List;
 
 /** §3: commands, against an operating system that maps pages when they are requested. */
 class SvmTransferTest {

@@ -1,5 +1,9 @@
 package nestor.endpoints;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEntry;
@@ -9,11 +13,6 @@ import nestor.pci.PageRequest;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
-
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 
 /** A translation agent with one flat table of 4 KiB pages for every requester. */
 final class TranslatingAgent implements TranslationAgent {

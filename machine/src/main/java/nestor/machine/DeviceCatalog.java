@@ -94,6 +94,17 @@ public final class DeviceCatalog {
                                             "64k",
                                             "host"),
                                     number("aw-bits", "64", "bits of an IOVA, 32..64"),
+                                    new DeviceProperty(
+                                            ReservedRegions.NAME + DeviceProperty.ANY_ELEMENT,
+                                            DeviceProperty.Kind.REGION,
+                                            List.of(),
+                                            "",
+                                            "IOVAs no driver maps: low:high:type, hexadecimal;"
+                                                    + " type 0 reserved, 1 MSI"),
+                                    number(
+                                            ReservedRegions.LENGTH,
+                                            "",
+                                            "how many there are; accepted for compatibility"),
                                     choice(
                                             "disable-legacy",
                                             "on",
@@ -138,7 +149,8 @@ public final class DeviceCatalog {
                     new DeviceType(
                             "pcie-root-port",
                             DeviceType.PCI,
-                            "PCI Express root port: a bus with one slot; its id names the bus",
+                            "PCI Express root port: a bus with one hot-plug slot; its id names the"
+                                    + " bus",
                             with(
                                     PCI_PLACE,
                                     number("chassis", "0", "accepted for compatibility"),

@@ -15,19 +15,32 @@ import java.util.Optional;
 record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, String> given) {
     private static final int MAX_SUGGESTIONS = 3;
     private static final String NUMBER = "(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,19})";
+
+    /** The end of a list element's name: {@code .2}, or {@code [2]} in older spelling. */
+    private static final String ELEMENT = "(\\.[0-9]{1,3}|\\[[0-9]{1,3}\\])$";
+
     private static final String PCI_ADDRESS = "(0x)?[0-9a-fA-F]{1,2}(\\.[0-7])?";
 
     /** Checks a device against the catalog. */
     static DeviceOptions of(DeviceConfig device) throws ConfigException {
+        return of("-device", device);
+    }
+
+    /**
+     * Checks a device against the catalog.
+     *
+     * @param command what the user wrote it with, for messages
+     */
+    static DeviceOptions of(String command, DeviceConfig device) throws ConfigException {
         DeviceCatalog catalog = Machine.catalog();
         Optional<DeviceType> type = catalog.find(device.driver());
         if (type.isEmpty()) {
             List<String> names = catalog.types().stream().map(DeviceType::driver).toList();
             throw new ConfigException(
-                    "-device %s: unknown device%s"
-                            .formatted(device.driver(), suggest(device.driver(), names)));
+                    "%s %s: unknown device%s"
+                            .formatted(command, device.driver(), suggest(device.driver(), names)));
         }
-        return check("-device " + device.driver(), type.get().properties(), device.properties());
+        return check(command + " " + device.driver(), type.get().properties(), device.properties());
     }
 
     /** Checks {@code given} against {@code table}. */
@@ -60,6 +73,7 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
                     case CHOICE -> property.choices().contains(value);
                     case NUMBER -> value.matches(NUMBER);
                     case PCI_ADDRESS -> value.matches(PCI_ADDRESS);
+                    case REGION -> ReservedRegions.SYNTAX.matcher(value).matches();
                     case EMPTY -> value.isEmpty();
                     case TEXT -> true;
                 };
@@ -71,6 +85,7 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
             case CHOICE -> "one of " + String.join(", ", property.choices());
             case NUMBER -> "a number";
             case PCI_ADDRESS -> "a slot, such as 4 or 4.1";
+            case REGION -> "low:high:type, with type 0 (reserved) or 1 (MSI)";
             case EMPTY -> "empty";
             case TEXT -> "text";
         };
@@ -78,7 +93,15 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
 
     private static @org.jspecify.annotations.Nullable DeviceProperty find(
             List<DeviceProperty> table, String name) {
-        return table.stream().filter(p -> p.name().equals(name)).findFirst().orElse(null);
+        String family = name.replaceFirst(ELEMENT, DeviceProperty.ANY_ELEMENT);
+        return table.stream()
+                .filter(p -> p.name().equals(name) || p.name().equals(family))
+                .findFirst()
+                .orElse(null);
+    }
+
+    boolean has(String name) {
+        return find(table, name) != null;
     }
 
     /** The value given, or the default. */
@@ -88,6 +111,14 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
             throw new IllegalStateException(origin + " has no property " + name);
         }
         return given.getOrDefault(name, property.defaultValue());
+    }
+
+    /** The names given of the elements of list {@code name}, by index. */
+    List<String> elements(String name) {
+        return given.keySet().stream()
+                .filter(key -> key.replaceFirst(ELEMENT, "").equals(name) && !key.equals(name))
+                .sorted(Comparator.comparingInt(key -> Integer.parseInt(key.replaceAll("\\D", ""))))
+                .toList();
     }
 
     boolean on(String name) {

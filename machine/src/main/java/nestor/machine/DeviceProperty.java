@@ -25,6 +25,8 @@ public record DeviceProperty(
         TEXT("str"),
         /** A place on a PCI bus: {@code device} or {@code device.function}, hexadecimal. */
         PCI_ADDRESS("addr"),
+        /** A range of I/O addresses and what they are for: {@code low:high:type}. */
+        REGION("region"),
         /** Only the empty text is accepted. */
         EMPTY("empty");
 
@@ -39,6 +41,9 @@ public record DeviceProperty(
             return title;
         }
     }
+
+    /** The end of the name of a property that is a list, written as {@code name.0=…,name.1=…}. */
+    static final String ANY_ELEMENT = ".N";
 
     public DeviceProperty {
         choices = List.copyOf(choices);

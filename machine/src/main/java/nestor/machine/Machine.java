@@ -1,15 +1,18 @@
 package nestor.machine;
 
+import nestor.cpu.arm64.Arm64Vcpu;
+import nestor.machine.arm.Psci;
+import nestor.pci.FunctionInfo;
+import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.vcpu.VcpuExit;
+
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
-import nestor.cpu.arm64.Arm64Vcpu;
-import nestor.machine.arm.Psci;
-import nestor.vmm.chardev.CharBackend;
-import nestor.vmm.vcpu.VcpuExit;
+import java.util.function.Consumer;
 
 /**
  * A computer: made from a {@link MachineConfig}, run once, closed.
@@ -196,6 +199,52 @@ public final class Machine implements AutoCloseable {
     /** Instructions the guest has retired so far, all vCPUs together. Any thread. */
     public long retiredInstructions() {
         return board.vcpus().stream().mapToLong(Arm64Vcpu::retiredInstructions).sum();
+    }
+
+    /**
+     * Plugs a device behind a root port while the guest runs ({@code device_add}); its driver finds
+     * it when the guest powers the slot. Any thread.
+     *
+     * @param device with {@code bus=} a root port; without, the first that has an empty slot
+     * @throws ConfigException if there is no such device or place; nothing has changed then
+     */
+    public void deviceAdd(DeviceConfig device) throws ConfigException {
+        board.hotPlug().add(device);
+    }
+
+    /**
+     * Asks the guest to let a device go ({@code device_del}); {@link #onDeviceDeleted} tells when
+     * it has. Any thread.
+     *
+     * @throws ConfigException if there is no such device or it cannot leave
+     */
+    public void deviceDel(String id) throws ConfigException {
+        board.hotPlug().unplug(id);
+    }
+
+    /**
+     * Takes a device out without a word to the guest (surprise removal, PCIe Base §6.7). Any
+     * thread.
+     *
+     * @throws ConfigException if there is no such device or it cannot leave
+     */
+    public void deviceRemoveSurprise(String id) throws ConfigException {
+        board.hotPlug().removeSurprise(id);
+    }
+
+    /**
+     * Who is told the id of each device that has left, its host resources free again; before {@link
+     * #run}.
+     *
+     * @param listener called on any thread, with no lock held; must not wait
+     */
+    public void onDeviceDeleted(Consumer<String> listener) {
+        board.hotPlug().onDeleted(listener);
+    }
+
+    /** Every PCI function, as software has programmed it. Any thread. */
+    public List<FunctionInfo> pciFunctions() {
+        return board.pciFunctions();
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+<<<<<<< HEAD
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -32,6 +33,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
+=======
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+>>>>>>> main
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -50,11 +61,14 @@ final class PciDevices {
     private final Map<String, CharBackend> backends;
     private final Map<String, DriveConfig> drives;
     private final Thread.UncaughtExceptionHandler onEscape;
-    private final Map<String, RootPort> ports = new HashMap<>();
-    private final Set<String> used = new HashSet<>();
-    private final List<MailboxLoop> endpointLoops = new ArrayList<>();
-    private final List<RawFile> disks = new ArrayList<>();
+    private final Map<String, RootPort> ports = new LinkedHashMap<>();
+
+    /** Drives and character backends in use; devices that are hot-plugged change it. */
+    private final Set<String> used = ConcurrentHashMap.newKeySet();
+
+    private final List<Endpoint> endpoints = new CopyOnWriteArrayList<>();
     private @Nullable MailboxLoop iommuLoop;
+    private String iommuName = "";
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
@@ -97,38 +111,69 @@ final class PciDevices {
         for (int i = 0; i < plan.placements().size(); i++) {
             PciPlan.Placement place = plan.placements().get(i);
             if (place.driver().equals("pcie-root-port")) {
-                ports.put(place.options().text("id"), host.addRootPort(place.name(), place.slot()));
-                continue;
-            }
-            PciFunction function = make(place, plan.consoles().get(i));
-            RootPort port = ports.get(place.bus());
-            if (port == null) {
-                host.plug(place.slot(), place.function(), function);
+                ports.put(place.name(), host.addRootPort(place.name(), place.slot()));
+            } else if (place.driver().equals("virtio-iommu-pci")) {
+                plugIommu(place);
             } else {
-                port.plug(place.function(), function);
-            }
-            VirtioIommu agent = iommu;
-            if (place.driver().equals("virtio-iommu-pci") && agent != null) {
-                int rid = function.rid();
-                iommuRid = OptionalInt.of(rid);
-                host.iommu(agent, requester -> requester != rid);
+                Endpoint endpoint = make(place, plan.consoles().get(i));
+                endpoints.add(endpoint);
+                RootPort port = ports.get(place.bus());
+                if (port == null) {
+                    host.plug(place.slot(), place.function(), endpoint.function());
+                } else {
+                    port.plug(place.function(), endpoint.function());
+                }
             }
         }
     }
 
-    private PciFunction make(PciPlan.Placement place, @Nullable DeviceOptions console)
-            throws ConfigException {
+    /** The root ports by name, in the order of the configuration. */
+    Map<String, RootPort> ports() {
+        return ports;
+    }
+
+    /** All devices but root ports and the IOMMU, in the order in which they came. */
+    List<Endpoint> endpoints() {
+        return endpoints;
+    }
+
+    /** Whether a root port, the IOMMU or a device has this name. */
+    boolean isNamed(String name) {
+        return ports.containsKey(name)
+                || name.equals(iommuName)
+                || endpoints.stream().anyMatch(endpoint -> endpoint.name().equals(name));
+    }
+
+    /** What the device of {@code options} holds is free again. */
+    void release(DeviceOptions options) {
+        if (options.has("drive")) {
+            used.remove("drive " + options.text("drive"));
+        }
+    }
+
+    /** Makes a device; it is in nobody's list yet. */
+    Endpoint make(PciPlan.Placement place, @Nullable DeviceOptions console) throws ConfigException {
         DeviceOptions options = place.options();
         return switch (place.driver()) {
-            case "virtio-blk-pci" ->
-                    virtio(place, new VirtioBlk(disk(options), serial(options), BLK_QUEUES));
-            case "virtio-rng-pci" -> virtio(place, new VirtioRng(new SecureRandom()));
+            case "virtio-blk-pci" -> {
+                String serial = serial(options);
+                RawFile disk = disk(options);
+                yield virtio(place, new VirtioBlk(disk, serial, BLK_QUEUES), Optional.of(disk));
+            }
+            case "virtio-rng-pci" ->
+                    virtio(place, new VirtioRng(new SecureRandom()), Optional.empty());
             case "virtio-serial-pci" -> {
                 if (console == null) {
                     throw new IllegalStateException("a plan without the console");
                 }
-                yield virtio(place, new VirtioConsole(backend(console)));
+                yield virtio(place, new VirtioConsole(backend(console)), Optional.empty());
             }
+            case "edu" -> {
+                MailboxLoop loop = loop(place.name());
+                Edu edu = new Edu(place.name(), loop, options.number("dma_mask"));
+                yield new Endpoint(place, edu.function(), loop, Optional.empty(), loop::post);
+            }
+<<<<<<< HEAD
             case "virtio-iommu-pci" -> iommu(place);
             case "edu" ->
                     new Edu(place.name(), loop(place.name()), options.number("dma_mask"))
@@ -138,10 +183,13 @@ final class PciDevices {
             case "smmu-test-engine" ->
                     new SmmuTestEngine(place.name(), loop(place.name())).function();
             case "svm-demo" -> svmDemo(place);
+=======
+>>>>>>> main
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }
 
+<<<<<<< HEAD
     private static int testDeviceCache(DeviceOptions options) throws ConfigException {
         long entries = options.number("atc-entries");
         if (entries < 0 || entries > IommuTestDevice.MAX_ATC_ENTRIES) {
@@ -162,34 +210,50 @@ final class PciDevices {
     }
 
     private PciFunction virtio(PciPlan.Placement place, VirtioDevice device) {
+=======
+    private Endpoint virtio(PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {
+>>>>>>> main
         VirtioPci.Access access =
                 place.options().on("iommu_platform")
                         ? VirtioPci.Access.PLATFORM
                         : VirtioPci.Access.DIRECT;
-        return new VirtioPci(place.name(), device, loop(place.name()), access).function();
+        MailboxLoop loop = loop(place.name());
+        VirtioPci transport = new VirtioPci(place.name(), device, loop, access);
+        return new Endpoint(place, transport.function(), loop, disk, transport::remove);
     }
 
-    private PciFunction iommu(PciPlan.Placement place) throws ConfigException {
+    private MailboxLoop loop(String name) {
+        return new MailboxLoop(name, LOOP_BUDGET, onEscape);
+    }
+
+    private void plugIommu(PciPlan.Placement place) throws ConfigException {
         DeviceOptions options = place.options();
         long bits = options.number("aw-bits");
         if (bits < MIN_IOVA_BITS || bits > Long.SIZE) {
             throw options.wrong("aw-bits", "must be %d to %d".formatted(MIN_IOVA_BITS, Long.SIZE));
         }
+        long granule = granuleBytes(options.text("granule"));
         VirtioIommuConfig defaults = VirtioIommuConfig.defaults(options.on("boot-bypass"));
         VirtioIommuConfig config =
                 new VirtioIommuConfig(
-                        -granuleBytes(options.text("granule")),
+                        -granule,
                         new IovaRange(0, bits == Long.SIZE ? -1L : (1L << bits) - 1),
                         defaults.firstDomain(),
                         defaults.lastDomain(),
-                        defaults.reserved(),
+                        ReservedRegions.of(options, granule),
                         defaults.bootBypass(),
                         defaults.limits());
-        VirtioIommu device = new VirtioIommu(config, this::isEndpoint);
-        iommu = device;
-        MailboxLoop loop = new MailboxLoop(place.name(), LOOP_BUDGET, onEscape);
+        VirtioIommu agent = new VirtioIommu(config, this::isEndpoint);
+        iommu = agent;
+        MailboxLoop loop = loop(place.name());
         iommuLoop = loop;
-        return new VirtioPci(place.name(), device, loop, VirtioPci.Access.DIRECT).function();
+        iommuName = place.name();
+        PciFunction function =
+                new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT).function();
+        host.plug(place.slot(), place.function(), function);
+        int rid = function.rid();
+        iommuRid = OptionalInt.of(rid);
+        host.iommu(agent, requester -> requester != rid);
     }
 
     private static long granuleBytes(String granule) {
@@ -205,12 +269,6 @@ final class PciDevices {
                 && host.functions().stream().anyMatch(function -> function.rid() == rid);
     }
 
-    private MailboxLoop loop(String name) {
-        MailboxLoop loop = new MailboxLoop(name, LOOP_BUDGET, onEscape);
-        endpointLoops.add(loop);
-        return loop;
-    }
-
     private RawFile disk(DeviceOptions options) throws ConfigException {
         DriveConfig drive = drives.get(options.text("drive"));
         if (options.text("drive").isEmpty()) {
@@ -224,13 +282,11 @@ final class PciDevices {
             throw options.wrong("drive", "another device has it already");
         }
         try {
-            RawFile disk =
-                    drive.readOnly()
-                            ? RawFile.openReadOnly(drive.file())
-                            : RawFile.open(drive.file());
-            disks.add(disk);
-            return disk;
+            return drive.readOnly()
+                    ? RawFile.openReadOnly(drive.file())
+                    : RawFile.open(drive.file());
         } catch (DiskImageException e) {
+            release(options);
             throw new ConfigException("-drive id=" + drive.id() + ": " + e.getMessage(), e);
         }
     }
@@ -276,7 +332,7 @@ final class PciDevices {
 
     /** Waits until work under way on the loops is done: endpoints first, then the IOMMU. */
     void quiesce() {
-        endpointLoops.forEach(PciDevices::quiesce);
+        endpoints.forEach(endpoint -> quiesce(endpoint.loop()));
         if (iommuLoop != null) {
             quiesce(iommuLoop);
         }
@@ -296,23 +352,20 @@ final class PciDevices {
 
     /** Everything written is on stable storage when this returns. */
     void flush() throws IOException {
-        for (RawFile disk : disks) {
-            if (!disk.isReadOnly()) {
-                disk.flush();
-            }
+        for (Endpoint endpoint : endpoints) {
+            endpoint.flush();
         }
     }
 
-    /** Loops, then disks; the last failure of a disk is thrown after all are closed. */
+    /** Loops and disks; the last failure of a disk is thrown after all are closed. */
     void close() throws IOException {
-        endpointLoops.forEach(MailboxLoop::close);
         if (iommuLoop != null) {
             iommuLoop.close();
         }
         IOException failed = null;
-        for (RawFile disk : disks) {
+        for (Endpoint endpoint : endpoints) {
             try {
-                disk.close();
+                endpoint.close();
             } catch (IOException e) {
                 failed = e;
             }

@@ -1,14 +1,5 @@
 package nestor.machine;
 
-import java.io.IOException;
-import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.security.SecureRandom;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.stream.IntStream;
 import nestor.cpu.arm64.Arm64Cluster;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.machine.arm.Pl011;
@@ -21,7 +12,9 @@ import nestor.machine.boot.KernelImage;
 import nestor.machine.gic.GicV3;
 import nestor.machine.virt.MemoryMap;
 import nestor.machine.virt.VirtDeviceTree;
+import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
+import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.chardev.CharFrontend;
@@ -29,7 +22,18 @@ import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.time.HostClock;
+
 import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
 
 /** The parts of a {@code virt} machine, wired. No thread of its own. */
 final class VirtBoard {
@@ -66,7 +70,9 @@ final class VirtBoard {
     private final GicV3 gic;
     private final Pl011 uart;
     private final Pl031 rtc;
+    private final PciHost host;
     private final PciDevices pci;
+    private final HotPlug hotPlug;
     private final List<Arm64Vcpu> vcpus = new ArrayList<>();
 
     VirtBoard(
@@ -103,8 +109,9 @@ final class VirtBoard {
         MsiDoorbell doorbell =
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
-        PciHost host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
+        host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
         pci = new PciDevices(host, backends, config.drives(), onEscape);
+        hotPlug = new HotPlug(pci);
         try {
             pci.plug(plan);
         } catch (ConfigException e) {
@@ -207,6 +214,15 @@ final class VirtBoard {
         return vcpus;
     }
 
+    HotPlug hotPlug() {
+        return hotPlug;
+    }
+
+    /** Every PCI function, as it is now. */
+    List<FunctionInfo> pciFunctions() {
+        return host.functions().stream().map(PciFunction::info).toList();
+    }
+
     boolean isRam(long gpa) {
         return memory.contains(gpa, Integer.BYTES);
     }
@@ -253,6 +269,7 @@ final class VirtBoard {
 
     /** Loops, disks, clock, memory: in that order; no vCPU runs any more. */
     void close() throws IOException {
+        hotPlug.close();
         try {
             pci.close();
         } finally {

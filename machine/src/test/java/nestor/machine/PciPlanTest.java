@@ -3,13 +3,14 @@ package nestor.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 class PciPlanTest {
     private static PciPlan plan(String... devices) throws ConfigException {
@@ -72,6 +73,9 @@ class PciPlanTest {
                 "edu,dma_mask=9999999999999999999999 | must be a number",
                 "virtio-rng-pci,iommu_platform=maybe | must be on or off",
                 "virtio-iommu-pci,granule=8k | must be one of 4k, 16k, 64k, host",
+                "virtio-iommu-pci,reserved-regions.0=1:2 | must be low:high:type",
+                "virtio-iommu-pci,reserved-regions.0=0:fff:2 | must be low:high:type",
+                "virtio-iommu-pci,reserved-regionz.0=0:fff:0 | unknown property",
                 "edu,addr=20 | addr='20': slots are 0 to 1f",
                 "edu,addr=1.9 | must be a slot",
                 "edu,romfile=x | must be empty",

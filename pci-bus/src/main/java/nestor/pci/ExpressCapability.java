@@ -12,7 +12,7 @@ import nestor.vmm.register.Register;
 
 /**
  * The PCI Express Capability, version 2 (PCIe Base §7.5.3). Links are one lane at 5 GT/s, without
- * power management; slots have no hot-plug elements.
+ * power management.
  */
 final class ExpressCapability {
     private static final int SIZE_BYTES = 0x3c;
@@ -53,9 +53,6 @@ final class ExpressCapability {
      */
     private static final BitField PREFIX_BLOCKING = bit(15);
 
-    private static final BitField SLOT_NUMBER = bits(31, 19);
-    private static final BitField PRESENCE_DETECT_STATE = bit(6);
-
     /** Error reporting, relaxed ordering, payload size, no snoop, read request size. */
     private static final long DEVICE_CONTROL_RW = 0x78ff;
 
@@ -82,7 +79,6 @@ final class ExpressCapability {
 
     private static final Register LINK_STATUS =
             readOnly("Link Status", 0x12, 2, SPEED_5_GT | WIDTH_X1, "§7.5.3.8");
-    private static final Register SLOT_STATUS = readOnly("Slot Status", 0x1a, 2, 0, "§7.5.3.11");
 
     private ExpressCapability() {}
 
@@ -113,20 +109,21 @@ final class ExpressCapability {
         body.add(readOnly("Link Capabilities", 0x0c, 4, link, "§7.5.3.6"));
         body.add(LINK_CONTROL_PORT);
         body.add(LINK_STATUS);
-        body.add(readOnly("Slot Capabilities", 0x14, 4, SLOT_NUMBER.set(0, slot), "§7.5.3.9"));
-        body.add(SLOT_STATUS);
+        body.addAll(Slot.registers(slot));
         body.add(readWrite("Root Control", 0x1c, 2, 0x000f, "§7.5.3.12"));
         body.add(new Register("Root Status", 0x20, 4, 0, 0, bit(16).mask(), "§7.5.3.14"));
         addLink2(body);
-        return new Capability(Capability.EXPRESS, SIZE_BYTES, body)
-                .onRead(
-                        LINK_STATUS,
-                        () ->
-                                port.linkActive()
-                                        ? LINK_ACTIVE.setAll(LINK_STATUS.reset())
-                                        : LINK_STATUS.reset())
-                .onRead(SLOT_STATUS, () -> port.populated() ? PRESENCE_DETECT_STATE.mask() : 0)
-                .onWrite(LINK_CONTROL_PORT, _ -> port.linkStateWritten());
+        Capability express =
+                new Capability(Capability.EXPRESS, SIZE_BYTES, body)
+                        .onRead(
+                                LINK_STATUS,
+                                () ->
+                                        port.linkActive()
+                                                ? LINK_ACTIVE.setAll(LINK_STATUS.reset())
+                                                : LINK_STATUS.reset())
+                        .onWrite(LINK_CONTROL_PORT, _ -> port.linkStateWritten());
+        port.slot(Slot.of(port, express));
+        return express;
     }
 
     private static List<Register> device(int type, boolean resettable) {

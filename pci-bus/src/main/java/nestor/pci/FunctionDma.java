@@ -78,7 +78,29 @@ final class FunctionDma implements DmaPort {
                 : CompletionStatus.UNSUPPORTED_REQUEST;
     }
 
+    /** Marks the request as under way for the removal of its function, which waits for that. */
     private CompletionStatus request(
+            PciFunction.State state,
+            Requester given,
+            AddressType type,
+            long address,
+            MemorySegment data,
+            int access) {
+        Quiescence requests = function.requests();
+        if (requests == null) {
+            return translateAndMove(state, given, type, address, data, access);
+        }
+        long ticket = requests.enter();
+        try {
+            return function.state().mayMaster() // it may have left meanwhile
+                    ? translateAndMove(state, given, type, address, data, access)
+                    : CompletionStatus.UNSUPPORTED_REQUEST;
+        } finally {
+            requests.exit(ticket);
+        }
+    }
+
+    private CompletionStatus translateAndMove(
             PciFunction.State state,
             Requester given,
             AddressType type,

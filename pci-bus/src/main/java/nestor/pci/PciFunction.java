@@ -58,6 +58,10 @@ public final class PciFunction {
     private @Nullable RegisterFile config;
     private @Nullable Capability expressCapability;
     private @Nullable RootPort above;
+
+    /** Requests under way, of a function that may leave the bus; null on bus 0. */
+    private @Nullable Quiescence requests;
+
     private int devfn;
     private volatile @Nullable State state;
 
@@ -215,6 +219,7 @@ public final class PciFunction {
                     name + " is not a PCI Express function and fits no root port");
         }
         above = port;
+        requests = port == null ? null : new Quiescence();
         devfn = deviceAndFunction;
         boolean resettable = onReset != null;
         if (asPort != null) {
@@ -340,6 +345,54 @@ public final class PciFunction {
                         requester,
                         decoded,
                         above == null ? AccessControl.NONE : above.accessControl());
+    }
+
+    /** What the function is, and how software has programmed it. Any thread. */
+    public FunctionInfo info() {
+        RegisterFile file = config();
+        boolean decoded = decodesMemory();
+        return new FunctionInfo(
+                name,
+                rid(),
+                identity.vendor(),
+                identity.device(),
+                identity.classCode(),
+                identity.subsystemVendor(),
+                identity.subsystem(),
+                bars.stream()
+                        .map(bar ->
+                                new FunctionInfo.BarInfo(
+                                        bar.index(),
+                                        bar.kind(),
+                                        bar.decode(file).first(),
+                                        bar.sizeBytes(),
+                                        decoded))
+                        .toList(),
+                asPort().map(RootPort::info));
+    }
+
+    /** Takes the function off the bus for good; called by the host with its routing lock held. */
+    void detach() {
+        state = new State(false, requester(), List.of(), AccessControl.NONE);
+    }
+
+    /** Ends what ATS and PRI have outstanding; after {@link #detach}, with no lock held. */
+    void endAts() {
+        config().reset();
+        ats.reset();
+    }
+
+    @Nullable Quiescence requests() {
+        return requests;
+    }
+
+    /** Runs {@code task} once no request that was let through before {@link #detach} is left. */
+    void whenRequestsLeft(Runnable task) {
+        if (requests == null) {
+            task.run();
+        } else {
+            requests.whenQuiescent(task);
+        }
     }
 
     /** Claims the BARs inside {@code windows}; called after {@link #decode}. */

@@ -17,9 +17,10 @@ import org.jspecify.annotations.Nullable;
  * The host bridge: ECAM (PCIe Base §7.2.2), the memory windows, bus 0 and the root ports on it, and
  * the IOMMU in front of memory.
  *
- * <p>Plugging happens before the machine runs. Configuration writes that change routing (BARs,
- * Memory Space, Bus Master, bridge windows and bus numbers) publish a new routing snapshot under
- * the host's one lock; MMIO and DMA read snapshots and take no lock.
+ * <p>Bus 0 is plugged before the machine runs; what is behind root ports comes and goes. That, and
+ * configuration writes that change routing (BARs, Memory Space, Bus Master, bridge windows and bus
+ * numbers), publish a new routing snapshot under the host's one lock; MMIO and DMA read snapshots
+ * and take no lock.
  */
 public final class PciHost {
     /** Configuration space per bus. */
@@ -194,7 +195,13 @@ public final class PciHost {
 
     /** Derives routing from the registers; after every write that may change it. */
     void reconfigure() {
+        reconfigure(() -> {});
+    }
+
+    /** {@link #reconfigure()} after {@code change} of what is plugged, as one step. */
+    void reconfigure(Runnable change) {
         synchronized (routing) {
+            change.run();
             List<RootPort> ports = rootPorts();
             ports.forEach(RootPort::decode);
             ports.sort(Comparator.comparingInt(RootPort::secondaryBus));

@@ -1,16 +1,18 @@
 package nestor.pci;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import nestor.vmm.register.BitField;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A root port: a PCI-PCI bridge on bus 0 with one slot below it (PCIe Base §7.5.1.3, §7.5.3). The
- * slot is populated before the machine starts; there is no hot-plug.
+ * A root port: a PCI-PCI bridge on bus 0 with one hot-plug slot below it (PCIe Base §7.5.1.3,
+ * §7.5.3, §6.7). What is in the slot changes from any thread, with no lock held.
  *
  * <p>Requests from below always go up to the root complex and through its IOMMU, never sideways:
  * the redirection that Access Control Services ask for holds whether it is enabled or not. Only
@@ -29,8 +31,16 @@ public final class RootPort {
 
     private final PciHost host;
     private final PciFunction function;
-    private final @Nullable PciFunction[] below = new @Nullable PciFunction[FUNCTIONS];
-    private final AtomicBoolean down = new AtomicBoolean();
+    private final Object link = new Object();
+
+    /** What runs when the guest lets the device go; null if nobody asked for that. */
+    private final AtomicReference<@Nullable Runnable> removal = new AtomicReference<>();
+
+    /** In order of their numbers; replaced with the host's routing lock held. */
+    private volatile List<PciFunction> below = List.of();
+
+    private boolean linkWasActive;
+    private @Nullable Slot slot;
     private volatile int secondaryBus;
     private volatile int subordinateBus;
     private final AcsCapability acs = new AcsCapability();
@@ -67,13 +77,134 @@ public final class RootPort {
      * @throws IllegalArgumentException if the place is taken or the function is not PCI Express
      */
     public void plug(int functionNumber, PciFunction f) {
-        if (functionNumber < 0 || functionNumber >= FUNCTIONS || below[functionNumber] != null) {
+        insert(functionNumber, f);
+        slot().reset();
+        refreshLink();
+    }
+
+    /**
+     * Puts a device of one function in the empty slot while the machine runs, and presses the
+     * attention button (§6.7.1.5); the guest then powers the slot.
+     *
+     * @throws IllegalArgumentException if the slot is taken or the function is not PCI Express
+     */
+    public void hotPlug(PciFunction f) {
+        if (isPopulated()) {
+            throw new IllegalArgumentException("the slot of " + function.name() + " is taken");
+        }
+        removal.set(null); // whoever asked meant another device
+        insert(0, f);
+        slot().event(refreshLink() | Slot.PRESENCE_DETECT_CHANGED | Slot.ATTENTION_BUTTON_PRESSED);
+    }
+
+    /** What {@link #unplug} came to. */
+    public enum Unplug {
+        /** The slot was off or empty: the device is out. */
+        REMOVED,
+        /** The guest was asked; the device leaves when it turns the slot off, or is reset. */
+        REQUESTED,
+        /**
+         * The guest is turning the slot on or off, and would take the button as a change of mind.
+         */
+        BUSY
+    }
+
+    /**
+     * Asks the guest, by the attention button, to let the device in the slot go.
+     *
+     * @param left runs once, on any thread with no lock held, when the device is out and the last
+     *     of its requests is done; not at all if {@link #removeSurprise} comes first, or the slot
+     *     is empty already
+     */
+    public Unplug unplug(Runnable left) {
+        if (!isPopulated()) {
+            return Unplug.REMOVED;
+        }
+        if (slot().isOff()) {
+            eject(left);
+            return Unplug.REMOVED;
+        }
+        if (slot().isInTransition()) {
+            return Unplug.BUSY;
+        }
+        removal.set(left);
+        slot().event(Slot.ATTENTION_BUTTON_PRESSED);
+        ejectIfOff(); // it may have been turned off meanwhile
+        return Unplug.REQUESTED;
+    }
+
+    /**
+     * Takes the device out with no word to the guest: from here on it reads as all ones, claims no
+     * address, and gets UR for whatever it requests.
+     *
+     * @param left as for {@link #unplug}
+     */
+    public void removeSurprise(Runnable left) {
+        removal.set(null);
+        eject(left);
+    }
+
+    private void insert(int functionNumber, PciFunction f) {
+        if (functionNumber < 0
+                || functionNumber >= FUNCTIONS
+                || below.stream().anyMatch(other -> other.devfn() == functionNumber)) {
             throw new IllegalArgumentException(
                     "no free function " + functionNumber + " behind " + function.name());
         }
         f.attach(host, this, functionNumber);
-        below[functionNumber] = f;
-        host.reconfigure();
+        List<PciFunction> more = new ArrayList<>(below);
+        more.add(f);
+        more.sort(Comparator.comparingInt(PciFunction::devfn));
+        host.reconfigure(() -> below = List.copyOf(more));
+    }
+
+    private void eject(Runnable left) {
+        List<PciFunction> gone = new ArrayList<>();
+        host.reconfigure(() -> {
+            gone.addAll(below);
+            below = List.of();
+            gone.forEach(PciFunction::detach);
+        });
+        if (gone.isEmpty()) {
+            return;
+        }
+        gone.forEach(PciFunction::endAts);
+        slot().event(refreshLink() | Slot.PRESENCE_DETECT_CHANGED);
+        AtomicInteger busy = new AtomicInteger(gone.size());
+        for (PciFunction f : gone) {
+            f.whenRequestsLeft(() -> {
+                if (busy.decrementAndGet() == 0) {
+                    left.run();
+                }
+            });
+        }
+    }
+
+    private void ejectIfOff() {
+        if (slot().isOff()) {
+            Runnable left = removal.getAndSet(null);
+            if (left != null) {
+                eject(left);
+            }
+        }
+    }
+
+    /** Software wrote Slot Control: power may have changed, and with it the link. */
+    void slotCommanded() {
+        linkStateWritten();
+        ejectIfOff();
+    }
+
+    /** Gives the port its slot, once the registers exist. */
+    void slot(Slot made) {
+        slot = made;
+    }
+
+    private Slot slot() {
+        if (slot == null) {
+            throw new IllegalStateException(function.name() + " is not plugged");
+        }
+        return slot;
     }
 
     /** Hangs the bridge's side effects on its registers, once they exist. */
@@ -86,21 +217,16 @@ public final class RootPort {
     }
 
     List<PciFunction> functionsBelow() {
-        List<PciFunction> present = new ArrayList<>();
-        for (PciFunction f : below) {
-            if (f != null) {
-                present.add(f);
-            }
-        }
-        return present;
+        return below;
     }
 
-    boolean populated() {
-        return !functionsBelow().isEmpty();
+    /** Whether a device is in the slot. */
+    public boolean isPopulated() {
+        return !below.isEmpty();
     }
 
     boolean linkActive() {
-        return populated() && !isDown();
+        return isPopulated() && slot().isPowered() && !isDown();
     }
 
     int secondaryBus() {
@@ -109,8 +235,15 @@ public final class RootPort {
 
     /** The function that configuration requests for bus and device/function reach; null if none. */
     @Nullable PciFunction claim(int bus, int devfn) {
-        boolean mine = bus == secondaryBus && bus <= subordinateBus && bus != 0 && linkActive();
-        return mine && devfn < FUNCTIONS ? below[devfn] : null;
+        if (bus != secondaryBus || bus > subordinateBus || bus == 0 || !linkActive()) {
+            return null;
+        }
+        for (PciFunction f : below) {
+            if (f.devfn() == devfn) {
+                return f;
+            }
+        }
+        return null;
     }
 
     /**
@@ -145,23 +278,30 @@ public final class RootPort {
                         && secondaryBus <= subordinateBus;
         List<AddressRange> open = new ArrayList<>();
         if (ConfigHeader.Command.MEMORY_SPACE.isSet(command) && linkActive()) {
-            addWindow(
-                    open,
-                    address(config, ConfigHeader.MEMORY_BASE),
-                    address(config, ConfigHeader.MEMORY_LIMIT));
-            addWindow(
-                    open,
-                    address(config, ConfigHeader.PREFETCHABLE_BASE)
-                            | config.get(ConfigHeader.PREFETCHABLE_BASE_UPPER) << 32,
-                    address(config, ConfigHeader.PREFETCHABLE_LIMIT)
-                            | config.get(ConfigHeader.PREFETCHABLE_LIMIT_UPPER) << 32);
+            FunctionInfo.BridgeInfo bridge = info();
+            addWindow(open, bridge.memoryBase(), bridge.memoryLimit());
+            addWindow(open, bridge.prefetchableBase(), bridge.prefetchableLimit());
         }
         windows = List.copyOf(open);
     }
 
+    /** What the routing registers say. */
+    FunctionInfo.BridgeInfo info() {
+        RegisterFile config = function.config();
+        return new FunctionInfo.BridgeInfo(
+                (int) config.get(ConfigHeader.SECONDARY_BUS),
+                (int) config.get(ConfigHeader.SUBORDINATE_BUS),
+                address(config, ConfigHeader.MEMORY_BASE),
+                address(config, ConfigHeader.MEMORY_LIMIT) | WINDOW_MASK,
+                address(config, ConfigHeader.PREFETCHABLE_BASE)
+                        | config.get(ConfigHeader.PREFETCHABLE_BASE_UPPER) << 32,
+                address(config, ConfigHeader.PREFETCHABLE_LIMIT)
+                        | config.get(ConfigHeader.PREFETCHABLE_LIMIT_UPPER) << 32
+                        | WINDOW_MASK);
+    }
+
     /** A limit below its base closes the window. */
-    private static void addWindow(List<AddressRange> open, long base, long limit) {
-        long last = limit | WINDOW_MASK;
+    private static void addWindow(List<AddressRange> open, long base, long last) {
         if (Long.compareUnsigned(base, last) <= 0) {
             open.add(new AddressRange(base, last));
         }
@@ -172,14 +312,32 @@ public final class RootPort {
         return field.getInPlace(config.get(register)) << WINDOW_SHIFT;
     }
 
-    /** Secondary Bus Reset or Link Disable changed; either resets what is below when it begins. */
+    /** Secondary Bus Reset, Link Disable or power changed. */
     void linkStateWritten() {
-        boolean now = isDown();
-        boolean before = down.getAndSet(now);
-        host.reconfigure();
-        if (now && !before) {
-            functionsBelow().forEach(PciFunction::reset);
+        long events = refreshLink();
+        if (events != 0) {
+            slot().event(events);
         }
+    }
+
+    /**
+     * Derives the link's state; a link that goes down resets what is below.
+     *
+     * @return {@link Slot#LINK_STATE_CHANGED} if it changed, else 0
+     */
+    private long refreshLink() {
+        host.reconfigure();
+        boolean active;
+        boolean changed;
+        synchronized (link) {
+            active = linkActive();
+            changed = active != linkWasActive;
+            linkWasActive = active;
+        }
+        if (changed && !active) {
+            below.forEach(PciFunction::reset);
+        }
+        return changed ? Slot.LINK_STATE_CHANGED : 0;
     }
 
     private boolean isDown() {
@@ -188,9 +346,15 @@ public final class RootPort {
                 || function.linkDisabled();
     }
 
+    /** With the whole machine; a device that is asked to leave is gone afterwards. */
     void reset() {
+        Runnable left = removal.getAndSet(null);
+        if (left != null) {
+            eject(left);
+        }
         function.reset();
-        functionsBelow().forEach(PciFunction::reset);
-        down.set(false);
+        slot().reset();
+        below.forEach(PciFunction::reset);
+        refreshLink();
     }
 }

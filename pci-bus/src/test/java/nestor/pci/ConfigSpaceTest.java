@@ -174,7 +174,7 @@ class ConfigSpaceTest {
         assertThat(board.config(rid(0, 1, 0), portExpress + 2, 2)).isEqualTo(0x0142);
         assertThat(board.config(rid(0, 1, 0), portExpress + 0x0c, 4)).isEqualTo(0x0150_0012L);
         assertThat(board.config(rid(0, 1, 0), portExpress + 0x12, 2)).isEqualTo(0x2012);
-        assertThat(board.config(rid(0, 1, 0), portExpress + 0x14, 4)).isEqualTo(1L << 19);
+        assertThat(board.config(rid(0, 1, 0), portExpress + 0x14, 4)).isEqualTo(1L << 19 | 0x7b);
         assertThat(board.config(rid(0, 1, 0), portExpress + 0x1a, 2)).isEqualTo(0x0040);
         assertThat(board.config(rid(5, 0, 0), express + 2, 2)).isEqualTo(0x0002);
         assertThat(board.config(rid(5, 0, 0), express + 4, 4)).isEqualTo(0x8000);

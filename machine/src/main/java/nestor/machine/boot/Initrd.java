@@ -1,10 +1,14 @@
 package nestor.machine.boot;
 
+import nestor.vmm.memory.GuestAccessException;
+import nestor.vmm.memory.GuestMemory;
+
 import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
+import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -13,15 +17,13 @@ import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
 
 /**
  * An initial RAM disk that has been looked at: cpio archives in the "newc" format, possibly
  * compressed, one after the other with zeros between them (Linux kernel documentation, {@code
  * driver-api/early-userspace/buffer-format}). A truncated one would show only deep in the guest's
- * boot, so it is found here: uncompressed archives by their trailer, gzip by its checksum, zstd by
- * its blocks, xz by its footer. Other compressions are passed on unchecked.
+ * boot, so it is found here: uncompressed archives by their trailer, gzip by its checksum, zstd,
+ * lz4 and lzo by their blocks, xz and bzip2 by their footer, lzma by decoding it.
  *
  * @param file on the host
  * @param sizeBytes of it
@@ -36,6 +38,14 @@ public record Initrd(Path file, long sizeBytes) {
     private static final int CPIO_NUMBER_DIGITS = 8;
     private static final int MAX_NAME_BYTES = 1 << 16;
     private static final String TRAILER = "TRAILER!!!";
+
+    private static final BigInteger BZIP2_END = new BigInteger("177245385090", 16);
+    private static final BigInteger BZIP2_MASK =
+            BigInteger.ONE.shiftLeft(48).subtract(BigInteger.ONE);
+    private static final int BZIP2_TAIL_BYTES = 4096;
+
+    /** Zeros that a checksum and the padding of the last byte can have at most. */
+    private static final int BZIP2_FOOTER_SLACK = Integer.SIZE + 7;
 
     private static final String ENDS_EARLY = "truncated: ";
 
@@ -102,12 +112,18 @@ public record Initrd(Path file, long sizeBytes) {
             ZstdFrames.scan(in);
         } else if (hex.startsWith("fd377a585a00")) {
             checkXzFooter(file);
-        } else if (!hex.startsWith("02214c18") // lz4
-                && !hex.startsWith("894c5a4f") // lzo
-                && !hex.startsWith("425a68") // bzip2
-                && !hex.startsWith("5d0000")) { // lzma
+        } else if (hex.startsWith("02214c18")) {
+            Lz4Blocks.scan(in);
+        } else if (hex.startsWith("894c5a4f")) {
+            LzopBlocks.scan(in);
+        } else if (hex.startsWith("425a68")) {
+            checkBzip2Footer(file);
+        } else if (hex.startsWith("5d0000")) {
+            LzmaStream.scan(in);
+        } else {
             throw new BootFileException(
-                    "not an initial RAM disk (cpio, or gzip, zstd, xz, lz4, bzip2 of one)");
+                    "not an initial RAM disk (cpio, or gzip, zstd, xz, lz4, lzo, bzip2, lzma of"
+                            + " one)");
         }
         return false;
     }
@@ -180,6 +196,27 @@ public record Initrd(Path file, long sizeBytes) {
             if (word.get(2) != 'Y' || word.get(3) != 'Z') {
                 throw new BootFileException(ENDS_EARLY + "the xz stream has no footer");
             }
+        }
+    }
+
+    /**
+     * A bzip2 stream ends with a marker of six bytes, the square root of pi, and a checksum of
+     * four, at any bit; zeros may follow.
+     */
+    private static void checkBzip2Footer(Path file) throws IOException, BootFileException {
+        try (FileChannel channel = FileChannel.open(file)) {
+            long size = channel.size();
+            ByteBuffer tail = ByteBuffer.allocate((int) Math.min(size, BZIP2_TAIL_BYTES));
+            channel.read(tail, size - tail.capacity());
+            BigInteger bits = new BigInteger(1, tail.array());
+            int zeros = Math.max(0, bits.getLowestSetBit());
+            // The checksum may itself end with zeros, and up to seven bits pad the last byte.
+            for (int at = Math.max(0, zeros - BZIP2_FOOTER_SLACK); at <= zeros; at++) {
+                if (bits.shiftRight(at + Integer.SIZE).and(BZIP2_MASK).equals(BZIP2_END)) {
+                    return;
+                }
+            }
+            throw new BootFileException(ENDS_EARLY + "the bzip2 stream has no footer");
         }
     }
 }

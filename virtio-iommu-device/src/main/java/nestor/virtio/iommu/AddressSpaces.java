@@ -1,11 +1,13 @@
 package nestor.virtio.iommu;
 
+import nestor.pci.Translation;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.IntPredicate;
-import nestor.pci.Translation;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Domains, and which endpoint is attached to which (§5.13.6.3 to §5.13.6.6): validates and applies
@@ -30,6 +32,10 @@ final class AddressSpaces {
 
     boolean hasEndpoint(int endpoint) {
         return endpoint >= 0 && endpoint < ENDPOINTS && exists.test(endpoint);
+    }
+
+    private boolean isAttached(int endpoint) {
+        return endpoint >= 0 && endpoint < ENDPOINTS && attached.get(endpoint) != null;
     }
 
     /** The domain that {@code endpoint} is attached to, null if to none. Any thread. */
@@ -83,8 +89,12 @@ final class AddressSpaces {
         return Outcome.REVOKED; // of its former domain, or of bypass
     }
 
+    /**
+     * §5.13.6.4. A device that was pulled still exists here until it is detached: what is detached
+     * is the attachment. Linux takes NOENT for a bug of its own, with a stack trace.
+     */
     Outcome detach(Request.Detach request) {
-        if (!hasEndpoint(request.endpoint())) {
+        if (!hasEndpoint(request.endpoint()) && !isAttached(request.endpoint())) {
             return Outcome.failed(Status.NOENT);
         }
         Domain domain = domains.get(request.domain());

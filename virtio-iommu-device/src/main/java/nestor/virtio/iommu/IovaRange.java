@@ -23,13 +23,14 @@ public record IovaRange(long first, long last) {
                 && Long.compareUnsigned(other.last, last) <= 0;
     }
 
-    boolean overlaps(IovaRange other) {
+    /** Whether both hold some address. */
+    public boolean overlaps(IovaRange other) {
         return Long.compareUnsigned(first, other.last) <= 0
                 && Long.compareUnsigned(other.first, last) <= 0;
     }
 
     /** Whether first byte and end are multiples of {@code granule}, a power of two. */
-    boolean isAligned(long granule) {
+    public boolean isAligned(long granule) {
         return ((first | last + 1) & granule - 1) == 0;
     }
 }

@@ -3,11 +3,6 @@ package nestor.virtio.iommu;
 import static nestor.virtio.testkit.DriverQueue.readable;
 import static nestor.virtio.testkit.DriverQueue.writable;
 
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.util.ArrayList;
-import java.util.List;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PciFunction;
 import nestor.virtio.pci.VirtioPci;
@@ -15,6 +10,14 @@ import nestor.virtio.testkit.DriverQueue;
 import nestor.virtio.testkit.DriverQueue.Part;
 import nestor.virtio.testkit.TestMachine;
 import nestor.virtio.testkit.VirtioDriver;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 
 /** A machine with a virtio-iommu, its driver, and one endpoint that does DMA. */
 final class IommuHarness {
@@ -25,6 +28,9 @@ final class IommuHarness {
     static final int MMIO = 4;
     static final int BYPASS = 1;
     static final int PROBE_BYTES = 512;
+
+    /** The endpoints there are; tests pull some. */
+    final Set<Integer> existing = new HashSet<>(Set.of(ENDPOINT, OTHER_ENDPOINT));
 
     final TestMachine machine;
     final VirtioIommu iommu;
@@ -48,7 +54,7 @@ final class IommuHarness {
         this.machine = machine;
         request = machine.allocate(4096);
         reply = machine.allocate(8192);
-        iommu = new VirtioIommu(config, id -> id == ENDPOINT || id == OTHER_ENDPOINT);
+        iommu = new VirtioIommu(config, existing::contains);
         driver = machine.plug(1, iommu, VirtioPci.Access.DIRECT);
         machine.host().plug(ENDPOINT >> 3, 0, endpoint);
         long command = 0x10_0000_0000L + ((long) ENDPOINT << 12) + 4;

@@ -14,13 +14,16 @@ import static nestor.virtio.iommu.IommuHarness.le;
 import static nestor.virtio.iommu.IommuHarness.mapBytes;
 import static nestor.virtio.iommu.IommuHarness.probeBytes;
 import static nestor.virtio.iommu.IommuHarness.unmapBytes;
+
 import static org.assertj.core.api.Assertions.assertThat;
+
+import nestor.virtio.testkit.TestMachine;
+
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 
 import java.util.Arrays;
 import java.util.List;
-import nestor.virtio.testkit.TestMachine;
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
 
 class RequestsTest {
     private static final int OK = 0;
@@ -74,6 +77,27 @@ class RequestsTest {
         assertThat(iommu.attach(1, OTHER_ENDPOINT, BYPASS)).isEqualTo(INVAL);
         assertThat(iommu.attach(2, OTHER_ENDPOINT, BYPASS)).isEqualTo(OK);
         assertThat(iommu.attach(2, ENDPOINT, 0)).isEqualTo(INVAL);
+    }
+
+    @Test
+    @DisplayName("§5.13.6.4: a pulled endpoint exists until it is detached, and no longer")
+    void endpointsThatLeaveAndReturn() {
+        var iommu = new IommuHarness(config(List.of()));
+        iommu.attach(1, ENDPOINT, 0);
+        iommu.existing.remove(ENDPOINT);
+
+        assertThat(iommu.attach(2, ENDPOINT, 0)).isEqualTo(NOENT);
+        assertThat(iommu.send(probeBytes(ENDPOINT), PROBE_BYTES + 4)[PROBE_BYTES])
+                .isEqualTo((byte) NOENT);
+        assertThat(iommu.status(detachBytes(2, ENDPOINT))).isEqualTo(INVAL);
+        assertThat(iommu.status(detachBytes(1, ENDPOINT))).isEqualTo(OK);
+        assertThat(iommu.status(detachBytes(1, ENDPOINT))).isEqualTo(NOENT);
+        assertThat(iommu.status(mapBytes(1, 0x10_0000, 0x10_0fff, PHYS, READ)))
+                .describedAs("its domain has ended")
+                .isEqualTo(NOENT);
+
+        iommu.existing.add(ENDPOINT);
+        assertThat(iommu.attach(2, ENDPOINT, 0)).isEqualTo(OK);
     }
 
     @Test

@@ -1,7 +1,5 @@
 package nestor.virtio.pci;
 
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import nestor.pci.BarKind;
 import nestor.pci.DmaPort;
 import nestor.pci.PciFunction;
@@ -12,7 +10,11 @@ import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A virtio device as a PCI function (virtio 1.3 §4.1): modern only, one BAR with the four
@@ -37,6 +39,9 @@ public final class VirtioPci {
 
     /** Buffers of one queue served in one go, on the thread of whoever notified. */
     private static final int BUDGET = 64;
+
+    /** Times a device that leaves serves each queue: a ring of 256, and a reserve. */
+    private static final int DRAIN_ROUNDS = 8;
 
     private static final int REGISTERS_BAR = 4;
     private static final int STRUCTURE_BYTES = 0x1000;
@@ -67,6 +72,9 @@ public final class VirtioPci {
     private final QueueService[] services;
     private final AtomicBoolean resetPosted = new AtomicBoolean();
     private volatile boolean running;
+
+    /** Loop only. */
+    private boolean removed;
 
     /**
      * @param name of the function, for messages
@@ -134,7 +142,28 @@ public final class VirtioPci {
                 .build();
     }
 
+    /**
+     * The device leaves its bus for good. On its loop it serves what the driver has made available
+     * so far, since a request that is never completed is more than drivers expect even of a device
+     * that is pulled; then {@code removal} takes it off the bus, and it stops.
+     *
+     * @param removal runs once, on the loop, with no lock held
+     */
+    public void remove(Runnable removal) {
+        loop.post(() -> {
+            for (QueueService service : services) {
+                service.drain();
+            }
+            removal.run();
+            removed = true;
+            reset();
+        });
+    }
+
     private void start() {
+        if (removed) { // by an access that was under way when the device left
+            return;
+        }
         for (QueueService service : services) {
             service.open();
         }
@@ -226,6 +255,19 @@ public final class VirtioPci {
             device.serve(index, live);
             if (live.end()) {
                 kick();
+            }
+        }
+
+        /** Serves what is available, as far as one ring holds: drivers may go on adding. */
+        void drain() {
+            for (int i = 0; i < DRAIN_ROUNDS; i++) {
+                Virtqueue live = queue;
+                if (live == null || !running) {
+                    return;
+                }
+                live.begin(BUDGET);
+                device.serve(index, live);
+                live.end();
             }
         }
 

@@ -1,10 +1,5 @@
 package nestor.virtio.testkit;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.foreign.MemorySegment;
-import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
@@ -16,6 +11,12 @@ import nestor.vmm.loop.ManualLoop;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 
 /** RAM, a PCI host, and one loop that the test turns. */
 public final class TestMachine implements AutoCloseable {
@@ -132,7 +133,11 @@ public final class TestMachine implements AutoCloseable {
 
     /** Plugs {@code device} into slot {@code slot} of bus 0, as a driver finds it after boot. */
     public VirtioDriver plug(int slot, VirtioDevice device, VirtioPci.Access access) {
-        PciFunction function = new VirtioPci("device" + slot, device, loop, access).function();
+        return plug(slot, new VirtioPci("device" + slot, device, loop, access).function());
+    }
+
+    /** Plugs a function that is a virtio device. */
+    public VirtioDriver plug(int slot, PciFunction function) {
         host.plug(slot, 0, function);
         return new VirtioDriver(this, ECAM + ((long) slot << 15), slot << 3);
     }

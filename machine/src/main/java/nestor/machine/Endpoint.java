@@ -1,0 +1,76 @@
+package nestor.machine;
+
+import nestor.endpoints.RawFile;
+import nestor.pci.PciFunction;
+import nestor.vmm.loop.MailboxLoop;
+
+import java.io.IOException;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+
+/** A device that the machine made: what is plugged, the loop it lives on, and its disk. */
+final class Endpoint {
+    private final PciPlan.Placement place;
+    private final PciFunction function;
+    private final MailboxLoop loop;
+    private final Optional<RawFile> disk;
+    private final Consumer<Runnable> leave;
+    private final AtomicBoolean closed = new AtomicBoolean();
+
+    /**
+     * @param leave has the device's loop run a task that takes the device off the bus, and stops it
+     */
+    Endpoint(
+            PciPlan.Placement place,
+            PciFunction function,
+            MailboxLoop loop,
+            Optional<RawFile> disk,
+            Consumer<Runnable> leave) {
+        this.place = place;
+        this.function = function;
+        this.loop = loop;
+        this.disk = disk;
+        this.leave = leave;
+    }
+
+    String name() {
+        return place.name();
+    }
+
+    PciPlan.Placement place() {
+        return place;
+    }
+
+    PciFunction function() {
+        return function;
+    }
+
+    MailboxLoop loop() {
+        return loop;
+    }
+
+    /**
+     * Has the loop run {@code removal}, which takes the device off the bus, and stop the device.
+     */
+    void leave(Runnable removal) {
+        leave.accept(removal);
+    }
+
+    /** Everything written is on stable storage when this returns. */
+    void flush() throws IOException {
+        if (disk.isPresent() && !disk.get().isReadOnly() && !closed.get()) {
+            disk.get().flush();
+        }
+    }
+
+    /** Ends the loop, which must be at rest or be the caller, and gives the disk back; once. */
+    void close() throws IOException {
+        if (closed.compareAndSet(false, true)) {
+            loop.close();
+            if (disk.isPresent()) {
+                disk.get().close();
+            }
+        }
+    }
+}
