@@ -18,6 +18,7 @@ import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
 import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.MailboxLoop;
 
 import org.jspecify.annotations.Nullable;
@@ -25,15 +26,6 @@ import org.jspecify.annotations.Nullable;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
-<<<<<<< HEAD
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.OptionalInt;
-import java.util.Set;
-=======
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -42,9 +34,9 @@ import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
->>>>>>> main
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 
 /** Makes the devices of a plan, plugs them, and keeps what must be closed in the end. */
 final class PciDevices {
@@ -169,27 +161,25 @@ final class PciDevices {
                 yield virtio(place, new VirtioConsole(backend(console)), Optional.empty());
             }
             case "edu" -> {
-                MailboxLoop loop = loop(place.name());
-                Edu edu = new Edu(place.name(), loop, options.number("dma_mask"));
-                yield new Endpoint(place, edu.function(), loop, Optional.empty(), loop::post);
+                long mask = options.number("dma_mask");
+                yield onLoop(place, loop -> new Edu(place.name(), loop, mask).function());
             }
-<<<<<<< HEAD
-            case "virtio-iommu-pci" -> iommu(place);
-            case "edu" ->
-                    new Edu(place.name(), loop(place.name()), options.number("dma_mask"))
-                            .function();
-            case "iommu-testdev" ->
-                    new IommuTestDevice(place.name(), testDeviceCache(options)).function();
+            case "iommu-testdev" -> {
+                int entries = testDeviceCache(options);
+                yield onLoop(place, _ -> new IommuTestDevice(place.name(), entries).function());
+            }
             case "smmu-test-engine" ->
-                    new SmmuTestEngine(place.name(), loop(place.name())).function();
+                    onLoop(place, loop -> new SmmuTestEngine(place.name(), loop).function());
             case "svm-demo" -> svmDemo(place);
-=======
->>>>>>> main
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }
 
-<<<<<<< HEAD
+    private Endpoint onLoop(PciPlan.Placement place, Function<DeviceLoop, PciFunction> device) {
+        MailboxLoop loop = loop(place.name());
+        return new Endpoint(place, device.apply(loop), loop, Optional.empty(), loop::post);
+    }
+
     private static int testDeviceCache(DeviceOptions options) throws ConfigException {
         long entries = options.number("atc-entries");
         if (entries < 0 || entries > IommuTestDevice.MAX_ATC_ENTRIES) {
@@ -199,20 +189,18 @@ final class PciDevices {
         return (int) entries;
     }
 
-    private PciFunction svmDemo(PciPlan.Placement place) throws ConfigException {
+    private Endpoint svmDemo(PciPlan.Placement place) throws ConfigException {
         DeviceOptions options = place.options();
         long entries = options.number("atc-entries");
         if (!SvmDemo.isAtcSize(entries)) {
             throw options.wrong(
                     "atc-entries", "must be 0 to 8, or 8 times a power of two up to 1048576");
         }
-        return new SvmDemo(place.name(), loop(place.name()), (int) entries).function();
+        return onLoop(
+                place, loop -> new SvmDemo(place.name(), loop, (int) entries).function());
     }
 
-    private PciFunction virtio(PciPlan.Placement place, VirtioDevice device) {
-=======
     private Endpoint virtio(PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {
->>>>>>> main
         VirtioPci.Access access =
                 place.options().on("iommu_platform")
                         ? VirtioPci.Access.PLATFORM
