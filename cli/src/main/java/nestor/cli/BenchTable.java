@@ -18,9 +18,9 @@ final class BenchTable {
         BenchTable table = new BenchTable(score, title);
         table.row("wall to marker, s", Duel.Round::markerSeconds);
         table.row("wall to power-off, s", Duel.Round::offSeconds);
-        table.own(
-                "instructions, M", round -> round.values().getOrDefault("instructions", 0.0) / 1e6);
-        table.own("MIPS", round -> round.values().getOrDefault("mips", 0.0));
+        table.own("instructions, M", round -> round.instructions() / 1e6);
+        table.own("MIPS from the machine's start", Duel.Round::mips);
+        table.own("MIPS from the program's start", Duel.Round::mipsOfWall);
         return table.text.toString();
     }
 
@@ -28,7 +28,7 @@ final class BenchTable {
         BenchTable table = new BenchTable(score, title);
         table.row("4 KiB reads per s", round -> round.values().getOrDefault("iops", 0.0));
         table.row("1 MiB reads, MiB/s", round -> round.values().getOrDefault("mib_per_s", 0.0));
-        table.own("MIPS", round -> round.values().getOrDefault("mips", 0.0));
+        table.own("MIPS", Duel.Round::mips);
         return table.text.toString();
     }
 

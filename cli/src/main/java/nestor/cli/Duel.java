@@ -25,7 +25,21 @@ final class Duel {
      * @param values what the guest reported ({@code # key=number}), and for Nestor {@code
      *     instructions} and {@code mips}
      */
-    record Round(double markerSeconds, double offSeconds, Map<String, Double> values) {}
+    record Round(double markerSeconds, double offSeconds, Map<String, Double> values) {
+        double instructions() {
+            return values.getOrDefault("instructions", 0.0);
+        }
+
+        /** Per second of the machine's run. */
+        double mips() {
+            return values.getOrDefault("mips", 0.0);
+        }
+
+        /** Per second of the whole process, the start of the Java machine included. */
+        double mipsOfWall() {
+            return instructions() / 1e6 / offSeconds;
+        }
+    }
 
     /** All runs of both. */
     record Score(List<Round> nestor, List<Round> opponent) {}

@@ -121,13 +121,16 @@ final class VirtualMachine {
             start.run();
             MachineOutcome outcome = machine.run();
             ended.countDown();
-            return new Ending(
-                    outcome,
-                    watch.panicked(),
-                    timedOut,
-                    signals.received(),
-                    machine.retiredInstructions(),
-                    Duration.ofNanos(System.nanoTime() - began));
+            Ending ending =
+                    new Ending(
+                            outcome,
+                            watch.panicked(),
+                            timedOut,
+                            signals.received(),
+                            machine.retiredInstructions(),
+                            Duration.ofNanos(System.nanoTime() - began));
+            TrainingRun.ended(ending.instructions());
+            return ending;
         } finally {
             running.set(Optional.empty());
         }

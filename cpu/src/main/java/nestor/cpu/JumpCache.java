@@ -1,11 +1,11 @@
 package nestor.cpu;
 
-import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Virtual address to block, direct-mapped, in front of {@link CodePages}: what the dispatcher looks
- * at. Belongs to one regime of one vCPU, and follows the TLB's invalidations.
+ * Virtual address to block, in front of {@link CodePages}: what the dispatcher looks at. Direct
+ * mapped, and each {@link Target} remembers the two it was last left for, which answers most
+ * lookups without one. Belongs to one regime of one vCPU, and follows the TLB's invalidations.
  *
  * @param <B> the architecture's block
  */
@@ -15,21 +15,68 @@ public final class JumpCache<B extends CodeBlock> {
 
     private static final int PAGE_SLOTS = 1 << (RamMap.PAGE_LOG2 - STEP_LOG2);
 
-    /** No instruction has this address. */
-    private static final long NO_ADDRESS = 1;
+    /** The time from one flush of one cache to the next, by identity. */
+    private static final class Epoch {}
 
-    private static final int REGION_LOG2 = 21;
-    private static final int REGIONS = 1 << 10;
+    /** Of targets that are in no cache. */
+    private static final Epoch NEVER = new Epoch();
+
+    private static final Target<?> NOWHERE = new Target<>();
 
     private final int mask;
-    private final long[] addresses;
-    private final @Nullable CodeBlock[] blocks;
+    private final @Nullable Target<?>[] targets;
+    private final MappingFilter mappings = new MappingFilter();
+    private boolean empty = true;
 
-    /** Whether a 2 MiB region of the address space, by hash, may be present. */
-    private final boolean[] regions = new boolean[REGIONS];
+    /** Replaced by {@link #flush}: what was valid in the epoch before is so no more. */
+    private Epoch epoch = new Epoch();
 
-    private int largestLog2;
-    private boolean empty;
+    /**
+     * A virtual address with the block that begins there. Valid while its epoch is the cache's: one
+     * check covers the address, the regime and every invalidation.
+     *
+     * @param <B> the architecture's block
+     */
+    public static final class Target<B extends CodeBlock> {
+        private final long va;
+        private final @Nullable B block;
+        private Epoch epoch;
+        private Target<?> last;
+        private Target<?> other;
+
+        private Target() {
+            va = 0;
+            block = null;
+            epoch = NEVER;
+            last = this;
+            other = this;
+        }
+
+        private Target(long va, B block, Epoch epoch) {
+            this.va = va;
+            this.block = block;
+            this.epoch = epoch;
+            last = NOWHERE;
+            other = NOWHERE;
+        }
+
+        /** A target that no lookup finds: for a block that is good for one execution. */
+        public static <B extends CodeBlock> Target<B> once(long va, B block) {
+            return new Target<>(va, block, NEVER);
+        }
+
+        /** The block. */
+        @SuppressWarnings("NullAway") // NOWHERE alone has none, and is never handed out
+        public B block() {
+            return block;
+        }
+
+        private void retire() {
+            epoch = NEVER;
+            last = NOWHERE;
+            other = NOWHERE;
+        }
+    }
 
     /**
      * An empty cache.
@@ -38,16 +85,35 @@ public final class JumpCache<B extends CodeBlock> {
      */
     public JumpCache(int slotsLog2) {
         mask = (1 << slotsLog2) - 1;
-        addresses = new long[1 << slotsLog2];
-        blocks = new CodeBlock[1 << slotsLog2];
-        flush();
+        targets = new Target<?>[1 << slotsLog2];
     }
 
     /** The block that begins at {@code va}, if it is known. */
     @SuppressWarnings("unchecked") // put() stores nothing else
-    public @Nullable B get(long va) {
-        int slot = (int) (va >>> STEP_LOG2) & mask;
-        return addresses[slot] == va ? (B) blocks[slot] : null;
+    public @Nullable Target<B> get(long va) {
+        Target<?> target = targets[slot(va)];
+        return target != null && target.va == va && target.epoch == epoch
+                ? (Target<B>) target
+                : null;
+    }
+
+    /** As {@link #get}, after {@code from} was executed; {@code from} may be of another cache. */
+    @SuppressWarnings("unchecked") // only targets of this cache have its epoch
+    public @Nullable Target<B> follow(Target<B> from, long va) {
+        Target<?> last = from.last;
+        if (last.va == va && last.epoch == epoch) {
+            return (Target<B>) last;
+        }
+        Target<?> other = from.other;
+        if (other.va == va && other.epoch == epoch) {
+            return (Target<B>) other;
+        }
+        Target<B> found = get(va);
+        if (found != null) {
+            from.other = last;
+            from.last = found;
+        }
+        return found;
     }
 
     /**
@@ -55,53 +121,65 @@ public final class JumpCache<B extends CodeBlock> {
      *
      * @param sizeLog2 size of the guest's mapping it was reached through
      */
-    public void put(long va, B block, int sizeLog2) {
-        int slot = (int) (va >>> STEP_LOG2) & mask;
-        addresses[slot] = va;
-        blocks[slot] = block;
-        regions[region(va)] = true;
-        largestLog2 = Math.max(largestLog2, sizeLog2);
+    public Target<B> put(long va, B block, int sizeLog2) {
+        Target<B> target = new Target<>(va, block, epoch);
+        retire(slot(va));
+        targets[slot(va)] = target;
+        mappings.add(va, sizeLog2);
         empty = false;
+        return target;
     }
 
     /** Forgets one address. */
     public void remove(long va) {
-        int slot = (int) (va >>> STEP_LOG2) & mask;
-        if (addresses[slot] == va) {
-            addresses[slot] = NO_ADDRESS;
-            blocks[slot] = null;
+        if (get(va) != null) {
+            retire(slot(va));
         }
     }
 
     /** Forgets everything. */
     public void flush() {
         if (!empty) {
-            Arrays.fill(addresses, NO_ADDRESS);
-            Arrays.fill(blocks, null);
-            Arrays.fill(regions, false);
-            largestLog2 = RamMap.PAGE_LOG2;
+            epoch = new Epoch();
+            mappings.clear();
             empty = true;
         }
     }
 
     /** Forgets what was reached through the guest's mapping that holds {@code va}. */
     public void drop(long va) {
-        if (empty || largestLog2 <= REGION_LOG2 && !regions[region(va)]) {
+        if (empty) {
             return;
         }
-        if (largestLog2 > RamMap.PAGE_LOG2) {
+        int sizeLog2 = mappings.largestHolding(va);
+        if (sizeLog2 > RamMap.PAGE_LOG2) {
             flush();
-            return;
-        }
-        int first = (int) ((va & SoftTlb.PAGE_MASK) >>> STEP_LOG2) & mask;
-        for (int slot = first; slot < first + PAGE_SLOTS; slot++) {
-            addresses[slot] = NO_ADDRESS;
-            blocks[slot] = null;
+        } else if (sizeLog2 != MappingFilter.NONE) {
+            dropPage(va);
         }
     }
 
-    private static int region(long va) {
-        long number = (va << 8) >>> (8 + REGION_LOG2);
-        return (int) ((number * 0x9e37_79b9_7f4a_7c15L) >>> 54);
+    private void dropPage(long va) {
+        int first = slot(va & SoftTlb.PAGE_MASK);
+        for (int slot = first; slot < first + PAGE_SLOTS; slot++) {
+            Target<?> target = targets[slot];
+            if (target != null
+                    && ((target.va ^ va) & SoftTlb.ADDRESS_MASK & SoftTlb.PAGE_MASK) == 0) {
+                retire(slot);
+            }
+        }
+    }
+
+    /** Whoever leaves its slot is not followed to either: no invalidation would find it there. */
+    private void retire(int slot) {
+        Target<?> target = targets[slot];
+        if (target != null) {
+            target.retire();
+            targets[slot] = null;
+        }
+    }
+
+    private int slot(long va) {
+        return (int) (va >>> STEP_LOG2) & mask;
     }
 }

@@ -35,14 +35,21 @@ public final class SoftTlb {
     private static final int ENTRIES = 1 << ENTRIES_LOG2;
     private static final long INDEX_MASK = (long) (ENTRIES - 1) << ENTRY_LOG2;
 
-    /** No page has this tag. */
+    /**
+     * No page has this tag. A tag for fetches has the mapping's size in the bits below the page.
+     */
     private static final long NO_PAGE = 1;
 
     /** Address bits that a maintenance operation names; the top byte may be a tag. */
-    private static final long ADDRESS_MASK = -1L >>> 8;
+    private static final int ADDRESS_BITS = 56;
+
+    static final long ADDRESS_MASK = -1L >>> (64 - ADDRESS_BITS);
 
     private final long base;
-    private int largestLog2;
+
+    /** Of mappings larger than a page; an entry of one page is found by its address. */
+    private final MappingFilter large = new MappingFilter();
+
     private boolean empty;
 
     /**
@@ -76,23 +83,34 @@ public final class SoftTlb {
         long page = va & PAGE_MASK;
         HostMemory.putLong(entry + READ, read ? page : NO_PAGE);
         HostMemory.putLong(entry + WRITE, write ? page : NO_PAGE);
-        HostMemory.putLong(entry + FETCH, fetch ? page : NO_PAGE);
+        HostMemory.putLong(entry + FETCH, fetch ? page | sizeLog2 : NO_PAGE);
         HostMemory.putLong(entry + ADDEND, host - va);
-        largestLog2 = Math.max(largestLog2, sizeLog2);
+        if (sizeLog2 > RamMap.PAGE_LOG2) {
+            large.add(va, sizeLog2);
+        }
         empty = false;
     }
 
     /** Host address of the instruction at {@code va}, or {@link RamMap#NONE}. */
     public long fetchAddress(long va) {
         long entry = base + offset(va);
-        return HostMemory.getLong(entry + FETCH) == (va & PAGE_MASK)
-                ? va + HostMemory.getLong(entry + ADDEND)
-                : RamMap.NONE;
+        return fetches(entry, va) ? va + HostMemory.getLong(entry + ADDEND) : RamMap.NONE;
     }
 
-    /** log2 of the size of the largest mapping that has an entry here. */
-    public int largestLog2() {
-        return largestLog2;
+    /**
+     * log2 of the size of the guest's mapping that the instruction at {@code va} was reached
+     * through; of all addresses if that is not known any more.
+     */
+    public int fetchSizeLog2(long va) {
+        long entry = base + offset(va);
+        return fetches(entry, va)
+                ? (int) (HostMemory.getLong(entry + FETCH) & ~PAGE_MASK)
+                : ADDRESS_BITS;
+    }
+
+    private static boolean fetches(long entry, long va) {
+        long tag = HostMemory.getLong(entry + FETCH);
+        return tag != NO_PAGE && (tag & PAGE_MASK) == (va & PAGE_MASK);
     }
 
     /** Drops everything. */
@@ -101,7 +119,7 @@ public final class SoftTlb {
             for (int i = 0; i < ENTRIES; i++) {
                 clear(base + ((long) i << ENTRY_LOG2));
             }
-            largestLog2 = RamMap.PAGE_LOG2;
+            large.clear();
             empty = true;
         }
     }
@@ -111,18 +129,18 @@ public final class SoftTlb {
         if (empty) {
             return;
         }
-        int differing = 64 - Math.min(largestLog2, 56);
-        long span = 1L << (largestLog2 - RamMap.PAGE_LOG2);
-        if (span >= ENTRIES) {
-            for (int i = 0; i < ENTRIES; i++) {
-                dropIfInside(base + ((long) i << ENTRY_LOG2), va, 64 - differing);
-            }
-        } else {
-            long first = va & -(1L << largestLog2);
-            for (long i = 0; i < span; i++) {
-                long entry = base + offset(first + (i << RamMap.PAGE_LOG2));
-                dropIfInside(entry, va, 64 - differing);
-            }
+        dropIfInside(base + offset(va), va, RamMap.PAGE_LOG2);
+        int sizeLog2 = large.largestHolding(va);
+        if (sizeLog2 != MappingFilter.NONE) {
+            dropLarge(va, sizeLog2);
+        }
+    }
+
+    private void dropLarge(long va, int sizeLog2) {
+        long first = va & -(1L << sizeLog2);
+        long span = Math.min(1L << (sizeLog2 - RamMap.PAGE_LOG2), ENTRIES);
+        for (long i = 0; i < span; i++) {
+            dropIfInside(base + offset(first + (i << RamMap.PAGE_LOG2)), va, sizeLog2);
         }
     }
 

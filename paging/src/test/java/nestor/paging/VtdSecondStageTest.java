@@ -92,6 +92,20 @@ class VtdSecondStageTest {
     }
 
     @Test
+    @DisplayName("VT-d §9.8: each reserved bit alone faults, at each level that has it")
+    void everyReservedBit() {
+        for (int level = 1; level <= 3; level++) {
+            for (int n = 12; n < 64; n++) {
+                boolean reserved = n >= 46 && n < 52 || n == 62 || n < 12 + 9 * (level - 1);
+                long entry = 1L << n | R | (level > 1 ? PS : 0);
+                assertThat(PLAIN.kind(entry, level) == TableFormat.DescriptorKind.RESERVED)
+                        .describedAs("level %d, bit %d", level, n)
+                        .isEqualTo(reserved);
+            }
+        }
+    }
+
+    @Test
     @DisplayName("VT-d §9.8: large pages as CAP.SSLPS says, never above level 3")
     void largePages() {
         tables.with(0x1000, 0x2000 | R | W).with(0x2000, 0x4020_0000L | R | PS);

@@ -123,6 +123,21 @@ class X86PagingTest {
     }
 
     @Test
+    @DisplayName("SDM §4.5: each reserved bit alone faults, at each level that has it")
+    void everyReservedBit() {
+        for (int level = 1; level <= 4; level++) {
+            for (int n = 12; n < 52; n++) {
+                boolean large = level == 2 || level == 3;
+                boolean reserved = n >= 46 || large && n >= 13 && n < 12 + 9 * (level - 1);
+                long entry = 1L << n | P | (large ? PS : 0);
+                assertThat(FORMAT.kind(entry, level) == TableFormat.DescriptorKind.RESERVED)
+                        .describedAs("level %d, bit %d", level, n)
+                        .isEqualTo(reserved);
+            }
+        }
+    }
+
+    @Test
     @DisplayName("SDM §4.8: A in every entry used, D in the leaf of a write, none for a probe")
     void accessedAndDirty() {
         entries(ALL, ALL, ALL, ALL);

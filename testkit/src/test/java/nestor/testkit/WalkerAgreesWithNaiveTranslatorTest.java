@@ -72,9 +72,10 @@ class WalkerAgreesWithNaiveTranslatorTest {
         }
         long done = 0;
         while (done < cases) {
-            for (Family family : Family.values()) {
+            for (Map.Entry<Family, Tally> entry : tallies.entrySet()) {
+                Family family = entry.getKey();
                 try (World world = new World(family, worlds.anyLong(), "seed " + seed)) {
-                    world.run(tallies.get(family));
+                    world.run(entry.getValue());
                 }
                 done += CASES_PER_WORLD;
             }

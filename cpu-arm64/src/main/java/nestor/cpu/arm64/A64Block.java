@@ -24,11 +24,27 @@ final class A64Block implements CodeBlock {
 
     private final long gpa;
 
-    A64Block(long gpa, Op[] ops, int instructions, boolean usesFp) {
+    /** Bit i: instruction i has no op of its own, but does nothing or is part of the op before. */
+    private final long without;
+
+    A64Block(long gpa, Op[] ops, int instructions, long without, boolean usesFp) {
         this.gpa = gpa;
         this.ops = ops;
         this.instructions = instructions;
+        this.without = without;
         this.usesFp = usesFp;
+    }
+
+    /** Number of the instruction that an op begins with; both count from 0. */
+    int instruction(int op) {
+        int instruction = 0;
+        int before = op;
+        while (true) {
+            if ((without >>> instruction & 1) == 0 && before-- == 0) {
+                return instruction;
+            }
+            instruction++;
+        }
     }
 
     @Override

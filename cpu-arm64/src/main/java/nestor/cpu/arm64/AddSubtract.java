@@ -7,6 +7,8 @@ import static nestor.cpu.arm64.Encoding.destination;
 import static nestor.cpu.arm64.Encoding.registerOrSp;
 import static nestor.cpu.arm64.Encoding.source;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Add and subtract: immediate (§C4.1.92), shifted register, extended register, with carry
  * (§C4.1.94). Bit 31 is sf, bit 30 op (subtract), bit 29 S (set flags).
@@ -163,6 +165,13 @@ final class AddSubtract {
             cpu.nzcv = Flags.ofAdd(a, immediate, result);
             cpu.x[d] = result;
         }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.AddsImmediate64(d, n, immediate, branch)
+                    : null;
+        }
     }
 
     static final class AddsImmediate32 extends Op {
@@ -182,6 +191,13 @@ final class AddSubtract {
             long result = a + immediate;
             cpu.nzcv = Flags.ofAdd(a, immediate, result);
             cpu.x[d] = result >>> 32;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.AddsImmediate32(d, n, immediate, branch)
+                    : null;
         }
     }
 
@@ -203,6 +219,13 @@ final class AddSubtract {
             cpu.nzcv = Flags.ofSubtract(a, immediate, result);
             cpu.x[d] = result;
         }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.SubsImmediate64(d, n, immediate, branch)
+                    : null;
+        }
     }
 
     static final class SubsImmediate32 extends Op {
@@ -222,6 +245,13 @@ final class AddSubtract {
             long result = a - immediate;
             cpu.nzcv = Flags.ofSubtract(a, immediate, result);
             cpu.x[d] = result >>> 32;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.SubsImmediate32(d, n, immediate, branch)
+                    : null;
         }
     }
 
@@ -354,6 +384,13 @@ final class AddSubtract {
             cpu.nzcv = Flags.ofSubtract(a, b, result);
             cpu.x[d] = result;
         }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.SubsRegister64(d, n, m, branch)
+                    : null;
+        }
     }
 
     static final class SubsRegister32 extends Op {
@@ -374,6 +411,13 @@ final class AddSubtract {
             long result = a - b;
             cpu.nzcv = Flags.ofSubtract(a, b, result);
             cpu.x[d] = result >>> 32;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.SubsRegister32(d, n, m, branch)
+                    : null;
         }
     }
 

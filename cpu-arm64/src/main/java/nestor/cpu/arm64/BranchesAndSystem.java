@@ -112,9 +112,9 @@ final class BranchesAndSystem {
     }
 
     static final class BranchConditional extends BlockEnd {
-        private final int holding;
-        private final long taken;
-        private final long next;
+        final int holding;
+        final long taken;
+        final long next;
 
         BranchConditional(int holding, long taken, long next) {
             this.holding = holding;

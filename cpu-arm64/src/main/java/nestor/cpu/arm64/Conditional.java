@@ -6,6 +6,8 @@ import static nestor.cpu.arm64.Encoding.bits;
 import static nestor.cpu.arm64.Encoding.destination;
 import static nestor.cpu.arm64.Encoding.source;
 
+import org.jspecify.annotations.Nullable;
+
 /** Conditional compare and conditional select (§C4.1.94). */
 final class Conditional {
     private Conditional() {}
@@ -69,6 +71,14 @@ final class Conditional {
             boolean holds = (holding >>> cpu.nzcv & 1) != 0;
             cpu.nzcv = holds ? Flags.ofSubtract(a, b, a - b) : otherwise;
         }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.ConditionalCompare64(
+                            n, m, constant, holding, otherwise, branch)
+                    : null;
+        }
     }
 
     static final class Compare32 extends Op {
@@ -92,6 +102,14 @@ final class Conditional {
             long b = cpu.x[m] + constant << 32;
             boolean holds = (holding >>> cpu.nzcv & 1) != 0;
             cpu.nzcv = holds ? Flags.ofSubtract(a, b, a - b) : otherwise;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.ConditionalCompare32(
+                            n, m, constant, holding, otherwise, branch)
+                    : null;
         }
     }
 

@@ -1,6 +1,8 @@
 package nestor.cpu.arm64;
 
+import java.util.Arrays;
 import nestor.cpu.HostMemory;
+import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
 import org.jspecify.annotations.Nullable;
 
@@ -9,20 +11,25 @@ final class Interpreter {
     private final Arm64Cpu cpu;
     private final RamMap ram;
 
+    /** What was executed last. */
+    private JumpCache.Target<A64Block> here;
+
     Interpreter(Arm64Cpu cpu) {
         this.cpu = cpu;
         ram = cpu.cluster.ram;
+        here = JumpCache.Target.once(0, new A64Block(0, new Op[0], 0, 0, false));
     }
 
     /** Runs until the budget of the slice is used up. */
     void run() {
         while (cpu.budget > 0) {
-            A64Block block = cpu.jumps.get(cpu.pc);
-            if (block == null) {
-                block = find();
+            JumpCache.Target<A64Block> target = cpu.jumps.follow(here, cpu.pc);
+            if (target == null) {
+                target = find();
             }
-            if (block != null) {
-                execute(block);
+            if (target != null) {
+                here = target;
+                execute(target.block());
             }
         }
     }
@@ -36,13 +43,14 @@ final class Interpreter {
                 ops[i].exec(cpu);
             }
         } catch (Arm64Exception e) {
-            cpu.budget += Math.max(0, block.instructions - i - 1);
-            Pstate.take(cpu, e, cpu.pc + 4L * i);
+            int instruction = block.instruction(i);
+            cpu.budget += block.instructions - instruction - 1;
+            Pstate.take(cpu, e, cpu.pc + 4L * instruction);
         }
     }
 
     /** The block at PC, or null if fetching it raised an exception, which is taken. */
-    private @Nullable A64Block find() {
+    private JumpCache.@Nullable Target<A64Block> find() {
         cpu.pc = cpu.mmu.canonical(cpu.pc);
         long pc = cpu.pc;
         try {
@@ -57,7 +65,7 @@ final class Interpreter {
         }
     }
 
-    private A64Block lookup(long pc, long gpa) {
+    private JumpCache.Target<A64Block> lookup(long pc, long gpa) {
         A64Block block = cpu.code.find(gpa);
         while (block == null) {
             Object token = cpu.code.watch(gpa);
@@ -65,10 +73,10 @@ final class Interpreter {
             block = cpu.code.add(decoded, token) ? decoded : null;
         }
         if (block.usesFp && cpu.fpTrapped()) {
-            return decode(gpa, true); // good for once: the trap is rare, and soon turned off
+            // Good for once: the trap is rare, and soon turned off.
+            return JumpCache.Target.once(pc, decode(gpa, true));
         }
-        cpu.jumps.put(pc, block, cpu.mmu.current().tlb.largestLog2());
-        return block;
+        return cpu.jumps.put(pc, block, cpu.mmu.current().tlb.fetchSizeLog2(pc));
     }
 
     private A64Block decode(long gpa, boolean trapFp) {
@@ -76,7 +84,9 @@ final class Interpreter {
         int toPageEnd = (int) (RamMap.PAGE_BYTES - (gpa & (RamMap.PAGE_BYTES - 1))) / 4;
         int limit = Math.min(A64Block.MAX_INSTRUCTIONS, toPageEnd);
         Op[] ops = new Op[limit + 1];
+        int length = 0;
         int count = 0;
+        long without = 0;
         boolean usesFp = false;
         boolean ended = false;
         while (!ended && count < limit) {
@@ -84,14 +94,22 @@ final class Interpreter {
             boolean fp = isFp(instruction);
             usesFp |= fp;
             Op op = fp && trapFp ? FpTrap.OP : Decoder.decode(instruction, 4 * count);
-            ops[count++] = op;
+            Op fused = length > 0 ? ops[length - 1].fusedWith(op) : null;
+            if (op == SystemOps.Nop.OP) {
+                without |= 1L << count;
+            } else if (fused != null) {
+                without |= 1L << count;
+                ops[length - 1] = fused;
+            } else {
+                ops[length++] = op;
+            }
+            count++;
             ended = op.endsBlock();
         }
-        int length = count;
         if (!ended) {
             ops[length++] = new Continue(4 * count);
         }
-        return new A64Block(gpa, java.util.Arrays.copyOf(ops, length), count, usesFp);
+        return new A64Block(gpa, Arrays.copyOf(ops, length), count, without, usesFp);
     }
 
     /** §C4.1: SIMD and FP data processing, and loads and stores with V set. */

@@ -8,6 +8,8 @@ import static nestor.cpu.arm64.Encoding.ones;
 import static nestor.cpu.arm64.Encoding.registerOrSp;
 import static nestor.cpu.arm64.Encoding.source;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * Logical operations: immediate (§C4.1.92) and shifted register (§C4.1.94). Bits 30:29 are AND,
  * ORR, EOR, ANDS.
@@ -183,6 +185,13 @@ final class Logical {
             cpu.nzcv = Flags.ofLogical(result);
             cpu.x[d] = result;
         }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.AndsImmediate64(d, n, mask, branch)
+                    : null;
+        }
     }
 
     static final class AndsImmediate32 extends Op {
@@ -201,6 +210,13 @@ final class Logical {
             long result = cpu.x[n] & mask;
             cpu.nzcv = Flags.ofLogical(result << 32);
             cpu.x[d] = result;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.AndsImmediate32(d, n, mask, branch)
+                    : null;
         }
     }
 
@@ -353,6 +369,13 @@ final class Logical {
             cpu.nzcv = Flags.ofLogical(result);
             cpu.x[d] = result;
         }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.AndsRegister64(d, n, m, branch)
+                    : null;
+        }
     }
 
     static final class AndsRegister32 extends Op {
@@ -371,6 +394,13 @@ final class Logical {
             long result = cpu.x[n] & cpu.x[m] & WORD;
             cpu.nzcv = Flags.ofLogical(result << 32);
             cpu.x[d] = result;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof BranchesAndSystem.BranchConditional branch
+                    ? new FlagsAndBranch.AndsRegister32(d, n, m, branch)
+                    : null;
         }
     }
 

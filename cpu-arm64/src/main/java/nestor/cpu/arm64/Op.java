@@ -1,5 +1,7 @@
 package nestor.cpu.arm64;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * One decoded instruction, immutable: operand numbers and immediates are fields, specialised by
  * class. Executed many times after one decode.
@@ -19,5 +21,13 @@ abstract class Op {
     /** Whether no further instruction may be decoded into the same block after this one. */
     boolean endsBlock() {
         return false;
+    }
+
+    /**
+     * One op that does this and then {@code next}, which follows it in the block; null if there is
+     * none. Neither of the two can raise an exception.
+     */
+    @Nullable Op fusedWith(Op next) {
+        return null;
     }
 }

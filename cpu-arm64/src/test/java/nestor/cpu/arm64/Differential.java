@@ -127,6 +127,11 @@ final class Differential {
     private static int run(Arm64Cpu cpu, TestCase test, int index) {
         for (int i = 0; i < test.length; i++) {
             Op op = Decoder.decode(test.instructions[i], 4 * i);
+            Op fused = i + 1 < test.length ? op.fusedWith(next(test, i)) : null;
+            if (fused != null) {
+                op = fused;
+                i++;
+            }
             try {
                 op.exec(cpu);
             } catch (Arm64Exception e) {
@@ -140,6 +145,10 @@ final class Differential {
             }
         }
         return MachineState.EXIT_FALL_THROUGH;
+    }
+
+    private static Op next(TestCase test, int i) {
+        return Decoder.decode(test.instructions[i + 1], 4 * (i + 1));
     }
 
     private static int exit(long pc, int index) {
