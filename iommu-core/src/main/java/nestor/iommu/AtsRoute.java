@@ -4,7 +4,10 @@ import java.util.Optional;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.InvalidateRequest;
 
-/** The bus as a translation agent's messages see it: which function answers to a Requester ID. */
+/**
+ * The bus as a translation agent's messages see it: which function answers to a Requester ID, as
+ * {@link nestor.pci.PciHost#atsEndpoint} says.
+ */
 @FunctionalInterface
 public interface AtsRoute {
     /** The receiver of {@code rid}'s messages; empty if no function with ATS has that RID. */

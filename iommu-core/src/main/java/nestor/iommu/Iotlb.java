@@ -60,28 +60,33 @@ public final class Iotlb {
         }
     }
 
+    /** Tag, base and size are copies, so that a probe of another entry reads this object only. */
     private static final class Entry {
-        final Space space;
+        final long tag;
+        final long iovaBase;
         final int sizeLog2;
+        final Space space;
 
         /** Null once dead. */
         volatile Translation.@Nullable Mapping mapping;
 
         Entry(Space space, Translation.Mapping mapping) {
-            this.space = space;
+            this.tag = space.tag;
+            this.iovaBase = mapping.iovaBase();
             this.sizeLog2 = mapping.sizeLog2();
+            this.space = space;
             this.mapping = mapping;
         }
 
-        /** The mapping, if the entry is alive and is of {@code tag} and {@code iova}. */
+        /** The mapping, if the entry is of {@code tag} and {@code iova} and is alive. */
         Translation.@Nullable Mapping match(long tag, long iova) {
-            Translation.Mapping held = mapping;
-            return held != null
-                            && space.tag == tag
-                            && block(iova ^ held.iovaBase(), sizeLog2) == 0
-                            && space.alive
-                    ? held
+            return this.tag == tag && block(iova ^ iovaBase, sizeLog2) == 0 && space.alive
+                    ? mapping
                     : null;
+        }
+
+        boolean isDead() {
+            return mapping == null || !space.alive;
         }
     }
 
@@ -207,7 +212,7 @@ public final class Iotlb {
         int unused = -1;
         for (int slot = first; slot < first + ways; slot++) {
             Entry entry = slots.get(slot);
-            if (entry == null || entry.mapping == null || !entry.space.alive) {
+            if (entry == null || entry.isDead()) {
                 unused = slot;
             } else if (entry.sizeLog2 == mapping.sizeLog2()
                     && entry.match(tag, mapping.iovaBase()) != null) {
@@ -293,8 +298,8 @@ public final class Iotlb {
 
     /** Makes an entry unreachable whose slot is wanted. */
     private void kill(Entry entry) {
-        Space space = entry.space;
-        if (entry.mapping != null && space.alive) {
+        if (!entry.isDead()) {
+            Space space = entry.space;
             entry.mapping = null;
             space.entries--;
             if (space.entries == 0) {

@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import nestor.virtio.iommu.IovaRange;
+import nestor.iommu.IovaRange;
 import nestor.virtio.iommu.ReservedRegion;
 
 /** The property {@code reserved-regions.N=low:high:type} of {@code virtio-iommu-pci}. */

@@ -37,4 +37,12 @@ public interface VirtioDevice {
 
     /** Device reset (§2.4): forgets the link and every buffer taken. */
     void stop();
+
+    /**
+     * After {@link #stop}, runs {@code stopped} once nothing of what the device did before goes on;
+     * only then the driver reads a device_status of 0. Now, or later on any thread.
+     */
+    default void whenStopped(Runnable stopped) {
+        stopped.run();
+    }
 }

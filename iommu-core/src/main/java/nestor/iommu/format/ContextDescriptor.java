@@ -3,6 +3,9 @@ package nestor.iommu.format;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import nestor.paging.AccessTracking;
+import nestor.paging.VmsaV8Geometry;
+import nestor.paging.VmsaV8Stage1;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.register.BitField;
@@ -123,6 +126,10 @@ public record ContextDescriptor(
 
     private static final int[] TG0_GRANULES = {12, 16, 14, 0};
     private static final int[] TG1_GRANULES = {0, 14, 12, 16};
+    private static final int SMALL_BITS = 48;
+    private static final int LARGE_BITS = 52;
+    private static final int LARGE_GRANULE_LOG2 = 16;
+    private static final BitField SELECT = bit(55);
     private static final int[] IPS_BITS = {32, 36, 40, 42, 44, 48, 52, 56};
 
     /** Decodes doublewords 0 to 3. */
@@ -197,10 +204,51 @@ public record ContextDescriptor(
         return SELECT.isSet(iova);
     }
 
-    private static final BitField SELECT = bit(55);
-
     /** Output bits that IPS asks for: 32..56; the SMMU's own size limits it. */
     public int outputBits() {
         return IPS_BITS[ips];
+    }
+
+    /**
+     * The tables of TTB0, for a walk. The descriptor must be legal and the range enabled.
+     *
+     * @param oasBits the SMMU's output size, which limits IPS
+     */
+    public VmsaV8Stage1 stage1OfTtb0(int oasBits) {
+        return stage1(range0, Half.LOWER, oasBits);
+    }
+
+    /** The same for TTB1. */
+    public VmsaV8Stage1 stage1OfTtb1(int oasBits) {
+        return stage1(range1, Half.UPPER, oasBits);
+    }
+
+    private enum Half {
+        LOWER,
+        UPPER
+    }
+
+    /** 52-bit addresses are the 64 KiB granule's alone. */
+    private VmsaV8Stage1 stage1(Range range, Half half, int oasBits) {
+        int inputBits = Long.SIZE - range.tsz;
+        int largest = range.granuleLog2 == LARGE_GRANULE_LOG2 ? LARGE_BITS : SMALL_BITS;
+        int output = Math.min(Math.min(outputBits(), oasBits), largest);
+        boolean large = Math.max(inputBits, output) > SMALL_BITS;
+        return new VmsaV8Stage1(
+                new VmsaV8Geometry(range.granuleLog2, inputBits, output, large),
+                range.ttb,
+                half == Half.UPPER,
+                range.topByteIgnored,
+                range.hierarchicalDisabled,
+                writeImpliesNever,
+                tracking());
+    }
+
+    /** HD without HA acts as neither; with HA, AFFD is ignored. */
+    private AccessTracking tracking() {
+        if (hardwareAccess) {
+            return hardwareDirty ? AccessTracking.HARDWARE_DIRTY : AccessTracking.HARDWARE_ACCESSED;
+        }
+        return accessFlagFaultDisabled ? AccessTracking.IGNORED : AccessTracking.SOFTWARE;
     }
 }

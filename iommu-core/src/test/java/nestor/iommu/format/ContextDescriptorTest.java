@@ -5,6 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.code_intelligence.jazzer.api.FuzzedDataProvider;
 import com.code_intelligence.jazzer.junit.FuzzTest;
+import nestor.paging.Access;
+import nestor.paging.AccessTracking;
+import nestor.paging.Permissions;
+import nestor.paging.PhysicalTables;
+import nestor.paging.VmsaV8Geometry;
+import nestor.paging.VmsaV8Stage1;
+import nestor.paging.WalkResult;
+import nestor.paging.Walker;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import org.junit.jupiter.api.DisplayName;
@@ -99,6 +107,76 @@ class ContextDescriptorTest {
                 .isEqualTo(ContextDescriptor.decode(LINUX_DW0, 0x4_2000, 0x5_0000, 0xff));
         assertThatThrownBy(() -> ContextDescriptor.read(memory, 0x1ff0))
                 .isInstanceOf(GuestAccessException.class);
+    }
+
+    @Test
+    void theTablesOfALinuxDmaDomainAreWalked() throws GuestAccessException {
+        var memory = GuestMemory.anonymous(0x4_2000, 0x4000);
+        memory.setLongLe(0x4_2000, 0x4_3003);
+        memory.setLongLe(0x4_3000, 0x4_4003);
+        memory.setLongLe(0x4_4008, 0x1234_0000_0000L | 0x401); // a 2 MiB block, AF
+        var format = ContextDescriptor.decode(LINUX_DW0, 0x4_2000, 0, 0).stage1OfTtb0(48);
+        var walker = new Walker(new PhysicalTables(memory));
+
+        WalkResult found = walker.walk(format, 0x20_0000, Access.of(Permissions.PRIVILEGED_READ));
+
+        assertThat(found)
+                .isInstanceOfSatisfying(
+                        WalkResult.Mapping.class,
+                        mapping -> {
+                            assertThat(mapping.output()).isEqualTo(0x1234_0000_0000L);
+                            assertThat(mapping.sizeLog2()).isEqualTo(21);
+                        });
+    }
+
+    @Test
+    @DisplayName(
+            "IHI 0070 §5.4: IPS is limited by OAS, and to 48 bits unless the granule is 64 KiB")
+    void theOutputSizeIsLimited() {
+        long ips52 = 6L << 32 | 16 | 16 << 16 | 2 << 22; // both granules 4 KiB
+        long granule64K = ips52 | 1 << 6;
+
+        assertThat(stage1(ips52, 52).geometry().outputBits()).isEqualTo(48);
+        assertThat(stage1(ips52, 40).geometry().outputBits()).isEqualTo(40);
+        assertThat(stage1(granule64K, 52).geometry())
+                .isEqualTo(new VmsaV8Geometry(16, 48, 52, true));
+        assertThat(stage1(granule64K, 48).geometry())
+                .isEqualTo(new VmsaV8Geometry(16, 48, 48, false));
+    }
+
+    private static VmsaV8Stage1 stage1(long dw0, int oasBits) {
+        return ContextDescriptor.decode(dw0, 0, 0, 0).stage1OfTtb0(oasBits);
+    }
+
+    @Test
+    @DisplayName("IHI 0070 §5.4: HD acts only with HA, AFFD only without")
+    void whoTracksAccesses() {
+        long base = 16;
+        long affd = 1L << 35;
+        long hd = 1L << 42;
+        long ha = 1L << 43;
+
+        assertThat(stage1(base, 48).tracking()).isEqualTo(AccessTracking.SOFTWARE);
+        assertThat(stage1(base | hd, 48).tracking()).isEqualTo(AccessTracking.SOFTWARE);
+        assertThat(stage1(base | affd, 48).tracking()).isEqualTo(AccessTracking.IGNORED);
+        assertThat(stage1(base | affd | ha, 48).tracking())
+                .isEqualTo(AccessTracking.HARDWARE_ACCESSED);
+        assertThat(stage1(base | ha | hd, 48).tracking()).isEqualTo(AccessTracking.HARDWARE_DIRTY);
+    }
+
+    @Test
+    void theUpperRangeHasItsOwnTablesAndWidths() {
+        long dw0 = 16 | 25 << 16 | 2 << 22 | 1L << 32 | 1L << 39;
+        ContextDescriptor cd = ContextDescriptor.decode(dw0, 0x1000, 0x2000 | 1 << 1, 0);
+
+        VmsaV8Stage1 upper = cd.stage1OfTtb1(48);
+
+        assertThat(upper.upper()).isTrue();
+        assertThat(upper.ttbr()).isEqualTo(0x2000);
+        assertThat(upper.topByteIgnored()).isTrue();
+        assertThat(upper.hierarchicalDisabled()).isTrue();
+        assertThat(upper.geometry()).isEqualTo(new VmsaV8Geometry(12, 39, 36, false));
+        assertThat(cd.stage1OfTtb0(48).upper()).isFalse();
     }
 
     @FuzzTest

@@ -4,6 +4,9 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.IntPredicate;
+import nestor.iommu.Iotlb;
+import nestor.iommu.IovaRange;
+import nestor.iommu.Tags;
 import nestor.pci.Translation;
 import org.jspecify.annotations.Nullable;
 
@@ -15,13 +18,17 @@ final class AddressSpaces {
     /** Endpoint ids are Requester IDs. */
     private static final int ENDPOINTS = 1 << 16;
 
+    private static final int IOTLB_ENTRIES = 4096;
+
     private final VirtioIommuConfig config;
     private final IntPredicate exists;
+    private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final Map<Integer, Domain> domains = new HashMap<>();
     private final AtomicReferenceArray<@Nullable Domain> attached =
             new AtomicReferenceArray<>(ENDPOINTS);
     private final int[] domainIds = new int[ENDPOINTS];
     private int mappings;
+    private long nextTag;
 
     AddressSpaces(VirtioIommuConfig config, IntPredicate exists) {
         this.config = config;
@@ -36,16 +43,21 @@ final class AddressSpaces {
         return endpoint >= 0 && endpoint < ENDPOINTS && attached.get(endpoint) != null;
     }
 
-    /** The domain that {@code endpoint} is attached to, null if to none. Any thread. */
+    /**
+     * The domain that {@code endpoint} is attached to, null if to none. Any thread, and after
+     * {@link nestor.pci.Quiescence#enter}: whoever detached it then waits for the DMA, or is seen
+     * here.
+     */
     @Nullable Domain of(int endpoint) {
-        return attached.getAcquire(endpoint);
+        return attached.get(endpoint);
     }
 
     /** Forgets everything the driver did. */
     void reset() {
         for (int endpoint = 0; endpoint < ENDPOINTS; endpoint++) {
-            attached.setRelease(endpoint, null);
+            attached.set(endpoint, null);
         }
+        iotlb.invalidate(Tags.ALL, IovaRange.ALL);
         domains.clear();
         mappings = 0;
     }
@@ -78,12 +90,12 @@ final class AddressSpaces {
             leave(request.endpoint(), before);
         }
         if (domain == null) {
-            domain = new Domain(bypass);
+            domain = new Domain(bypass, nextTag++, iotlb);
             domains.put(request.domain(), domain);
         }
         domain.attach();
         domainIds[request.endpoint()] = request.domain();
-        attached.setRelease(request.endpoint(), domain);
+        attached.set(request.endpoint(), domain);
         return Outcome.REVOKED; // of its former domain, or of bypass
     }
 
@@ -99,7 +111,7 @@ final class AddressSpaces {
         if (domain == null || attached.get(request.endpoint()) != domain) {
             return Outcome.failed(Status.INVAL);
         }
-        attached.setRelease(request.endpoint(), null);
+        attached.set(request.endpoint(), null);
         leave(request.endpoint(), domain);
         return Outcome.REVOKED;
     }

@@ -3,25 +3,20 @@ package nestor.virtio.iommu;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.TreeMap;
-import java.util.concurrent.atomic.AtomicReferenceArray;
-import nestor.pci.CompletionStatus;
+import nestor.iommu.Iotlb;
+import nestor.iommu.IovaRange;
+import nestor.iommu.Tags;
 import nestor.pci.Translation;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An address space that endpoints share (§5.13.4): the mappings the driver made, in address order,
- * and in front of them a direct-mapped cache of translated blocks. A cache hit takes no lock; the
- * cache is filled and emptied under the lock that guards the mappings, so nothing unmapped is ever
- * cached again.
+ * and in the IOTLB, under the domain's own tag, the blocks of them that were used.
  *
  * <p>The driver's requests change a domain on the device's loop; any thread translates.
  */
 final class Domain {
-    /** No mapping here, or none with the access asked for. */
-    static final Translation UNMAPPED =
-            new Translation.Rejected(CompletionStatus.UNSUPPORTED_REQUEST);
-
     private static final int PAGE_LOG2 = 12;
-    private static final int SLOTS = 512;
 
     /** A range mapped as a whole: one MAP request, or a region mapped to itself. */
     record MappedRange(IovaRange range, long gpa, int access) {
@@ -43,18 +38,21 @@ final class Domain {
     }
 
     private final boolean bypass;
+    private final long tag;
+    private final Iotlb iotlb;
     private final Object lock = new Object();
     private final NavigableMap<Long, MappedRange> mappings = new TreeMap<>(Long::compareUnsigned);
-    private final AtomicReferenceArray<Translation.Mapping> cache;
     private int endpoints;
 
     /**
      * @param bypass whether attached endpoints reach memory untranslated; such a domain has no
      *     mappings
+     * @param tag that no other domain has, nor had
      */
-    Domain(boolean bypass) {
+    Domain(boolean bypass, long tag, Iotlb iotlb) {
         this.bypass = bypass;
-        this.cache = new AtomicReferenceArray<>(bypass ? 0 : SLOTS);
+        this.tag = tag;
+        this.iotlb = iotlb;
     }
 
     boolean isBypass() {
@@ -66,10 +64,16 @@ final class Domain {
         endpoints++;
     }
 
-    /** Counts an endpoint that detaches; true if it was the last. Loop only. */
+    /**
+     * Counts an endpoint that detaches; true if it was the last, with which this ends. Loop only.
+     */
     boolean detach() {
         endpoints--;
-        return endpoints == 0;
+        if (endpoints > 0) {
+            return false;
+        }
+        iotlb.invalidate(Tags.only(tag), IovaRange.ALL);
+        return true;
     }
 
     /** Mappings that exist. */
@@ -100,8 +104,7 @@ final class Domain {
     }
 
     private static boolean reachesBeyond(
-            Map.@org.jspecify.annotations.Nullable Entry<Long, MappedRange> entry,
-            IovaRange range) {
+            Map.@Nullable Entry<Long, MappedRange> entry, IovaRange range) {
         if (entry == null) {
             return false;
         }
@@ -111,63 +114,34 @@ final class Domain {
 
     /** Removes the mappings inside {@code range}, none of which it splits; returns how many. */
     int unmap(IovaRange range) {
+        int removed;
         synchronized (lock) {
-            NavigableMap<Long, MappedRange> inside =
-                    mappings.subMap(range.first(), true, range.last(), true);
-            int removed = 0;
-            while (!inside.isEmpty()) {
-                inside.pollFirstEntry();
-                removed++;
-            }
-            if (removed > 0) {
-                dropCached(range);
-            }
-            return removed;
+            int before = mappings.size();
+            mappings.subMap(range.first(), true, range.last(), true).clear();
+            removed = before - mappings.size();
         }
+        if (removed > 0) {
+            iotlb.invalidate(Tags.only(tag), range);
+        }
+        return removed;
     }
 
-    private void dropCached(IovaRange range) {
-        long pages = (range.last() - range.first() >>> PAGE_LOG2) + 1;
-        long slots = Math.min(pages, SLOTS);
-        for (long i = 0; i < slots; i++) {
-            cache.setRelease(slot(range.first() + (i << PAGE_LOG2)), null);
+    /** The block that holds {@code iova}; null if none is mapped there. Any thread. */
+    Translation.@Nullable Mapping translate(long iova) {
+        Translation.Mapping cached = iotlb.lookup(tag, iova);
+        if (cached != null) {
+            return cached;
         }
-    }
-
-    /**
-     * The block that holds {@code iova}, if all of {@code access} is allowed there; else {@link
-     * #UNMAPPED}. Any thread.
-     */
-    Translation translate(long iova, int access) {
-        Translation.Mapping cached = cache.getAcquire(slot(iova));
-        if (cached != null && covers(cached, iova)) {
-            return allows(cached, access) ? cached : UNMAPPED;
-        }
+        long epoch = iotlb.epoch();
+        Map.Entry<Long, MappedRange> before;
         synchronized (lock) {
-            Map.Entry<Long, MappedRange> before = mappings.floorEntry(iova);
-            if (before == null || !before.getValue().range().contains(iova)) {
-                return UNMAPPED;
-            }
-            Translation.Mapping block = before.getValue().block(iova);
-            cache.setRelease(slot(iova), block);
-            return allows(block, access) ? block : UNMAPPED;
+            before = mappings.floorEntry(iova);
         }
-    }
-
-    private static int slot(long iova) {
-        return (int) (iova >>> PAGE_LOG2) & SLOTS - 1;
-    }
-
-    private static boolean covers(Translation.Mapping block, long iova) {
-        return block.sizeLog2() == 64 || (iova ^ block.iovaBase()) >>> block.sizeLog2() == 0;
-    }
-
-    /** The device type has no right to execute of its own: what can be read can be executed. */
-    private static boolean allows(Translation.Mapping block, int access) {
-        int needed = access & Translation.WRITE;
-        if ((access & (Translation.READ | Translation.EXECUTE)) != 0) {
-            needed |= Translation.READ;
+        if (before == null || !before.getValue().range().contains(iova)) {
+            return null;
         }
-        return (needed & ~block.access()) == 0;
+        Translation.Mapping block = before.getValue().block(iova);
+        iotlb.insert(tag, epoch, block);
+        return block;
     }
 }

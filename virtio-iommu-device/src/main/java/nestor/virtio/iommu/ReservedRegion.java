@@ -1,5 +1,7 @@
 package nestor.virtio.iommu;
 
+import nestor.iommu.IovaRange;
+
 /**
  * IOVAs that no driver maps, told by PROBE (§5.13.6.8.1).
  *

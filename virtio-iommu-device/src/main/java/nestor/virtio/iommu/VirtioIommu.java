@@ -5,7 +5,9 @@ import static nestor.vmm.register.Register.readWrite;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntPredicate;
+import nestor.iommu.IovaRange;
 import nestor.pci.AddressType;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Quiescence;
@@ -44,6 +46,15 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private static final Translation REJECTED =
             new Translation.Rejected(CompletionStatus.UNSUPPORTED_REQUEST);
 
+    /**
+     * config.bypass. What it reads as follows what it does once the DMAs under way have left, so
+     * that a driver that has read 0 back has taken all access away.
+     *
+     * @param active whether unattached endpoints reach memory
+     * @param shown what the driver reads
+     */
+    private record Bypass(boolean active, boolean shown) {}
+
     private final VirtioIommuConfig config;
     private final RegisterFile registers;
     private final AddressSpaces spaces;
@@ -51,7 +62,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private final Quiescence quiescence = new Quiescence();
     private final FaultQueue faults = new FaultQueue(EVENT_QUEUE);
     private final Translation.Mapping[] msiBlocks;
-    private volatile boolean bypass;
+    private final AtomicReference<Bypass> bypass = new AtomicReference<>(new Bypass(false, false));
     private @Nullable RequestQueue requests;
 
     /**
@@ -78,6 +89,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
                                         field("domain_range.end", 28, 4, config.lastDomain()),
                                         field("probe_size", 32, 4, VirtioIommuConfig.PROBE_BYTES),
                                         BYPASS))
+                        .onRead(BYPASS, () -> bypass.get().shown() ? 1 : 0)
                         .onWrite(BYPASS, this::writeBypass);
         systemReset();
     }
@@ -88,16 +100,18 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
 
     /** Back to the configured boot bypass, which outlives a device reset (§5.13.4). */
     public void systemReset() {
-        setBypass(config.bootBypass());
+        bypass.set(new Bypass(config.bootBypass(), config.bootBypass()));
     }
 
     private void writeBypass(long value) {
-        setBypass(value == 0 || value == 1 ? value == 1 : bypass);
-    }
-
-    private void setBypass(boolean value) {
-        bypass = value;
-        registers.set(BYPASS, value ? 1 : 0);
+        if (value == 1) {
+            bypass.set(new Bypass(true, true));
+        } else if (value == 0) {
+            Bypass ending = new Bypass(false, bypass.get().shown());
+            bypass.set(ending);
+            Bypass ended = new Bypass(false, false);
+            quiescence.whenQuiescent(() -> bypass.compareAndSet(ending, ended));
+        }
     }
 
     @Override
@@ -153,6 +167,11 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     }
 
     @Override
+    public void whenStopped(Runnable stopped) {
+        quiescence.whenQuiescent(stopped);
+    }
+
+    @Override
     public Translation translate(Requester requester, AddressType type, long iova, int access) {
         if (type != AddressType.UNTRANSLATED) { // no ATS: no endpoint got a translation
             return refuse(Fault.Reason.UNKNOWN, requester, iova, access);
@@ -168,15 +187,26 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         }
         Domain domain = spaces.of(requester.rid());
         if (domain == null) {
-            return bypass ? IDENTITY : refuse(Fault.Reason.DOMAIN, requester, iova, access);
+            return bypass.get().active()
+                    ? IDENTITY
+                    : refuse(Fault.Reason.DOMAIN, requester, iova, access);
         }
         if (domain.isBypass()) {
             return IDENTITY;
         }
-        Translation translation = domain.translate(iova, access);
-        return translation instanceof Translation.Mapping
-                ? translation
+        Translation.Mapping mapping = domain.translate(iova);
+        return mapping != null && allows(mapping, access)
+                ? mapping
                 : refuse(Fault.Reason.MAPPING, requester, iova, access);
+    }
+
+    /** The device type has no right to execute of its own: what can be read can be executed. */
+    private static boolean allows(Translation.Mapping block, int access) {
+        int needed = access & Translation.WRITE;
+        if ((access & (Translation.READ | Translation.EXECUTE)) != 0) {
+            needed |= Translation.READ;
+        }
+        return (needed & ~block.access()) == 0;
     }
 
     private Translation refuse(Fault.Reason reason, Requester requester, long iova, int access) {

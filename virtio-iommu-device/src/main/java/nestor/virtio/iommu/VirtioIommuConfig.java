@@ -1,6 +1,7 @@
 package nestor.virtio.iommu;
 
 import java.util.List;
+import nestor.iommu.IovaRange;
 
 /**
  * What a machine decides of its virtio-iommu.

@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
+import nestor.iommu.IovaRange;
 import nestor.pci.AddressType;
 import nestor.pci.Requester;
 import nestor.pci.Translation;

@@ -12,7 +12,9 @@ import static nestor.virtio.testkit.DriverQueue.writable;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
 import java.util.List;
+import nestor.iommu.IovaRange;
 import nestor.pci.AddressType;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
@@ -213,6 +215,104 @@ class TranslationTest {
         iommu.machine.run();
         assertThat(iommu.requests.drain()).extracting(Used::length).containsExactly(4, 4);
         assertThat(iommu.machine.read(request + 64, 1)).containsExactly(0);
+    }
+
+    @Test
+    void bypassReadsAsEndedOnceTheDmaUnderWayHasLeft() {
+        var iommu = new IommuHarness(VirtioIommuConfig.defaults(true));
+        long before = iommu.iommu.enterDma();
+        iommu.driver.device(36, 1, 0);
+        long after = iommu.iommu.enterDma();
+
+        assertThat(iommu.canRead(PHYS)).describedAs("revoked at once").isFalse();
+        assertThat(iommu.driver.device(36, 1)).isEqualTo(1);
+        iommu.iommu.exitDma(before);
+        assertThat(iommu.driver.device(36, 1)).isZero();
+        iommu.iommu.exitDma(after);
+        assertThat(iommu.driver.device(36, 1)).isZero();
+    }
+
+    @Test
+    void bypassThatIsSetAgainStaysSetWhenTheDmaHasLeft() {
+        var iommu = new IommuHarness(VirtioIommuConfig.defaults(true));
+        long ticket = iommu.iommu.enterDma();
+        iommu.driver.device(36, 1, 0);
+        iommu.driver.device(36, 1, 1);
+        iommu.iommu.exitDma(ticket);
+
+        assertThat(iommu.driver.device(36, 1)).isEqualTo(1);
+        assertThat(iommu.canRead(PHYS)).isTrue();
+    }
+
+    @Test
+    void bypassThatIsClearedTwiceWaitsForTheDmaOfTheSecondTime() {
+        var iommu = new IommuHarness(VirtioIommuConfig.defaults(true));
+        long first = iommu.iommu.enterDma();
+        iommu.driver.device(36, 1, 0);
+        iommu.driver.device(36, 1, 1);
+        long second = iommu.iommu.enterDma();
+        iommu.driver.device(36, 1, 0);
+
+        iommu.iommu.exitDma(first);
+        assertThat(iommu.driver.device(36, 1)).isEqualTo(1);
+        iommu.iommu.exitDma(second);
+        assertThat(iommu.driver.device(36, 1)).isZero();
+    }
+
+    @Test
+    @DisplayName("§2.4.1: a reset reads as done once the DMA under way has left")
+    void aResetWaitsForDmaUnderWay() {
+        var iommu = isolating();
+        iommu.attach(1, ENDPOINT, 0);
+        iommu.map(1, 0, 0xfff, PHYS, READ);
+        assertThat(iommu.canRead(0)).isTrue();
+        long ticket = iommu.iommu.enterDma();
+        iommu.driver.reset();
+
+        assertThat(iommu.driver.status()).describedAs("still resetting").isNotZero();
+        assertThat(iommu.canRead(0)).describedAs("revoked at once").isFalse();
+        iommu.driver.reset();
+        iommu.iommu.exitDma(ticket);
+        assertThat(iommu.driver.status()).isZero();
+    }
+
+    @Test
+    void aDomainThatIsMadeAgainRemembersNothing() {
+        var iommu = isolating();
+        iommu.attach(1, ENDPOINT, 0);
+        iommu.map(1, 0, 0xfff, PHYS, READ);
+        assertThat(iommu.canRead(0)).isTrue();
+        iommu.detach(1, ENDPOINT);
+        iommu.attach(1, ENDPOINT, 0);
+
+        assertThat(iommu.canRead(0)).isFalse();
+    }
+
+    @Test
+    void aHitAllocatesNothing() {
+        var iommu = isolating();
+        iommu.attach(1, ENDPOINT, 0);
+        iommu.map(1, 0, 0xf_ffff, PHYS, READ);
+        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        int hits = translateOften(iommu, 100_000);
+        long before = threads.getCurrentThreadAllocatedBytes();
+        hits += translateOften(iommu, 100_000);
+        long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+
+        assertThat(hits).isEqualTo(200_000);
+        assertThat(allocated).isLessThan(100_000);
+    }
+
+    private static int translateOften(IommuHarness iommu, int times) {
+        int hits = 0;
+        for (int i = 0; i < times; i++) {
+            long iova = (long) (i & 0xff) << 12;
+            if (iommu.iommu.translate(REQUESTER, AddressType.UNTRANSLATED, iova, Translation.READ)
+                    instanceof Translation.Mapping) {
+                hits++;
+            }
+        }
+        return hits;
     }
 
     @Test

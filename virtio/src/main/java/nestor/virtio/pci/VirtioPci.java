@@ -69,6 +69,7 @@ public final class VirtioPci {
     private final AtomicInteger isr = new AtomicInteger();
     private final QueueService[] services;
     private final AtomicBoolean resetPosted = new AtomicBoolean();
+    private final AtomicInteger resets = new AtomicInteger();
     private volatile boolean running;
 
     /** Loop only. */
@@ -182,8 +183,13 @@ public final class VirtioPci {
         for (QueueService service : services) {
             service.close();
         }
-        isr.set(0);
-        config.reset();
+        int reset = resets.incrementAndGet();
+        device.whenStopped(() -> {
+            if (reset == resets.get()) { // else a later one has more to wait for
+                isr.set(0);
+                config.reset();
+            }
+        });
     }
 
     /** §2.1.1: the device has met an error it cannot go on from. */
