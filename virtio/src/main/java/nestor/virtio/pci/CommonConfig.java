@@ -200,6 +200,13 @@ final class CommonConfig {
         }
     }
 
+    /** From now on, until {@link #reset}, what the driver writes into device_status is dropped. */
+    void beginReset() {
+        synchronized (lock) {
+            resetPending = true;
+        }
+    }
+
     /** Everything back to the state after power-on, except the generation. */
     void reset() {
         synchronized (lock) {

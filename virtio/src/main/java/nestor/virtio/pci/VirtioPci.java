@@ -179,6 +179,7 @@ public final class VirtioPci {
     private void reset() {
         resetPosted.set(false);
         running = false;
+        config.beginReset();
         device.stop();
         for (QueueService service : services) {
             service.close();

@@ -21,6 +21,8 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 class VirtioPciTest {
+    private static final int FAILED = 128;
+
     private final TestMachine machine = new TestMachine();
     private final EchoDevice device = new EchoDevice();
     private final VirtioDriver driver = machine.plug(1, device, VirtioPci.Access.DIRECT);
@@ -107,6 +109,40 @@ class VirtioPciTest {
         assertThat(driver.common(0x18, 2)).isEqualTo(EchoDevice.QUEUE_SIZE);
         assertThat(driver.common(0x20, 8)).isZero();
         assertThat(driver.common(0x1a, 2)).isEqualTo(NO_VECTOR);
+    }
+
+    @Test
+    @DisplayName("§2.4.1: a status of 0 is read once the device has stopped")
+    void aResetWaitsForTheDevice() {
+        driver.negotiate();
+        driver.queue(0, 16);
+        driver.driverOk();
+        device.stopLate();
+        driver.status(0);
+        machine.run();
+        assertThat(driver.status()).isNotZero();
+
+        device.finishStops();
+        assertThat(driver.status()).isZero();
+    }
+
+    @Test
+    @DisplayName("PCIe §6.6.2: what is written before a function level reset is done is lost")
+    void aFunctionLevelResetWaitsForTheDevice() {
+        driver.negotiate();
+        driver.driverOk();
+        int before = driver.status();
+        device.stopLate();
+        machine.host().reset();
+        machine.run();
+        VirtioDriver again = driver.afterFunctionReset();
+        again.status(before | FAILED);
+        assertThat(again.status()).isEqualTo(before);
+
+        device.finishStops();
+        assertThat(again.status()).isZero();
+        again.status(ACKNOWLEDGE);
+        assertThat(again.status()).isEqualTo(ACKNOWLEDGE);
     }
 
     @Test

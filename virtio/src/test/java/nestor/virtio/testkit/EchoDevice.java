@@ -25,7 +25,9 @@ public final class EchoDevice implements VirtioDevice {
 
     private final RegisterFile config = new RegisterFile(4, 1, List.of(WORD));
     private final List<DescriptorChain> held = new ArrayList<>();
+    private final List<Runnable> stopping = new ArrayList<>();
     private boolean holding;
+    private boolean stopsLate;
     private int starts;
     private int stops;
     private @Nullable DriverLink link;
@@ -39,6 +41,18 @@ public final class EchoDevice implements VirtioDevice {
     public void release() {
         holding = false;
         driver().kick(0);
+    }
+
+    /** From now on, the device has stopped only when {@link #finishStops} says so. */
+    public void stopLate() {
+        stopsLate = true;
+    }
+
+    /** The device has stopped, as often as it was told to. */
+    public void finishStops() {
+        List<Runnable> stopped = List.copyOf(stopping);
+        stopping.clear();
+        stopped.forEach(Runnable::run);
     }
 
     /** Changes the configuration space as a device does. */
@@ -127,5 +141,14 @@ public final class EchoDevice implements VirtioDevice {
     public void stop() {
         held.clear();
         stops++;
+    }
+
+    @Override
+    public void whenStopped(Runnable stopped) {
+        if (stopsLate) {
+            stopping.add(stopped);
+        } else {
+            stopped.run();
+        }
     }
 }

@@ -38,6 +38,11 @@ public final class VirtioDriver {
         config(0x04, 2, 0x6); // memory space, bus master
     }
 
+    /** The driver after a reset of the function, which has forgotten its BARs. */
+    public VirtioDriver afterFunctionReset() {
+        return new VirtioDriver(machine, configGpa, rid);
+    }
+
     private void assignBars() {
         for (int bar = 0; bar < 6; bar++) {
             int at = 0x10 + 4 * bar;
