@@ -25,9 +25,13 @@ find_jdk() {
 install_package() {
     [ "$(id -u)" = 0 ] || die "package '$1' is missing; run: sudo apt-get install $1"
     printf 'nestor: installing Debian package %s\n' "$1" >&2
-    { apt-get install -y --no-install-recommends "$1" \
-        || { apt-get update && apt-get install -y --no-install-recommends "$1"; }; } >/dev/null \
-        || die "could not install '$1'; run: apt-get update && apt-get install $1"
+    local said
+    said=$(export DEBIAN_FRONTEND=noninteractive
+        { apt-get install -y -qq --no-install-recommends "$1" \
+            || { apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1"; }; } 2>&1) || {
+        printf '%s\n' "$said" >&2
+        die "could not install '$1'; run: apt-get update && apt-get install $1"
+    }
 }
 
 # ensure_command COMMAND PACKAGE

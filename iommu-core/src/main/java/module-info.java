@@ -5,4 +5,6 @@ module nestor.iommu {
     requires transitive nestor.paging;
 
     exports nestor.iommu;
+    exports nestor.iommu.format;
+    exports nestor.iommu.host;
 }

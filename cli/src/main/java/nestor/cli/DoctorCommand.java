@@ -1,19 +1,16 @@
 package nestor.cli;
 
-import nestor.cli.terminal.Terminal;
-import nestor.guest.ImageStore;
-import nestor.guest.Progress;
-
-import picocli.CommandLine.Command;
-
 import java.io.IOException;
-import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.ImageStore;
+import nestor.guest.Progress;
+import picocli.CommandLine.Command;
 
 /** {@code nestor doctor}: what this machine has and lacks, and what to do about it. */
 @Command(
@@ -120,8 +117,7 @@ final class DoctorCommand implements Callable<Integer> {
                 "/dev/shm",
                 Path.of("/dev/shm"),
                 DEFAULT_GUEST,
-                "guest memory lives there; enlarge it (mount -o remount,size=2G /dev/shm) or use"
-                        + " less with -m");
+                "guest memory lives there; enlarge it (mount -o remount,size=2G /dev/shm) or use less with -m");
     }
 
     private void cache() {
@@ -146,14 +142,9 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private void room(String topic, Path folder, long wanted, String advice) {
-        try {
-            FileStore store = Files.getFileStore(folder);
-            long free = store.getUsableSpace();
-            State state = free >= wanted ? State.OK : State.WARN;
-            add(state, topic, folder + ", " + mib(free) + " free", state == State.OK ? "" : advice);
-        } catch (IOException e) {
-            add(State.WARN, topic, CommandException.reason(e), advice);
-        }
+        long free = folder.toFile().getUsableSpace();
+        State state = free >= wanted ? State.OK : State.WARN;
+        add(state, topic, folder + ", " + mib(free) + " free", state == State.OK ? "" : advice);
     }
 
     private void images() {
@@ -217,8 +208,7 @@ final class DoctorCommand implements Callable<Integer> {
                 there ? "qemu-system-aarch64 is here" : "no qemu-system-aarch64",
                 there
                         ? ""
-                        : "only 'nestor bench --against qemu' needs it: apt-get install"
-                                + " qemu-system-arm");
+                        : "only 'nestor bench --against qemu' needs it: apt-get install qemu-system-arm");
     }
 
     private void terminal() {

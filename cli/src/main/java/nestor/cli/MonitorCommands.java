@@ -1,11 +1,10 @@
 package nestor.cli;
 
+import java.util.Optional;
+import java.util.function.Supplier;
 import nestor.machine.ConfigException;
 import nestor.machine.DeviceConfig;
 import nestor.machine.Machine;
-
-import java.util.Optional;
-import java.util.function.Supplier;
 
 /** What the monitor (Ctrl-A c) understands, in QEMU's spelling where QEMU has the command. */
 final class MonitorCommands {

@@ -1,10 +1,9 @@
 package nestor.cli;
 
-import nestor.pci.BarKind;
-import nestor.pci.FunctionInfo;
-
 import java.util.List;
 import java.util.Map;
+import nestor.pci.BarKind;
+import nestor.pci.FunctionInfo;
 
 /** PCI functions in the layout of QEMU's {@code info pci}. */
 final class PciListing {

@@ -1,5 +1,10 @@
 package nestor.cli;
 
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 import nestor.cli.terminal.Monitor;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.ImageException;
@@ -7,18 +12,10 @@ import nestor.machine.ConfigException;
 import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
 import nestor.vmm.chardev.CharBackend;
-
 import org.jspecify.annotations.Nullable;
-
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-
-import java.io.IOException;
-import java.time.Duration;
-import java.util.Map;
-import java.util.Optional;
-import java.util.concurrent.Callable;
 
 /** {@code nestor run}: a machine with its console on this terminal. */
 @Command(
@@ -29,8 +26,8 @@ import java.util.concurrent.Callable;
         description = {
             "Run a virtual machine with its console on this terminal.",
             "",
-            "Without -kernel and -device it is the machine of '--preset virtio-iommu' with Debian's"
-                    + " kernel, fetched on first use, a scratch disk and a shell.",
+            "Without -kernel and -device it is the machine of '--preset virtio-iommu' with Debian's kernel, fetched"
+                    + " on first use, a scratch disk and a shell.",
             ""
         },
         optionListHeading = "%nOptions:%n",

@@ -2,15 +2,13 @@ package nestor.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
+import java.util.Optional;
 import nestor.pci.BarKind;
 import nestor.pci.FunctionInfo;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-
-import java.util.List;
-import java.util.Optional;
 
 class MonitorCommandsTest {
     private int quits;

@@ -100,7 +100,7 @@ final class DebianFetch {
     private void checkRoom(List<DebianPackage> packages) throws IOException, ImageException {
         // The packages, and what comes out of them: about twice as much.
         long needed = 3 * packages.stream().mapToLong(DebianPackage::sizeBytes).sum();
-        if (Files.getFileStore(cache.root()).getUsableSpace() < needed) {
+        if (cache.root().toFile().getUsableSpace() < needed) {
             throw new ImageException(
                     CacheDirectory.diskFull(cache.root())
                             + " (about "

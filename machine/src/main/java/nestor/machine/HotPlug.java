@@ -1,13 +1,12 @@
 package nestor.machine;
 
-import nestor.pci.RootPort;
-
 import java.io.IOException;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
+import nestor.pci.RootPort;
 
 /**
  * Devices that come and go behind root ports while the machine runs. Any thread; the lock guards

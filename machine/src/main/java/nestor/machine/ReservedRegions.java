@@ -1,12 +1,11 @@
 package nestor.machine;
 
-import nestor.virtio.iommu.IovaRange;
-import nestor.virtio.iommu.ReservedRegion;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import nestor.virtio.iommu.IovaRange;
+import nestor.virtio.iommu.ReservedRegion;
 
 /** The property {@code reserved-regions.N=low:high:type} of {@code virtio-iommu-pci}. */
 final class ReservedRegions {

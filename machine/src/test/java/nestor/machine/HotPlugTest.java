@@ -3,20 +3,6 @@ package nestor.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import nestor.machine.virt.MemoryMap;
-import nestor.pci.MsiDoorbell;
-import nestor.pci.PciFunction;
-import nestor.pci.PciHost;
-import nestor.vmm.memory.GuestMemory;
-import nestor.vmm.mmio.MmioBus;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +11,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import nestor.machine.virt.MemoryMap;
+import nestor.pci.MsiDoorbell;
+import nestor.pci.PciFunction;
+import nestor.pci.PciHost;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.mmio.MmioBus;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Devices that come and go, with a guest that is this test. */
 class HotPlugTest {

@@ -3,16 +3,14 @@ package nestor.machine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import nestor.virtio.iommu.IovaRange;
-import nestor.virtio.iommu.ReservedRegion;
-
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import nestor.virtio.iommu.IovaRange;
+import nestor.virtio.iommu.ReservedRegion;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ReservedRegionsTest {
     private static List<ReservedRegion> regions(String... properties) throws ConfigException {

@@ -7,8 +7,10 @@ public sealed interface AtsCompletion {
     /**
      * A successful completion with data.
      *
-     * @param entries one per translation, in address order, contiguous; at least one, and possibly
-     *     fewer than were asked for
+     * @param entries in address order and contiguous: the first holds the address that was asked
+     *     for, each further one begins where the range of the one before ends, and none begins past
+     *     the last unit asked for; at least one, and possibly fewer than were asked for. No range
+     *     is smaller than the function's translation unit
      */
     record Entries(List<AtsEntry> entries) implements AtsCompletion {
         public Entries {

@@ -14,7 +14,11 @@ public interface AtsEndpoint {
      */
     void invalidate(InvalidateRequest request, Runnable complete);
 
-    /** A PRG Response (§10.4.2) to a group that this receiver's function has outstanding. */
+    /**
+     * A PRG Response (§10.4.2). A receiver that a function has registered is told the end of each
+     * of the groups of its PASID once, with that PASID and code 0, 1 or 15; the function's own
+     * endpoint takes whatever comes, in any state.
+     */
     void pageResponse(PageResponse response);
 
     /**

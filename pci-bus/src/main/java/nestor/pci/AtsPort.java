@@ -25,29 +25,45 @@ public interface AtsPort {
      *     Mode, need their enables
      * @param access what for: without {@link Translation#WRITE} the request says No Write; with
      *     {@link Translation#EXECUTE} it says Execute Requested, which needs its enable
-     * @return the agent's completion; UR without sending anything if the function may not ask
+     * @param bytes at least 1
+     * @return the agent's completion; UR without sending anything if the function may not ask, and
+     *     if ATS was disabled before the completion came; CA if the agent's answer breaks the rules
+     *     of {@link AtsCompletion.Entries}
      */
     AtsCompletion requestTranslation(Requester requester, long iova, long bytes, int access);
 
     /**
-     * Registers {@code endpoint} for invalidations and responses of {@code pasid}; an invalidation
-     * completes when all who are registered for it have completed it, at once if nobody is.
+     * Registers {@code endpoint} for invalidations and responses of {@code pasid}.
+     *
+     * <p>An invalidation without PASID, or with Global Invalidate where the function honours it,
+     * reaches everybody who is registered; one with a PASID who is registered for that, and, once
+     * the function has been given a Global entry, everybody too. It completes when all of them have
+     * completed it, at once if there is nobody. A group is answered to who is registered for its
+     * PASID, exactly once, maybe before the call that sent its last member returns: by the agent's
+     * response, or with Response Failure when the interface is disabled, reset or has failed.
      *
      * @param pasid a PASID, {@link Requester#NO_PASID}, or {@link #ALL_PASIDS}
-     * @return closing it unregisters
+     * @return closing it unregisters, and says that no access uses a translation any more:
+     *     invalidations do not wait for this receiver from then on
      */
     Registration register(int pasid, AtsEndpoint endpoint);
 
     /** Whether Bus Master Enable and PRI Enable are set, and the interface has not failed. */
     boolean pageRequestsEnabled();
 
-    /** Outstanding Page Request Allocation: how many requests may wait for responses. */
+    /**
+     * Outstanding Page Request Allocation, at most the capacity: how many requests may wait for
+     * responses.
+     */
     int pageRequestAllocation();
 
     /**
      * Requests a page (§10.4); the group is answered through {@link AtsEndpoint#pageResponse}.
      *
      * @param requester as for {@link #requestTranslation}
+     * @param access {@link Translation#READ}, {@link Translation#WRITE}, and with READ also {@link
+     *     Translation#EXECUTE}; 0 only without PASID and with {@code last}, to end the group
+     * @param prgIndex 0..511; one of another PASID's group is busy
      */
     PageRequestOutcome requestPage(
             Requester requester, long iova, int access, int prgIndex, boolean last);
@@ -59,11 +75,14 @@ public interface AtsPort {
     enum PageRequestOutcome {
         /** On its way; its group will be answered. */
         SENT,
-        /** The function may not: bus mastering, PRI, PASID or a requested mode is not enabled. */
+        /**
+         * The function may not: bus mastering, PRI, PASID or a requested mode is not enabled, or
+         * the interface has failed; or such a request does not exist.
+         */
         NOT_PERMITTED,
         /** The allocation is used up; a response frees some. */
         NO_CREDIT,
-        /** The group was closed with L and its response is still outstanding. */
+        /** The index's group is closed with L, or another PASID's, and not answered yet. */
         GROUP_BUSY
     }
 

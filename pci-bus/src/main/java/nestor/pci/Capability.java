@@ -27,6 +27,9 @@ public final class Capability {
     static final int EXPRESS = 0x10;
     static final int MSIX = 0x11;
     static final int EXTENDED_ACS = 0x0d;
+    static final int EXTENDED_ATS = 0x0f;
+    static final int EXTENDED_PRI = 0x13;
+    static final int EXTENDED_PASID = 0x1b;
 
     private final int id;
     private final int version;
@@ -89,7 +92,7 @@ public final class Capability {
         placedIn().set(placedAs(register), value);
     }
 
-    /** The device itself replaces a register's value by a function of it, atomically. */
+    /** The device itself replaces a register by a function of it, atomically. */
     void update(Register register, LongUnaryOperator change) {
         placedIn().update(placedAs(register), change);
     }

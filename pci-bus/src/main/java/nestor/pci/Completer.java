@@ -130,6 +130,11 @@ final class Completer {
         }
     }
 
+    /** Whether {@code gpa} is in a BAR of another function, and nothing else. */
+    boolean isPeer(PciFunction.State who, long gpa) {
+        return !memory.contains(gpa, 1) && reaches(who, routes, gpa);
+    }
+
     private static boolean reaches(PciFunction.State who, BarRoutes routes, long gpa) {
         for (AddressRange own : who.bars()) {
             if (own.contains(gpa)) {

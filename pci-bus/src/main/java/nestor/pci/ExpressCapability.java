@@ -41,6 +41,18 @@ final class ExpressCapability {
     private static final BitField PORT_NUMBER = bits(31, 24);
     private static final BitField LINK_ACTIVE = bit(13);
 
+    /** Device Capabilities 2. */
+    private static final BitField EXTENDED_FMT_FIELD = bit(20);
+
+    private static final BitField END_END_PREFIX = bit(21);
+    private static final BitField MAX_PREFIXES = bits(23, 22);
+
+    /**
+     * Device Control 2: End-End TLP Prefix Blocking concerns requests that leave through the port.
+     * None does with a prefix: requests from one port to another pass the IOMMU, which takes it.
+     */
+    private static final BitField PREFIX_BLOCKING = bit(15);
+
     /** Error reporting, relaxed ordering, payload size, no snoop, read request size. */
     private static final long DEVICE_CONTROL_RW = 0x78ff;
 
@@ -71,14 +83,16 @@ final class ExpressCapability {
     private ExpressCapability() {}
 
     /** Of a function that is part of the root complex: no link. */
-    static Capability integratedEndpoint(boolean resettable) {
-        return new Capability(
-                Capability.EXPRESS, SIZE_BYTES, device(INTEGRATED_ENDPOINT, resettable));
+    static Capability integratedEndpoint(boolean resettable, boolean prefixes) {
+        List<Register> body = device(INTEGRATED_ENDPOINT, resettable);
+        addDevice2(body, prefixes);
+        return new Capability(Capability.EXPRESS, SIZE_BYTES, body);
     }
 
     /** Of a function behind a root port. */
-    static Capability endpoint(boolean resettable) {
+    static Capability endpoint(boolean resettable, boolean prefixes) {
         List<Register> body = device(ENDPOINT, resettable);
+        addDevice2(body, prefixes);
         body.add(readOnly("Link Capabilities", 0x0c, 4, linkCapabilities(), "§7.5.3.6"));
         body.add(LINK_CONTROL);
         body.add(LINK_STATUS);
@@ -89,6 +103,8 @@ final class ExpressCapability {
     /** Of a root port with one slot, which is also its port and slot number. */
     static Capability rootPort(RootPort port, int slot) {
         List<Register> body = device(ROOT_PORT, false);
+        addDevice2(body, true);
+        body.add(readWrite("Device Control 2", 0x28, 2, PREFIX_BLOCKING.mask(), "§7.5.3.16"));
         long link = LINK_ACTIVE_REPORTING.setAll(PORT_NUMBER.set(linkCapabilities(), slot));
         body.add(readOnly("Link Capabilities", 0x0c, 4, link, "§7.5.3.6"));
         body.add(LINK_CONTROL_PORT);
@@ -125,6 +141,12 @@ final class ExpressCapability {
         body.add(resettable ? DEVICE_CONTROL_FLR : DEVICE_CONTROL);
         body.add(new Register("Device Status", 0x0a, 2, 0, 0, 0x000f, "§7.5.3.5"));
         return body;
+    }
+
+    /** A function that sends or forwards PASID prefixes says so, one prefix per request. */
+    private static void addDevice2(List<Register> body, boolean prefixes) {
+        long supported = MAX_PREFIXES.set(EXTENDED_FMT_FIELD.mask() | END_END_PREFIX.mask(), 1);
+        body.add(readOnly("Device Capabilities 2", 0x24, 4, prefixes ? supported : 0, "§7.5.3.15"));
     }
 
     /** Maximum speed and width; ASPM is optional [22] and absent. */

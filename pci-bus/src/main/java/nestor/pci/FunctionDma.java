@@ -6,8 +6,8 @@ import java.nio.ByteOrder;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One function's requests: bus mastering first, then the IOMMU of its RID, one translation per
- * block, then whatever completes the translated address.
+ * One function's requests: first whether it may send them, then the IOMMU of its RID, one
+ * translation per block, then whatever completes the translated address.
  *
  * <p>A block is what one translation maps, cut further where {@link Completer} says so. A request
  * that wraps around the end of the address space is refused whole.
@@ -17,46 +17,37 @@ final class FunctionDma implements DmaPort {
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
     private final PciFunction function;
-    private final boolean translated;
+    private final FunctionAts ats;
+    private final boolean behindIommu;
 
     /**
-     * @param translated whether requests pass the IOMMU of the function's RID, if it has one
+     * @param ats what the function may send
+     * @param behindIommu whether requests pass the IOMMU of the function's RID, if it has one
      */
-    FunctionDma(PciFunction function, boolean translated) {
+    FunctionDma(PciFunction function, FunctionAts ats, boolean behindIommu) {
         this.function = function;
-        this.translated = translated;
+        this.ats = ats;
+        this.behindIommu = behindIommu;
     }
 
     @Override
     public CompletionStatus read(Requester requester, long iova, MemorySegment dst) {
-        PciFunction.State state = function.state();
-        if (!state.mayMaster() || requester.hasPasid()) {
-            return CompletionStatus.UNSUPPORTED_REQUEST;
-        }
-        CompletionStatus status = request(state, iova, dst, Translation.READ);
-        if (status != CompletionStatus.SUCCESSFUL) {
-            function.noteCompletion(status);
-        }
-        return status;
+        return read(requester, AddressType.UNTRANSLATED, iova, dst);
     }
 
     @Override
     public CompletionStatus write(Requester requester, long iova, MemorySegment src) {
-        PciFunction.State state = function.state();
-        if (!state.mayMaster() || requester.hasPasid()) {
-            return CompletionStatus.UNSUPPORTED_REQUEST;
-        }
-        return request(state, iova, src, Translation.WRITE);
+        return write(requester, AddressType.UNTRANSLATED, iova, src);
     }
 
     @Override
     public CompletionStatus readTranslated(Requester requester, long address, MemorySegment dst) {
-        return CompletionStatus.UNSUPPORTED_REQUEST;
+        return read(requester, AddressType.TRANSLATED, address, dst);
     }
 
     @Override
     public CompletionStatus writeTranslated(Requester requester, long address, MemorySegment src) {
-        return CompletionStatus.UNSUPPORTED_REQUEST;
+        return write(requester, AddressType.TRANSLATED, address, src);
     }
 
     /** Writes an interrupt message. Posted: a message that faults is the IOMMU's to record. */
@@ -66,40 +57,78 @@ final class FunctionDma implements DmaPort {
         write(function.requester(), address, message);
     }
 
+    private CompletionStatus read(
+            Requester requester, AddressType type, long address, MemorySegment dst) {
+        PciFunction.State state = function.state();
+        if (!ats.maySend(state, requester, type)) {
+            return CompletionStatus.UNSUPPORTED_REQUEST;
+        }
+        CompletionStatus status = request(state, requester, type, address, dst, Translation.READ);
+        if (status != CompletionStatus.SUCCESSFUL) {
+            function.noteCompletion(status);
+        }
+        return status;
+    }
+
+    private CompletionStatus write(
+            Requester requester, AddressType type, long address, MemorySegment src) {
+        PciFunction.State state = function.state();
+        return ats.maySend(state, requester, type)
+                ? request(state, requester, type, address, src, Translation.WRITE)
+                : CompletionStatus.UNSUPPORTED_REQUEST;
+    }
+
     /** Marks the request as under way for the removal of its function, which waits for that. */
     private CompletionStatus request(
-            PciFunction.State state, long iova, MemorySegment data, int access) {
-        Quiescence requests = function.requests();
-        if (requests == null) {
-            return translateAndMove(state, iova, data, access);
+            PciFunction.State state,
+            Requester given,
+            AddressType type,
+            long address,
+            MemorySegment data,
+            int access) {
+        Quiescence underWay = function.requests();
+        if (underWay == null) {
+            return translateAndMove(state, given, type, address, data, access);
         }
-        long ticket = requests.enter();
+        long ticket = underWay.enter();
         try {
             return function.state().mayMaster() // it may have left meanwhile
-                    ? translateAndMove(state, iova, data, access)
+                    ? translateAndMove(state, given, type, address, data, access)
                     : CompletionStatus.UNSUPPORTED_REQUEST;
         } finally {
-            requests.exit(ticket);
+            underWay.exit(ticket);
         }
     }
 
     private CompletionStatus translateAndMove(
-            PciFunction.State state, long iova, MemorySegment data, int access) {
+            PciFunction.State state,
+            Requester given,
+            AddressType type,
+            long address,
+            MemorySegment data,
+            int access) {
         long sizeBytes = data.byteSize();
         if (sizeBytes == 0) {
             return CompletionStatus.SUCCESSFUL;
         }
-        if (Long.compareUnsigned(iova + sizeBytes - 1, iova) < 0) {
+        if (Long.compareUnsigned(address + sizeBytes - 1, address) < 0) {
             return CompletionStatus.UNSUPPORTED_REQUEST;
         }
-        TranslationAgent agent =
-                translated ? function.host().agentOf(state.requester().rid()) : null;
+        Requester requester = ats.own(state, given);
+        TranslationAgent agent = behindIommu ? function.host().agentOf(requester.rid()) : null;
         if (agent == null) {
-            return move(state, null, iova, data, access);
+            // A PASID, and an address that somebody translated, mean nothing without an IOMMU.
+            return type == AddressType.UNTRANSLATED && !requester.hasPasid()
+                    ? move(state, null, requester, type, address, data, access)
+                    : CompletionStatus.UNSUPPORTED_REQUEST;
         }
         long ticket = agent.enterDma();
         try {
-            return move(state, agent, iova, data, access);
+            // Disabling ATS completes invalidations; what enters later must see it disabled.
+            if (type == AddressType.TRANSLATED && !ats.maySend(state, requester, type)) {
+                return CompletionStatus.UNSUPPORTED_REQUEST;
+            }
+            return move(state, agent, requester, type, address, data, access);
         } finally {
             agent.exitDma(ticket);
         }
@@ -108,18 +137,21 @@ final class FunctionDma implements DmaPort {
     private CompletionStatus move(
             PciFunction.State state,
             @Nullable TranslationAgent agent,
-            long iova,
+            Requester requester,
+            AddressType type,
+            long address,
             MemorySegment data,
             int access) {
         Completer completer = function.host().completer();
+        boolean direct = type == AddressType.TRANSLATED && state.accessControl().directTranslated();
         long sizeBytes = data.byteSize();
         long done = 0;
         while (done < sizeBytes) {
-            long at = iova + done;
+            long at = address + done;
             long gpa = at;
             long bytes = sizeBytes - done;
-            if (agent != null) {
-                switch (agent.translate(state.requester(), AddressType.UNTRANSLATED, at, access)) {
+            if (agent != null && !(direct && completer.isPeer(state, at))) {
+                switch (agent.translate(requester, type, at, access)) {
                     case Translation.Mapping mapping -> {
                         gpa = mapping.gpa(at);
                         bytes = Math.min(bytes, mapping.bytesFrom(at));

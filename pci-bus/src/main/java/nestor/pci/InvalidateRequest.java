@@ -1,6 +1,7 @@
 package nestor.pci;
 
 import static nestor.vmm.register.BitField.bit;
+import static nestor.vmm.register.BitField.bits;
 
 import nestor.vmm.register.BitField;
 
@@ -19,7 +20,13 @@ public record InvalidateRequest(
     /** ITags of one requester: five bits. */
     public static final int ITAGS = 32;
 
+    private static final int MESSAGE_CODE = 0x01;
+
     private static final BitField GLOBAL_INVALIDATE = bit(0);
+    private static final BitField REQUESTER_ID = bits(31, 16);
+    private static final BitField ITAG = bits(12, 8);
+    private static final BitField CODE = bits(7, 0);
+    private static final BitField DESTINATION_ID = bits(31, 16);
 
     public InvalidateRequest {
         if (itag < 0 || itag >= ITAGS) {
@@ -44,6 +51,30 @@ public record InvalidateRequest(
     /** The message's 8-byte payload. */
     public long payload() {
         return RangeCode.encode(iova, sizeLog2) | (global ? GLOBAL_INVALIDATE.mask() : 0);
+    }
+
+    /** The same as a function sees it that does not advertise Global Invalidate. */
+    InvalidateRequest withoutGlobal() {
+        return global ? new InvalidateRequest(rid, pasid, itag, false, iova, sizeLog2) : this;
+    }
+
+    /**
+     * The translation agent's Requester ID, ITag and Message Code.
+     *
+     * @param agentRid which the completion is sent to
+     */
+    public int headerDw1(int agentRid) {
+        return (int) CODE.set(ITAG.set(REQUESTER_ID.set(0, agentRid), itag), MESSAGE_CODE);
+    }
+
+    /** The destination. */
+    public int headerDw2() {
+        return (int) DESTINATION_ID.set(0, rid);
+    }
+
+    /** The ITag of header dword 1. */
+    public static int itag(int headerDw1) {
+        return ITAG.getInt(headerDw1);
     }
 
     public boolean hasPasid() {

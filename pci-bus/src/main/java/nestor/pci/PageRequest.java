@@ -3,6 +3,7 @@ package nestor.pci;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.Optional;
 import nestor.vmm.register.BitField;
 
 /**
@@ -42,6 +43,28 @@ public record PageRequest(Requester requester, long iova, int access, int prgInd
     /** Whether this is a Stop Marker; without a PASID, L alone just ends a group. */
     public boolean isStopMarker() {
         return last && access == 0 && requester.hasPasid();
+    }
+
+    /**
+     * From the PASID prefix, if there is one, and header dwords 2 and 3; total.
+     *
+     * @param rid the header's Requester ID
+     */
+    public static PageRequest decode(int rid, Optional<PasidPrefix> prefix, int dw2, int dw3) {
+        long word = Integer.toUnsignedLong(dw3);
+        int access = READ.isSet(word) ? Translation.READ : 0;
+        access |= WRITE.isSet(word) ? Translation.WRITE : 0;
+        access |= prefix.isPresent() && prefix.get().execute() ? Translation.EXECUTE : 0;
+        Requester requester =
+                prefix.map(p -> new Requester(rid, p.pasid(), p.privileged()))
+                        .orElse(Requester.withoutPasid(rid));
+        long iova = (long) dw2 << 32 | ADDRESS.getInPlace(word);
+        return new PageRequest(requester, iova, access, PRG_INDEX.getInt(word), LAST.isSet(word));
+    }
+
+    /** The PASID prefix in front of the message; empty without PASID. */
+    public Optional<PasidPrefix> prefix() {
+        return PasidPrefix.of(requester, (access & Translation.EXECUTE) != 0);
     }
 
     /** The message's second address dword, bits [63:32] (header DW2). */

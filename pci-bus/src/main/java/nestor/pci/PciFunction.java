@@ -30,7 +30,11 @@ public final class PciFunction {
             int subsystem) {}
 
     /** What routing reads: derived from the registers each time one of them changes. */
-    record State(boolean mayMaster, Requester requester, List<AddressRange> bars) {}
+    record State(
+            boolean mayMaster,
+            Requester requester,
+            List<AddressRange> bars,
+            AccessControl accessControl) {}
 
     private static final BitField RID_BUS = bits(15, 8);
     private static final int FIRST_CAPABILITY = 0x40;
@@ -46,8 +50,9 @@ public final class PciFunction {
     private final @Nullable RootPort asPort;
     private final @Nullable Msi msi;
     private final @Nullable Msix msix;
-    private final FunctionDma dma = new FunctionDma(this, true);
-    private final FunctionDma dmaUntranslated = new FunctionDma(this, false);
+    private final FunctionAts ats;
+    private final FunctionDma dma;
+    private final FunctionDma dmaUntranslated;
 
     private @Nullable PciHost host;
     private @Nullable RegisterFile config;
@@ -75,6 +80,9 @@ public final class PciFunction {
         this.express = builder.express;
         this.onReset = builder.onReset;
         this.asPort = builder.asPort;
+        this.ats = new FunctionAts(this, builder.pasid, builder.ats, builder.pri);
+        this.dma = new FunctionDma(this, ats, true);
+        this.dmaUntranslated = new FunctionDma(this, ats, false);
         this.msi = builder.msiVectors == 0 ? null : new Msi(builder.msiVectors, dma::writeMessage);
         this.msix = builder.msix == null ? null : new Msix(builder.msix, dma::writeMessage);
     }
@@ -109,7 +117,9 @@ public final class PciFunction {
 
     /**
      * The function's way to memory. The bus puts the function's own RID on every request, whatever
-     * the {@link Requester} says; a PASID is refused, since no PASID capability exists.
+     * the {@link Requester} says. A PASID, Privileged Mode and translated requests need the enables
+     * in the function's capabilities, and an IOMMU; without them the request is an Unsupported
+     * Request that is not sent.
      */
     public DmaPort dma() {
         return dma;
@@ -117,10 +127,24 @@ public final class PciFunction {
 
     /**
      * {@link #dma} past the IOMMU: for a device whose driver was told that addresses are
-     * guest-physical whatever the platform has (virtio without VIRTIO_F_ACCESS_PLATFORM).
+     * guest-physical whatever the platform has (virtio without VIRTIO_F_ACCESS_PLATFORM). Takes no
+     * PASID and no translated requests.
      */
     public DmaPort dmaUntranslated() {
         return dmaUntranslated;
+    }
+
+    /**
+     * The function's ATS, PRI and PASID messages. A function without these capabilities has one
+     * too, on which everything is disabled.
+     */
+    public AtsPort ats() {
+        return ats;
+    }
+
+    /** The function as receiver of ATS and PRI messages; empty without ATS. */
+    Optional<AtsEndpoint> atsEndpoint() {
+        return ats.receivesMessages() ? Optional.of(ats) : Optional.empty();
     }
 
     /**
@@ -203,8 +227,8 @@ public final class PciFunction {
         } else if (express) {
             expressCapability =
                     port == null
-                            ? ExpressCapability.integratedEndpoint(resettable)
-                            : ExpressCapability.endpoint(resettable);
+                            ? ExpressCapability.integratedEndpoint(resettable, ats.sendsPasids())
+                            : ExpressCapability.endpoint(resettable, ats.sendsPasids());
         }
         List<Capability> all = new ArrayList<>();
         if (expressCapability != null) {
@@ -216,6 +240,7 @@ public final class PciFunction {
         if (msix != null) {
             all.add(msix.capability());
         }
+        all.addAll(ats.capabilities());
         all.addAll(capabilities);
         config = layOut(all);
         host = bus;
@@ -282,7 +307,7 @@ public final class PciFunction {
 
     /**
      * Function Level Reset, and what a bus reset does to the function (§6.6): registers as fresh,
-     * which also ends bus mastering, then the device's own reset.
+     * which also ends bus mastering, ATS, PRI and PASID, then the device's own reset.
      */
     void reset() {
         config().reset();
@@ -292,6 +317,7 @@ public final class PciFunction {
         if (msix != null) {
             msix.reset();
         }
+        ats.reset();
         host().reconfigure();
         if (onReset != null) {
             onReset.run();
@@ -315,7 +341,10 @@ public final class PciFunction {
         }
         state =
                 new State(
-                        masters && (above == null || above.forwardsUpstream()), requester, decoded);
+                        masters && (above == null || above.forwardsUpstream()),
+                        requester,
+                        decoded,
+                        above == null ? AccessControl.NONE : above.accessControl());
     }
 
     /** What the function is, and how software has programmed it. Any thread. */
@@ -344,7 +373,7 @@ public final class PciFunction {
 
     /** Takes the function off the bus for good; called by the host with its routing lock held. */
     void detach() {
-        state = new State(false, requester(), List.of());
+        state = new State(false, requester(), List.of(), AccessControl.NONE);
     }
 
     @Nullable Quiescence requests() {
@@ -423,6 +452,9 @@ public final class PciFunction {
         private int msiVectors;
         private Msix.@Nullable Layout msix;
         private boolean express;
+        private @Nullable PasidOptions pasid;
+        private @Nullable AtsOptions ats;
+        private @Nullable PriOptions pri;
         private @Nullable Runnable onReset;
         private @Nullable RootPort asPort;
 
@@ -516,6 +548,24 @@ public final class PciFunction {
             return this;
         }
 
+        /** The PASID Extended Capability; needs {@link #express}. */
+        public Builder pasid(PasidOptions options) {
+            pasid = options;
+            return this;
+        }
+
+        /** The ATS Extended Capability; needs {@link #express}. */
+        public Builder ats(AtsOptions options) {
+            ats = options;
+            return this;
+        }
+
+        /** The Page Request Extended Capability; needs {@link #ats}. */
+        public Builder pri(PriOptions options) {
+            pri = options;
+            return this;
+        }
+
         /**
          * The device's own reset, after its configuration space is reset: machine reset, bus reset,
          * and Function Level Reset, which is advertised only with this and {@link #express}. Runs
@@ -534,10 +584,15 @@ public final class PciFunction {
         /**
          * The function, not plugged yet.
          *
-         * @throws IllegalArgumentException if BARs or the MSI-X structures overlap or do not fit
+         * @throws IllegalArgumentException if BARs or the MSI-X structures overlap or do not fit,
+         *     or a capability lacks the one it needs
          */
         public PciFunction build() {
             checkBars();
+            if ((pasid != null || ats != null) && !express || pri != null && ats == null) {
+                throw new IllegalArgumentException(
+                        name + ": PRI needs ATS; ATS and PASID need PCI Express");
+            }
             if (msix != null) {
                 checkMsix(msix);
             }

@@ -5,6 +5,7 @@ import static nestor.vmm.register.BitField.bits;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.IntPredicate;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
@@ -78,6 +79,9 @@ public final class PciHost {
     private static final BitField ECAM_DEVFN = bits(19, 12);
     private static final BitField ECAM_REGISTER = bits(11, 0);
 
+    private static final BitField RID_BUS = bits(15, 8);
+    private static final BitField RID_DEVFN = bits(7, 0);
+
     private final Layout layout;
     private final Completer completer;
     private final Object routing = new Object();
@@ -142,6 +146,20 @@ public final class PciHost {
      */
     public void iommu(TranslationAgent agent, IntPredicate rids) {
         iommu = new Iommu(agent, rids);
+    }
+
+    /**
+     * Where an IOMMU sends Invalidate Requests and PRG Responses for {@code rid}. Empty if no
+     * function with ATS has that RID now: software mistook it, or the function is gone, and the
+     * message gets the answer that the IOMMU's architecture has for it (Unsupported Request, or
+     * none at all). A function whose ATS is disabled, or in which nobody caches translations,
+     * completes an invalidation at once.
+     *
+     * @param rid any number; 16 bits count
+     */
+    public Optional<AtsEndpoint> atsEndpoint(int rid) {
+        PciFunction f = configTarget(RID_BUS.getInt(rid), RID_DEVFN.getInt(rid));
+        return f == null ? Optional.empty() : f.atsEndpoint();
     }
 
     /** All functions, root ports included: bus 0 in device order, then behind each port. */

@@ -1,8 +1,5 @@
 package nestor.pci;
 
-import static nestor.vmm.register.Register.readOnly;
-import static nestor.vmm.register.Register.readWrite;
-
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -18,16 +15,14 @@ import org.jspecify.annotations.Nullable;
  * §7.5.3, §6.7). What is in the slot changes from any thread, with no lock held.
  *
  * <p>Requests from below always go up to the root complex and through its IOMMU, never sideways:
- * the redirection that Access Control Services asks for holds whether it is enabled or not.
+ * the redirection that Access Control Services ask for holds whether it is enabled or not. Only
+ * translated requests go to a peer directly, if Direct Translated P2P says so.
  */
 public final class RootPort {
     private static final int FUNCTIONS = 8;
     private static final int VENDOR_RED_HAT = 0x1b36;
     private static final int DEVICE_ROOT_PORT = 0x000c;
     private static final int CLASS_PCI_BRIDGE = 0x060400;
-
-    /** Source Validation, P2P Request and Completion Redirect, Upstream Forwarding (§7.7.11). */
-    private static final long ACS = 0b0001_1101;
 
     /** Memory windows have 1 MiB granularity. */
     private static final long WINDOW_MASK = 0xf_ffffL;
@@ -48,25 +43,22 @@ public final class RootPort {
     private @Nullable Slot slot;
     private volatile int secondaryBus;
     private volatile int subordinateBus;
+    private final AcsCapability acs = new AcsCapability();
     private volatile boolean forwardsUpstream;
+    private volatile AccessControl accessControl = AccessControl.NONE;
     private volatile List<AddressRange> windows = List.of();
 
     RootPort(PciHost host, String id) {
         this.host = host;
+        acs.onControl(host::reconfigure);
         this.function =
                 PciFunction.builder(id)
                         .ids(VENDOR_RED_HAT, DEVICE_ROOT_PORT)
                         .classCode(CLASS_PCI_BRIDGE)
                         .rootPort(this)
                         .msi()
-                        .capability(accessControl())
+                        .capability(acs.capability())
                         .build();
-    }
-
-    private static Capability accessControl() {
-        Register capability = readOnly("ACS Capability", 0x04, 2, ACS, "§7.7.11.2");
-        Register control = readWrite("ACS Control", 0x06, 2, ACS, "§7.7.11.3");
-        return Capability.extended(Capability.EXTENDED_ACS, 1, 8, List.of(capability, control));
     }
 
     /** The port's own function. */
@@ -176,6 +168,7 @@ public final class RootPort {
         if (gone.isEmpty()) {
             return;
         }
+        gone.forEach(PciFunction::reset); // without power nothing keeps its state
         slot().event(refreshLink() | Slot.PRESENCE_DETECT_CHANGED);
         AtomicInteger busy = new AtomicInteger(gone.size());
         for (PciFunction f : gone) {
@@ -261,6 +254,11 @@ public final class RootPort {
         return forwardsUpstream;
     }
 
+    /** What Access Control Services do to requests from below. */
+    AccessControl accessControl() {
+        return accessControl;
+    }
+
     /** The addresses that are forwarded down. */
     List<AddressRange> windows() {
         return windows;
@@ -271,6 +269,7 @@ public final class RootPort {
         RegisterFile config = function.config();
         secondaryBus = (int) config.get(ConfigHeader.SECONDARY_BUS);
         subordinateBus = (int) config.get(ConfigHeader.SUBORDINATE_BUS);
+        accessControl = acs.accessControl();
         long command = config.get(ConfigHeader.COMMAND);
         forwardsUpstream =
                 ConfigHeader.Command.BUS_MASTER.isSet(command)

@@ -197,9 +197,9 @@ class ConfigSpaceTest {
         board.host.addRootPort("rp", 1);
 
         assertThat(board.config(rid(0, 1, 0), 0x100, 4)).isEqualTo(0x0001_000dL);
-        assertThat(board.config(rid(0, 1, 0), 0x104, 4)).isEqualTo(0x1d);
+        assertThat(board.config(rid(0, 1, 0), 0x104, 4)).isEqualTo(0x5f);
         board.config(rid(0, 1, 0), 0x106, 2, 0xffff);
-        assertThat(board.config(rid(0, 1, 0), 0x106, 2)).isEqualTo(0x1d);
+        assertThat(board.config(rid(0, 1, 0), 0x106, 2)).isEqualTo(0x5f);
     }
 
     @Test

@@ -16,9 +16,11 @@ import java.util.stream.Stream;
 import nestor.pci.RecordingRegion.Write;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** DMA that ends anywhere but in RAM: always a defined result, never nested. */
@@ -29,6 +31,10 @@ class DmaToMmioTest {
     private static final long PEER_BAR = MEM32 + 0x1_0000;
     private static final long HOLE = MEM32 + 0x100_0000;
 
+    /** Where a board's IOMMU has its registers: mapped for CPUs, outside the host's windows. */
+    private static final long IOMMU = 0x0900_0000L;
+
+    private final RecordingRegion iommuRegisters = new RecordingRegion();
     private final TestBoard board = new TestBoard();
     private final RecordingRegion own = new RecordingRegion();
     private final RecordingRegion other = new RecordingRegion();
@@ -37,6 +43,7 @@ class DmaToMmioTest {
 
     @BeforeEach
     void plug() {
+        board.mmio.map(IOMMU, 0x1000, iommuRegisters);
         board.host.plug(2, 0, function);
         board.host.plug(3, 0, peer);
         board.bar32(RID, 0, OWN_BAR);
@@ -51,7 +58,54 @@ class DmaToMmioTest {
     }
 
     private static PciFunction withBar(String name, RecordingRegion region) {
-        return PciFunction.builder(name).ids(1, 2).bar(0, 0x1000, BarKind.MEM32, region).build();
+        return PciFunction.builder(name)
+                .ids(1, 2)
+                .express()
+                .pasid(PasidOptions.ofWidth(20).withTranslatedRequests())
+                .ats(AtsOptions.ofQueueDepth(32))
+                .bar(0, 0x1000, BarKind.MEM32, region)
+                .build();
+    }
+
+    /** What a request may be besides plain. */
+    enum Kind {
+        UNTRANSLATED(false, Requester.NO_PASID),
+        WITH_PASID(false, 7),
+        TRANSLATED(true, Requester.NO_PASID),
+        TRANSLATED_WITH_PASID(true, 7);
+
+        final boolean translated;
+        final int pasid;
+
+        Kind(boolean translated, int pasid) {
+            this.translated = translated;
+            this.pasid = pasid;
+        }
+
+        CompletionStatus write(PciFunction f, long address, MemorySegment src) {
+            Requester requester = new Requester(f.rid(), pasid, false);
+            return translated
+                    ? f.dma().writeTranslated(requester, address, src)
+                    : f.dma().write(requester, address, src);
+        }
+
+        CompletionStatus read(PciFunction f, long address, MemorySegment dst) {
+            Requester requester = new Requester(f.rid(), pasid, false);
+            return translated
+                    ? f.dma().readTranslated(requester, address, dst)
+                    : f.dma().read(requester, address, dst);
+        }
+    }
+
+    /** An IOMMU that maps everything to itself, for functions that use all it has. */
+    private ScriptedAgent identityIommu() {
+        ScriptedAgent agent = new ScriptedAgent();
+        board.host.iommu(agent, _ -> true);
+        for (int rid : new int[] {RID, PEER_RID}) {
+            board.config(rid, 0x106, 2, 9);
+            board.config(rid, 0x10e, 2, 0x8000);
+        }
+        return agent;
     }
 
     private static MemorySegment bytes(int size) {
@@ -60,6 +114,8 @@ class DmaToMmioTest {
 
     static Stream<Arguments> targets() {
         return Stream.of(
+                Arguments.of("RAM", TestBoard.RAM, SUCCESSFUL, SUCCESSFUL),
+                Arguments.of("IOMMU", IOMMU, UNSUPPORTED_REQUEST, UNSUPPORTED_REQUEST),
                 Arguments.of("own BAR", OWN_BAR, UNSUPPORTED_REQUEST, UNSUPPORTED_REQUEST),
                 Arguments.of("other BAR", PEER_BAR + 8, SUCCESSFUL, SUCCESSFUL),
                 Arguments.of("ECAM", TestBoard.ECAM, UNSUPPORTED_REQUEST, UNSUPPORTED_REQUEST),
@@ -87,6 +143,52 @@ class DmaToMmioTest {
         assertThat(own.writes).isEmpty();
         assertThat(own.reads).isEmpty();
         assertThat(board.config(RID, TestBoard.COMMAND, 2)).isEqualTo(before);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("targets")
+    @DisplayName("reliability §2 row 1: the same for every kind of request behind an IOMMU")
+    void everyKindOfRequestHasADefinedResult(
+            String target, long gpa, CompletionStatus onRead, CompletionStatus onWrite) {
+        ScriptedAgent agent = identityIommu();
+        long before = board.config(RID, TestBoard.COMMAND, 2);
+
+        for (Kind kind : Kind.values()) {
+            assertThat(kind.write(function, gpa, bytes(4))).as("%s", kind).isEqualTo(onWrite);
+            assertThat(kind.read(function, gpa, bytes(4))).as("%s", kind).isEqualTo(onRead);
+        }
+
+        assertThat(own.writes).isEmpty();
+        assertThat(own.reads).isEmpty();
+        assertThat(iommuRegisters.writes).isEmpty();
+        assertThat(iommuRegisters.reads).isEmpty();
+        assertThat(board.config(RID, TestBoard.COMMAND, 2)).isEqualTo(before);
+        assertThat(agent.inside).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    @DisplayName("reliability §2 row 1: MMIO that starts DMA reaches no BAR, whatever the kind")
+    void noKindOfRequestNests(Kind kind) {
+        identityIommu();
+        List<CompletionStatus> nested = new ArrayList<>();
+        other.onWrite =
+                () -> {
+                    for (Kind inner : Kind.values()) {
+                        nested.add(inner.write(peer, OWN_BAR, bytes(4)));
+                        nested.add(inner.read(peer, OWN_BAR, bytes(4)));
+                        nested.add(inner.write(peer, TestBoard.RAM, bytes(4)));
+                    }
+                };
+
+        assertThat(kind.write(function, PEER_BAR, bytes(4))).isEqualTo(SUCCESSFUL);
+
+        for (int i = 0; i < nested.size(); i += 3) {
+            assertThat(nested.subList(i, i + 3))
+                    .containsExactly(UNSUPPORTED_REQUEST, UNSUPPORTED_REQUEST, SUCCESSFUL);
+        }
+        assertThat(nested).hasSize(3 * Kind.values().length);
+        assertThat(own.writes).isEmpty();
     }
 
     @Test

@@ -206,6 +206,68 @@ class FunctionDmaTest {
     @Test
     void aTranslatedHitAllocatesNothing() {
         PciFunction f = function;
+        assertAllocatesNothing(f.dma(), f.requester());
+    }
+
+    @Test
+    void aHitWithPasidAllocatesNothing() {
+        PciFunction f = withAts();
+        assertAllocatesNothing(f.dma(), new Requester(f.rid(), 7, true));
+    }
+
+    @Test
+    void aHitWithAStaleRidAllocatesNothing() {
+        PciFunction f = withAts();
+        assertAllocatesNothing(f.dma(), new Requester(0x7777, 7, false));
+    }
+
+    @Test
+    void aTranslatedRequestAllocatesNothing() {
+        PciFunction f = withAts();
+        DmaPort dma = f.dma();
+        DmaPort translated =
+                new DmaPort() {
+                    @Override
+                    public CompletionStatus read(Requester r, long iova, MemorySegment dst) {
+                        return dma.readTranslated(r, iova, dst);
+                    }
+
+                    @Override
+                    public CompletionStatus write(Requester r, long iova, MemorySegment src) {
+                        return dma.writeTranslated(r, iova, src);
+                    }
+
+                    @Override
+                    public CompletionStatus readTranslated(
+                            Requester r, long address, MemorySegment dst) {
+                        return dma.readTranslated(r, address, dst);
+                    }
+
+                    @Override
+                    public CompletionStatus writeTranslated(
+                            Requester r, long address, MemorySegment src) {
+                        return dma.writeTranslated(r, address, src);
+                    }
+                };
+        assertAllocatesNothing(translated, new Requester(f.rid(), 7, false));
+        assertAllocatesNothing(translated, f.requester());
+    }
+
+    private PciFunction withAts() {
+        PciFunction f =
+                PciFunction.builder("ats")
+                        .express()
+                        .pasid(PasidOptions.ofWidth(20).withPrivileged().withTranslatedRequests())
+                        .ats(AtsOptions.ofQueueDepth(1))
+                        .build();
+        board.host.plug(5, 0, f);
+        board.command(f.rid(), BUS_MASTER);
+        board.config(f.rid(), 0x106, 2, 0xf);
+        board.config(f.rid(), 0x10e, 2, 0x8000);
+        return f;
+    }
+
+    private void assertAllocatesNothing(DmaPort dma, Requester requester) {
         Translation hit = new Translation.Mapping(0, 30, RAM, Translation.READ | Translation.WRITE);
         board.host.iommu(
                 new TranslationAgent() {
@@ -226,8 +288,8 @@ class FunctionDmaTest {
                 _ -> true);
         MemorySegment word = bytes(8, 1);
         MemorySegment block = bytes(3000, 1);
-        DmaPort dma = f.dma();
-        Requester requester = f.requester();
+        assertThat(dma.write(requester, 0x1008, word)).isEqualTo(SC);
+        assertThat(dma.read(requester, 0x2001, block)).isEqualTo(SC);
         ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         int rounds = 20_000;
         exercise(dma, requester, word, block, rounds);

@@ -1,8 +1,5 @@
 package nestor.machine.boot;
 
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
-
 import java.io.BufferedInputStream;
 import java.io.EOFException;
 import java.io.IOException;
@@ -17,6 +14,8 @@ import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
+import nestor.vmm.memory.GuestAccessException;
+import nestor.vmm.memory.GuestMemory;
 
 /**
  * An initial RAM disk that has been looked at: cpio archives in the "newc" format, possibly

@@ -2,11 +2,10 @@ package nestor.machine.boot;
 
 import static nestor.vmm.register.BitField.bit;
 
-import nestor.vmm.register.BitField;
-
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import nestor.vmm.register.BitField;
 
 /** Walks header and blocks of an lzop file, which ends with a block of length zero. */
 final class LzopBlocks {

@@ -170,8 +170,12 @@ final class CpuInterface implements SystemRegisterPort {
         return forwarded[1].bestLevel() == level ? forwarded[1].first(level) : lpis().first(level);
     }
 
+    /**
+     * The group that {@code intid}, the highest pending, was forwarded with: what its register says
+     * may be newer, while the interrupts of one word are updated one after the other.
+     */
     private int groupOf(int intid) {
-        return intid >= Lpis.FIRST ? 1 : gic.groupOf(number, intid);
+        return intid < Lpis.FIRST && forwarded[0].contains(intid) ? 0 : 1;
     }
 
     private int priorityOf(int intid) {

@@ -237,10 +237,6 @@ public final class GicV3 {
         return intid < Distributor.FIRST_SPI ? redistributors[cpu].bank() : distributor.bank();
     }
 
-    int groupOf(int cpu, int intid) {
-        return bankOf(cpu, intid).groupOf(intid);
-    }
-
     /** The group enables of the Distributor changed: everything that waits is judged anew. */
     void groupsChanged() {
         distributor.bank().updateAll();

@@ -55,6 +55,16 @@ final class PendingSet {
         return false;
     }
 
+    boolean contains(int id) {
+        for (long rest = occupied; rest != 0; rest &= rest - 1) {
+            IdBitmap ids = byLevel[Long.numberOfTrailingZeros(rest)];
+            if (ids != null && ids.contains(id)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** The best level that has a member, {@link #MASKED} if there is none to deliver. */
     int bestLevel() {
         return Math.min(MASKED, Long.numberOfTrailingZeros(occupied));

@@ -3,12 +3,6 @@ package nestor.machine.boot;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +10,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class InitrdTest {
     @TempDir Path folder;
@@ -90,8 +89,8 @@ class InitrdTest {
 
     private static final String LZ4 =
             "02214c184e0000007f303730373031300100222f3135370014052800ff0f696e6974000023212f62696e2f"
-                + "73680a6563686f2068656c6c6f0a0000008c00290f02001614622a00e0545241494c455221212100"
-                + "000000";
+                    + "73680a6563686f2068656c6c6f0a0000008c00290f02001614622a00e0545241494c455221212100"
+                    + "000000";
 
     /** Version 1.04, flags: checksum of the plain bytes; one stored block. */
     private static final String LZO =
@@ -106,13 +105,13 @@ class InitrdTest {
 
     private static final String BZIP2 =
             "425a683931415926535972bc7cd60000175f8044106800f280222414081a658c002000545004c4323313536a"
-                + "094227a868d0d003445487cc85c57b573693bc6ac81d686640282a968c945bec6090600073222321"
-                + "43f8685c222993abbf17724538509072bc7cd6";
+                    + "094227a868d0d003445487cc85c57b573693bc6ac81d686640282a968c945bec6090600073222321"
+                    + "43f8685c222993abbf17724538509072bc7cd6";
 
     private static final String LZMA =
             "5d00008000ffffffffffffffff00180ddd04639d91405de6a00cb6c61f5847984eab7797050fd9b75560f01b"
-                + "047e704e2fbaf7e0d16498faaf9e8f6beaec8fefe68688213ffb83444d6c495474da28bfff7bf9c0"
-                + "00";
+                    + "047e704e2fbaf7e0d16498faaf9e8f6beaec8fefe68688213ffb83444d6c495474da28bfff7bf9c0"
+                    + "00";
 
     @ParameterizedTest
     @ValueSource(strings = {LZ4, LZO, BZIP2, LZMA})

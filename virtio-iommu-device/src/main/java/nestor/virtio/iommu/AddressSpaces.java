@@ -1,13 +1,11 @@
 package nestor.virtio.iommu;
 
-import nestor.pci.Translation;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import java.util.function.IntPredicate;
+import nestor.pci.Translation;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Domains, and which endpoint is attached to which (§5.13.6.3 to §5.13.6.6): validates and applies

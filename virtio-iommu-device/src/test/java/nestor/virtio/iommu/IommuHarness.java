@@ -3,14 +3,6 @@ package nestor.virtio.iommu;
 import static nestor.virtio.testkit.DriverQueue.readable;
 import static nestor.virtio.testkit.DriverQueue.writable;
 
-import nestor.pci.CompletionStatus;
-import nestor.pci.PciFunction;
-import nestor.virtio.pci.VirtioPci;
-import nestor.virtio.testkit.DriverQueue;
-import nestor.virtio.testkit.DriverQueue.Part;
-import nestor.virtio.testkit.TestMachine;
-import nestor.virtio.testkit.VirtioDriver;
-
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -18,6 +10,13 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import nestor.pci.CompletionStatus;
+import nestor.pci.PciFunction;
+import nestor.virtio.pci.VirtioPci;
+import nestor.virtio.testkit.DriverQueue.Part;
+import nestor.virtio.testkit.DriverQueue;
+import nestor.virtio.testkit.TestMachine;
+import nestor.virtio.testkit.VirtioDriver;
 
 /** A machine with a virtio-iommu, its driver, and one endpoint that does DMA. */
 final class IommuHarness {

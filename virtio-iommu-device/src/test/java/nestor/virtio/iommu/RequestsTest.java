@@ -14,16 +14,13 @@ import static nestor.virtio.iommu.IommuHarness.le;
 import static nestor.virtio.iommu.IommuHarness.mapBytes;
 import static nestor.virtio.iommu.IommuHarness.probeBytes;
 import static nestor.virtio.iommu.IommuHarness.unmapBytes;
-
 import static org.assertj.core.api.Assertions.assertThat;
-
-import nestor.virtio.testkit.TestMachine;
-
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
 
 import java.util.Arrays;
 import java.util.List;
+import nestor.virtio.testkit.TestMachine;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 
 class RequestsTest {
     private static final int OK = 0;

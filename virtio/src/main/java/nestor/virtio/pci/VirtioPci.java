@@ -1,5 +1,7 @@
 package nestor.virtio.pci;
 
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import nestor.pci.BarKind;
 import nestor.pci.DmaPort;
 import nestor.pci.PciFunction;
@@ -10,11 +12,7 @@ import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A virtio device as a PCI function (virtio 1.3 §4.1): modern only, one BAR with the four

@@ -2,20 +2,17 @@ package nestor.virtio.pci;
 
 import static nestor.virtio.testkit.DriverQueue.readable;
 import static nestor.virtio.testkit.DriverQueue.writable;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
+import java.util.List;
 import nestor.virtio.testkit.DriverQueue;
 import nestor.virtio.testkit.EchoDevice;
 import nestor.virtio.testkit.TestMachine;
 import nestor.virtio.testkit.VirtioDriver;
 import nestor.vmm.loop.ManualLoop;
-
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-
-import java.util.ArrayList;
-import java.util.List;
 
 /** A virtio device that leaves its bus for good. */
 class RemovalTest {

@@ -86,7 +86,7 @@ public final class GuestMemory implements AutoCloseable {
         Path memoryFs = Path.of("/dev/shm");
         boolean room =
                 Files.isWritable(memoryFs)
-                        && Files.getFileStore(memoryFs).getUsableSpace() >= total;
+                        && memoryFs.toFile().getUsableSpace() >= total;
         Arena arena = Arena.ofShared();
         List<RamRegion> regions = new ArrayList<>();
         if (room) {

@@ -1,4 +1,4 @@
-package nestor.iommu;
+package nestor.iommu.host;
 
 /** A call to the host failed. Whoever catches it decides what the guest sees; nothing is lost. */
 public final class HostException extends Exception {

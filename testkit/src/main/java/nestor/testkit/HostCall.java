@@ -1,0 +1,24 @@
+package nestor.testkit;
+
+import java.util.List;
+import nestor.iommu.host.HostInvalidation;
+import nestor.iommu.host.Stage1;
+
+/** A call that {@link FakeHostIommu} received and carried out. */
+public sealed interface HostCall {
+    record Nest(int rid, Stage1 stage1) implements HostCall {}
+
+    record Attach(int rid, int pasid, Stage1 stage1) implements HostCall {}
+
+    record Block(int rid, int pasid) implements HostCall {}
+
+    record Bypass(int rid, int pasid) implements HostCall {}
+
+    record Invalidate(List<? extends HostInvalidation> handled) implements HostCall {
+        public Invalidate {
+            handled = List.copyOf(handled);
+        }
+    }
+
+    record Close(int rid, Stage1 stage1) implements HostCall {}
+}
