@@ -1,5 +1,8 @@
 package nestor.atc;
 
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.AtsEntry;
@@ -8,12 +11,7 @@ import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.ArrayList;
-import java.util.BitSet;
-import java.util.List;
 
 /**
  * An Address Translation Cache (PCIe Base 6.0, §10.1.2, §10.2, §10.3): translations come in by

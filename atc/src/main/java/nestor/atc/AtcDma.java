@@ -1,12 +1,11 @@
 package nestor.atc;
 
+import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 import nestor.pci.DmaPort;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.vmm.loop.DeviceLoop;
-
-import java.lang.foreign.MemorySegment;
-import java.util.function.Consumer;
 
 /**
  * Reads and writes memory of a requester through ATS and PRI: translations from the cache or from

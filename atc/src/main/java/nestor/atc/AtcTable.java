@@ -1,10 +1,8 @@
 package nestor.atc;
 
-import nestor.vmm.register.BitField;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.concurrent.atomic.AtomicReferenceArray;
+import nestor.vmm.register.BitField;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The entries of an {@link Atc}: one set-associative table for all sizes and spaces. A set is
@@ -62,7 +60,7 @@ final class AtcTable {
             long base = AtcEntry.base(iova, sizeLog2);
             int first = set(base, sizeLog2) * ways;
             for (int slot = first; slot < first + ways; slot++) {
-                AtcEntry entry = slots.getAcquire(slot);
+                AtcEntry entry = slots.get(slot); // not before the access's enter()
                 if (entry != null
                         && entry.iovaBase() == base
                         && entry.sizeLog2() == sizeLog2

@@ -1,26 +1,24 @@
 package nestor.atc;
 
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
 import nestor.atc.AtcDma.Outcome;
 import nestor.atc.AtcDma.UntranslatedAccess;
 import nestor.pci.AtsCompletion;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.jspecify.annotations.Nullable;
-
-import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.function.Consumer;
 
 /**
  * One transfer of an {@link AtcDma}: where it stands, and what it does next.
  *
- * <p>Translations come for as much of the rest as one request can ask for. If some of it lacks the
- * permission, those pages are requested as one group, and nothing moves until the response; then
- * the translations are requested again. What a completion brought is used even if the cache has no
- * room for it, as long as no invalidation has overtaken it.
+ * <p>Translations come for as much of the rest as one request can ask for. If the next page lacks
+ * the permission, it is requested, and in its group all others that do; nothing moves until the
+ * response, and then the translations are requested again. What a completion brought is used even
+ * if the cache has no room for it, as long as no invalidation has overtaken it.
  */
 public final class AtcTransfer {
     private static final int PAGE_BYTES = 4096;
@@ -234,12 +232,19 @@ public final class AtcTransfer {
         return !ended;
     }
 
+    /**
+     * Requests the pages that lack the permission, if the next one does: then every response that
+     * keeps its promise lets a piece move, however little the credit is.
+     */
     private boolean requestMissing(List<AtcEntry> entries) {
         List<PageRequests.Page> missing = new ArrayList<>();
-        long first = start + done;
+        long next = start + done;
         for (AtcEntry entry : entries) {
-            long at = entry.contains(first) ? first : entry.iovaBase();
-            boolean wanted = Long.compareUnsigned(at - first, bytes - done) < 0;
+            if (entry.contains(next) && permits(entry)) {
+                return true;
+            }
+            long at = entry.contains(next) ? next : entry.iovaBase();
+            boolean wanted = Long.compareUnsigned(at - next, bytes - done) < 0;
             if (wanted && !permits(entry)) {
                 missing.add(new PageRequests.Page(at, access));
             }

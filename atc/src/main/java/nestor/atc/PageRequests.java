@@ -1,16 +1,5 @@
 package nestor.atc;
 
-import nestor.pci.AtsEndpoint;
-import nestor.pci.AtsPort;
-import nestor.pci.AtsPort.PageRequestOutcome;
-import nestor.pci.InvalidateRequest;
-import nestor.pci.PageRequest;
-import nestor.pci.PageResponse;
-import nestor.pci.Requester;
-import nestor.vmm.loop.DeviceLoop;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -19,6 +8,15 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
+import nestor.pci.AtsEndpoint;
+import nestor.pci.AtsPort.PageRequestOutcome;
+import nestor.pci.AtsPort;
+import nestor.pci.InvalidateRequest;
+import nestor.pci.PageRequest;
+import nestor.pci.PageResponse;
+import nestor.pci.Requester;
+import nestor.vmm.loop.DeviceLoop;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The requesting side of the Page Request Interface (PCIe Base 6.0, §10.4): groups of page

@@ -2,9 +2,12 @@ package nestor.atc;
 
 import static nestor.atc.ScriptedPort.pasid;
 import static nestor.atc.ScriptedPort.privileged;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import nestor.atc.AtcDma.Outcome;
 import nestor.atc.AtcDma.UntranslatedAccess;
 import nestor.pci.AtsEntry;
@@ -13,18 +16,12 @@ import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.vmm.loop.ManualLoop;
-
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.util.ArrayList;
-import java.util.List;
 
 /** Transfers from the first Translation Request to their one outcome. */
 class AtcDmaTest {
@@ -151,21 +148,23 @@ class AtcDmaTest {
     }
 
     @Test
+    @DisplayName("PCIe §10.5.2.5: with a credit of one, a round for each page, however many")
     void creditOfOneNeedsARoundForEachPage() {
+        int pages = 2 * AtcTransfer.MAX_FRUITLESS_REQUESTS;
         port.allocation = 1;
         port.pageRequested =
                 () -> {
                     var request = port.pageRequests.getLast();
                     port.map(pasid(5), request.iova(), 12, request.iova());
                 };
-        write(pasid(5), 0x4000, bytes(3 * 4096));
-        for (int round = 0; round < 3; round++) {
+        write(pasid(5), 0x4000, bytes(pages * 4096));
+        for (int round = 0; round < pages; round++) {
             assertThat(ended).isEmpty();
             respond(round, PageResponse.SUCCESS);
         }
 
         assertThat(ended).containsExactly(Outcome.DONE);
-        assertThat(port.pageRequests).hasSize(3).allMatch(r -> r.last());
+        assertThat(port.pageRequests).hasSize(pages).allMatch(r -> r.last());
     }
 
     @ParameterizedTest

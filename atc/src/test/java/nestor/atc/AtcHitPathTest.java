@@ -1,17 +1,13 @@
 package nestor.atc;
 
 import static nestor.atc.ScriptedPort.pasid;
-
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-
+import java.lang.management.ManagementFactory;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.junit.jupiter.api.Test;
-
-import java.lang.management.ManagementFactory;
 
 /** What an access that finds its translation costs. */
 class AtcHitPathTest {

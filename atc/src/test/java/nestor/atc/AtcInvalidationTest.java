@@ -2,20 +2,17 @@ package nestor.atc;
 
 import static nestor.atc.ScriptedPort.RW;
 import static nestor.atc.ScriptedPort.pasid;
-
 import static org.assertj.core.api.Assertions.assertThat;
-
-import nestor.pci.AtsEntry;
-import nestor.pci.InvalidateRequest;
-import nestor.pci.Requester;
-
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import nestor.pci.AtsEntry;
+import nestor.pci.InvalidateRequest;
+import nestor.pci.Requester;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 
 /** When an invalidation completes, what it overtakes, what it costs (PCIe Base §10.3). */
 class AtcInvalidationTest {

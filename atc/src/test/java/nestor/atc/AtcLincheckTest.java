@@ -2,18 +2,16 @@ package nestor.atc;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.concurrent.atomic.AtomicLong;
 import nestor.atc.Atc.OvertakenPolicy;
 import nestor.pci.AtsEntry;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.jetbrains.lincheck.Lincheck;
 import org.jetbrains.lincheck.LincheckAssertionError;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
-
-import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * A fill races an invalidation and the lookup after it, under a model checker that tries the

@@ -3,17 +3,15 @@ package nestor.atc;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.fail;
 
+import java.util.Objects;
+import java.util.SplittableRandom;
 import nestor.pci.AtsEntry;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-
-import java.util.Objects;
-import java.util.SplittableRandom;
 
 /** A million random operations in step with {@link NaiveAtc}. */
 class AtcModelTest {

@@ -2,13 +2,11 @@ package nestor.atc;
 
 import static nestor.atc.ScriptedPort.RW;
 import static nestor.atc.ScriptedPort.pasid;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import nestor.pci.AtsEntry;
 import nestor.pci.InvalidateRequest;
-
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -3,25 +3,22 @@ package nestor.atc;
 import static nestor.atc.ScriptedPort.RW;
 import static nestor.atc.ScriptedPort.pasid;
 import static nestor.atc.ScriptedPort.privileged;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.ArrayList;
+import java.util.List;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEntry;
 import nestor.pci.CompletionStatus;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import java.util.ArrayList;
-import java.util.List;
 
 /** What a completion leaves in the cache, and what takes it out again. */
 class AtcTest {

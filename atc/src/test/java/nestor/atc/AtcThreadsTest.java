@@ -2,18 +2,6 @@ package nestor.atc;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import nestor.pci.AtsCompletion;
-import nestor.pci.AtsEndpoint;
-import nestor.pci.AtsEntry;
-import nestor.pci.AtsPort;
-import nestor.pci.InvalidateRequest;
-import nestor.pci.Requester;
-import nestor.pci.Translation;
-
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -22,6 +10,16 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLongArray;
+import nestor.pci.AtsCompletion;
+import nestor.pci.AtsEndpoint;
+import nestor.pci.AtsEntry;
+import nestor.pci.AtsPort;
+import nestor.pci.InvalidateRequest;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Devices that look up and fill while the tables change under them. */
 class AtcThreadsTest {

@@ -1,14 +1,12 @@
 package nestor.atc;
 
-import nestor.pci.AtsEntry;
-import nestor.pci.Requester;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import nestor.pci.AtsEntry;
+import nestor.pci.Requester;
+import org.jspecify.annotations.Nullable;
 
 /** A cache without a bound as a list, and every invalidation there ever was as another. */
 final class NaiveAtc {

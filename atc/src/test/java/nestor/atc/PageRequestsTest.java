@@ -1,27 +1,25 @@
 package nestor.atc;
 
 import static nestor.atc.ScriptedPort.pasid;
-
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-
-import nestor.atc.PageRequests.Outcome;
-import nestor.atc.PageRequests.Page;
-import nestor.pci.PageRequest;
-import nestor.pci.PageResponse;
-import nestor.pci.Translation;
-import nestor.vmm.loop.ManualLoop;
-
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
+import nestor.atc.PageRequests.Outcome;
+import nestor.atc.PageRequests.Page;
+import nestor.pci.PageRequest;
+import nestor.pci.PageResponse;
+import nestor.pci.Translation;
+import nestor.vmm.loop.DeviceLoop;
+import nestor.vmm.loop.ManualLoop;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Page request groups, their indices and credit, and how they end (PCIe Base §10.4). */
 class PageRequestsTest {
@@ -335,6 +333,37 @@ class PageRequestsTest {
         respond(0, PageResponse.RESPONSE_FAILURE); // as the function answers what it gives up
         respond(1, PageResponse.SUCCESS);
         assertThat(ended).containsExactly("a DISABLED", "b DISABLED", "c SUCCESS");
+    }
+
+    /** Another thread asks between the two steps of {@code disabled}. */
+    @Test
+    void aGroupAskedForWhileAtsIsBeingDisabledIsNew() {
+        List<Runnable> beforePost = new ArrayList<>();
+        DeviceLoop interrupted =
+                new DeviceLoop() {
+                    @Override
+                    public void post(Runnable task) {
+                        List<Runnable> now = List.copyOf(beforePost);
+                        beforePost.clear();
+                        now.forEach(Runnable::run);
+                        loop.post(task);
+                    }
+
+                    @Override
+                    public boolean inLoop() {
+                        return loop.inLoop();
+                    }
+                };
+        PageRequests concurrent = PageRequests.on(port, interrupted);
+        List<Page> page = List.of(new Page(0x1000, READ));
+        beforePost.add(() -> concurrent.request(pasid(5), page, o -> ended.add("new " + o)));
+
+        concurrent.disabled();
+        loop.runUntilIdle();
+
+        assertThat(ended).isEmpty();
+        respond(0, PageResponse.SUCCESS);
+        assertThat(ended).containsExactly("new SUCCESS");
     }
 
     @Test

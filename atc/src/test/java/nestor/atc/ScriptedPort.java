@@ -1,5 +1,12 @@
 package nestor.atc;
 
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.AtsEntry;
@@ -10,14 +17,6 @@ import nestor.pci.PageRequest;
 import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Map;
-import java.util.Set;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A function whose translation agent is a list of mappings: it counts credit, and knows which page

@@ -124,6 +124,16 @@ public final class DeviceCatalog {
                                     PCI_PLACE,
                                     number("dma_mask", "0xfffffff", "address bits DMA drives"))),
                     new DeviceType(
+                            "iommu-testdev",
+                            DeviceType.PCI,
+                            "test function: one DMA for each register read (1b36:0005)",
+                            PCI_PLACE),
+                    new DeviceType(
+                            "smmu-test-engine",
+                            DeviceType.PCI,
+                            "SMMUv3 test engine: 512 frames that move memory (13b5:ff80)",
+                            PCI_PLACE),
+                    new DeviceType(
                             "pcie-root-port",
                             DeviceType.PCI,
                             "PCI Express root port: a bus with one hot-plug slot; its id names the"

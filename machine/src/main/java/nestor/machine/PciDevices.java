@@ -13,9 +13,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
+import nestor.endpoints.IommuTestDevice;
 import nestor.endpoints.RawFile;
+import nestor.endpoints.SmmuTestEngine;
 import nestor.endpoints.VirtioBlk;
 import nestor.endpoints.VirtioConsole;
 import nestor.endpoints.VirtioRng;
@@ -28,6 +31,7 @@ import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
 import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.MailboxLoop;
 import org.jspecify.annotations.Nullable;
 
@@ -154,12 +158,20 @@ final class PciDevices {
                 yield virtio(place, new VirtioConsole(backend(console)), Optional.empty());
             }
             case "edu" -> {
-                MailboxLoop loop = loop(place.name());
-                Edu edu = new Edu(place.name(), loop, options.number("dma_mask"));
-                yield new Endpoint(place, edu.function(), loop, Optional.empty(), loop::post);
+                long mask = options.number("dma_mask");
+                yield onLoop(place, loop -> new Edu(place.name(), loop, mask).function());
             }
+            case "iommu-testdev" ->
+                    onLoop(place, _ -> new IommuTestDevice(place.name()).function());
+            case "smmu-test-engine" ->
+                    onLoop(place, loop -> new SmmuTestEngine(place.name(), loop).function());
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
+    }
+
+    private Endpoint onLoop(PciPlan.Placement place, Function<DeviceLoop, PciFunction> device) {
+        MailboxLoop loop = loop(place.name());
+        return new Endpoint(place, device.apply(loop), loop, Optional.empty(), loop::post);
     }
 
     private Endpoint virtio(PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {

@@ -2,6 +2,7 @@ package nestor.pci;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,8 +57,8 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     private final Object lock = new Object();
     private volatile Enables enables = Enables.NONE;
 
-    /** Another object each time ATS is disabled: a completion that crosses that is void. */
-    private volatile Object period = new Object();
+    /** How often ATS has been disabled: a completion that crosses that is void. */
+    private final AtomicInteger disables = new AtomicInteger();
 
     /** The last requester whose RID was not the function's, corrected. */
     private volatile @Nullable Requester corrected;
@@ -155,7 +156,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     public AtsCompletion requestTranslation(
             Requester requester, long iova, long bytes, int access) {
         PciFunction.State state = function.state();
-        Object before = period;
+        int before = disables.get();
         Enables now = enables;
         boolean mayAsk =
                 state.mayMaster() && now.ats() && !state.accessControl().translationBlocking();
@@ -179,7 +180,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         if (hasGlobal(completion) && receivers.globalCached()) {
             completion = agent.requestTranslation(request);
         }
-        return period == before ? checked(request, completion) : UNSUPPORTED;
+        return disables.get() == before ? checked(request, completion) : UNSUPPORTED;
     }
 
     /** How many units {@code bytes} from {@code iova} on touch, as far as one request can ask. */
@@ -300,9 +301,17 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         }
     }
 
+    /** The agent gives the function up: as if software disabled ATS and enabled it again. */
     @Override
     public void disabled() {
-        receivers.disable().run();
+        Runnable consequences;
+        synchronized (lock) {
+            consequences = stopAts();
+            if (enables.ats()) {
+                receivers.enable();
+            }
+        }
+        consequences.run();
     }
 
     private void controlWritten() {
@@ -350,7 +359,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     }
 
     private Runnable stopAts() {
-        period = new Object();
+        disables.incrementAndGet();
         return receivers.disable();
     }
 }

@@ -86,17 +86,17 @@ final class FunctionDma implements DmaPort {
             long address,
             MemorySegment data,
             int access) {
-        Quiescence underWay = function.requests();
-        if (underWay == null) {
+        Quiescence requests = function.requests();
+        if (requests == null) {
             return translateAndMove(state, given, type, address, data, access);
         }
-        long ticket = underWay.enter();
+        long ticket = requests.enter();
         try {
             return function.state().mayMaster() // it may have left meanwhile
                     ? translateAndMove(state, given, type, address, data, access)
                     : CompletionStatus.UNSUPPORTED_REQUEST;
         } finally {
-            underWay.exit(ticket);
+            requests.exit(ticket);
         }
     }
 

@@ -3,7 +3,6 @@ package nestor.pci;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
-import java.util.function.Function;
 import java.util.function.IntSupplier;
 import nestor.pci.AtsPort.PageRequestOutcome;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +19,12 @@ import org.jspecify.annotations.Nullable;
  * <p>The lock guards the books. Nothing is called with it held.
  */
 final class PageRequestInterface {
+    /** The way to the translation agent. */
+    @FunctionalInterface
+    interface Upstream {
+        CompletionStatus send(PageRequest request);
+    }
+
     /** Requests of one PRG index, from the first to the response. */
     private static final class Group {
         final int pasid;
@@ -34,7 +39,7 @@ final class PageRequestInterface {
 
     private final PriCapability capability;
     private final IntSupplier rid;
-    private final Function<PageRequest, CompletionStatus> send;
+    private final Upstream upstream;
     private final Consumer<PageResponse> answer;
 
     private final Object lock = new Object();
@@ -48,17 +53,17 @@ final class PageRequestInterface {
 
     /**
      * @param rid of the function, now
-     * @param send to the translation agent
+     * @param upstream where requests go
      * @param answer to who is registered for the response's PASID
      */
     PageRequestInterface(
             PriCapability capability,
             IntSupplier rid,
-            Function<PageRequest, CompletionStatus> send,
+            Upstream upstream,
             Consumer<PageResponse> answer) {
         this.capability = capability;
         this.rid = rid;
-        this.send = send;
+        this.upstream = upstream;
         this.answer = answer;
         capability.onAccess(this::written, this::stopped);
     }
@@ -97,7 +102,7 @@ final class PageRequestInterface {
             group.closed = request.last();
             outstanding++;
         }
-        if (send.apply(request) != CompletionStatus.SUCCESSFUL) {
+        if (upstream.send(request) != CompletionStatus.SUCCESSFUL) {
             respond(
                     new PageResponse(
                             request.requester().rid(),
@@ -113,7 +118,7 @@ final class PageRequestInterface {
         if (!active()) {
             return PageRequestOutcome.NOT_PERMITTED;
         }
-        send.apply(marker);
+        upstream.send(marker);
         return PageRequestOutcome.SENT;
     }
 

@@ -376,6 +376,12 @@ public final class PciFunction {
         state = new State(false, requester(), List.of(), AccessControl.NONE);
     }
 
+    /** Ends what ATS and PRI have outstanding; after {@link #detach}, with no lock held. */
+    void endAts() {
+        config().reset();
+        ats.reset();
+    }
+
     @Nullable Quiescence requests() {
         return requests;
     }

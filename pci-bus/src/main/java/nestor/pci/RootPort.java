@@ -168,7 +168,7 @@ public final class RootPort {
         if (gone.isEmpty()) {
             return;
         }
-        gone.forEach(PciFunction::reset); // without power nothing keeps its state
+        gone.forEach(PciFunction::endAts);
         slot().event(refreshLink() | Slot.PRESENCE_DETECT_CHANGED);
         AtomicInteger busy = new AtomicInteger(gone.size());
         for (PciFunction f : gone) {

@@ -74,6 +74,41 @@ class AtsTeardownTest {
     }
 
     @Test
+    void anAgentThatGivesTheFunctionUpEmptiesItsCachesOnly() {
+        leaveSomethingOutstanding();
+
+        at.messages().disabled();
+
+        assertThat(completed).isEqualTo(1);
+        assertThat(one.timesDisabled).isEqualTo(1);
+        leaveNewInvalidation();
+        assertThat(completed).isEqualTo(1);
+        assertThat(at.ats.atsEnabled()).isTrue();
+    }
+
+    private void leaveNewInvalidation() {
+        at.messages()
+                .invalidate(
+                        new InvalidateRequest(AtsBoard.RID, 1, 1, false, 0, 12), () -> completed++);
+    }
+
+    @Test
+    @DisplayName(
+            "§7.8.9.3: changing PASID enables under ATS, undefined there, takes effect at once")
+    void pasidEnablesMayChangeWhileAtsIsEnabled() {
+        at.write(AtsBoard.PASID_CONTROL, 2, 0);
+        assertThat(at.ats.requestTranslation(pasid(1), 0, 1, READ))
+                .isEqualTo(new AtsCompletion.Failed(UR));
+        assertThat(at.ats.requestTranslation(bare(), 0, 1, READ))
+                .isInstanceOf(AtsCompletion.Entries.class);
+
+        at.write(AtsBoard.PASID_CONTROL, 2, 1);
+        assertThat(at.ats.requestTranslation(pasid(1), 0, 1, READ))
+                .isInstanceOf(AtsCompletion.Entries.class);
+        assertThat(one.timesDisabled).isZero();
+    }
+
+    @Test
     @DisplayName("§6.6.2: FLR clears the three enables, credits and caches")
     void functionLevelReset() {
         leaveSomethingOutstanding();

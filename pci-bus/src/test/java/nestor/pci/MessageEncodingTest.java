@@ -25,6 +25,22 @@ class MessageEncodingTest {
     }
 
     @Test
+    @DisplayName("§10.2.3: the flags of a completion entry, bit by bit; Exe implies R")
+    void completionEntryFlags() {
+        assertThat(AtsEntry.READ.mask()).isEqualTo(0x001);
+        assertThat(AtsEntry.WRITE.mask()).isEqualTo(0x002);
+        assertThat(AtsEntry.UNTRANSLATED_ONLY.mask()).isEqualTo(0x004);
+        assertThat(AtsEntry.EXECUTE.mask()).isEqualTo(0x008);
+        assertThat(AtsEntry.PRIVILEGED.mask()).isEqualTo(0x010);
+        assertThat(AtsEntry.GLOBAL.mask()).isEqualTo(0x020);
+        assertThat(AtsEntry.MEMORY_ATTRIBUTES.mask()).isEqualTo(0x1c0);
+        assertThat(AtsEntry.NO_SNOOP_CLEAR.mask()).isEqualTo(0x400);
+        assertThat(AtsEntry.SIZE.mask()).isEqualTo(0x800);
+        assertThat(new AtsEntry(0b1010).access()).isEqualTo(Translation.WRITE);
+        assertThat(new AtsEntry(0b1001).access()).isEqualTo(Translation.READ | Translation.EXECUTE);
+    }
+
+    @Test
     @DisplayName("§10.2.3.2: every size code and its inverse, against the definition")
     void everySizeCodeIsReadBack() {
         for (int sizeLog2 = 12; sizeLog2 <= 64; sizeLog2++) {
