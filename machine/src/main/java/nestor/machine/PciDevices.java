@@ -28,6 +28,7 @@ import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.pci.RootPort;
 import nestor.virtio.VirtioDevice;
+
 import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
 import nestor.virtio.pci.VirtioPci;
