@@ -9,4 +9,10 @@ public record PhysicalTables(GuestMemory memory) implements TableMemory {
     public long descriptor(long address) throws GuestAccessException {
         return memory.getLongLe(address);
     }
+
+    @Override
+    public long compareAndExchange(long address, long expected, long value)
+            throws GuestAccessException {
+        return memory.compareAndExchangeLongLe(address, expected, value);
+    }
 }

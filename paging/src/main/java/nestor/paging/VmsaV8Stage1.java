@@ -6,27 +6,26 @@ import static nestor.vmm.register.BitField.bits;
 import nestor.vmm.register.BitField;
 
 /**
- * VMSAv8-64 stage 1, one of the two ranges of the EL1&amp;0 regime (DDI 0487, §D8.2-§D8.4), without
- * FEAT_LPA and FEAT_LPA2.
+ * VMSAv8-64 stage 1, one of the two ranges of the EL1&amp;0 regime (DDI 0487, §D8.2-§D8.4), for the
+ * software CPU and for SMMUv3 context descriptors.
  *
- * @param granuleLog2 12, 14 or 16
- * @param inputBits width of the range, {@code 64 - TxSZ}: 16..48
- * @param outputBits configured output address width, 32..48 (TCR_EL1.IPS)
- * @param ttbr TTBRn_EL1: BADDR counts, ASID and CnP do not
+ * @param geometry granule and widths
+ * @param ttbr TTBRn_EL1 or CD.TTBn: BADDR counts, ASID and CnP do not. With 52-bit addresses, the
+ *     address itself as a CD holds it, not the folded form of TTBRn_EL1
  * @param upper whether this is the range whose addresses begin with ones (TTBR1)
  * @param topByteIgnored TCR_EL1.TBIn: bits 63:56 do not take part
- * @param hierarchicalDisabled TCR_EL1.HPDn
- * @param writeImpliesNever SCTLR_EL1.WXN
+ * @param hierarchicalDisabled TCR_EL1.HPDn, CD.HADn
+ * @param writeImpliesNever SCTLR_EL1.WXN, CD.WXN
+ * @param tracking TCR_EL1.{HA, HD}; CD.{HA, HD, AFFD}
  */
 public record VmsaV8Stage1(
-        int granuleLog2,
-        int inputBits,
-        int outputBits,
+        VmsaV8Geometry geometry,
         long ttbr,
         boolean upper,
         boolean topByteIgnored,
         boolean hierarchicalDisabled,
-        boolean writeImpliesNever)
+        boolean writeImpliesNever,
+        AccessTracking tracking)
         implements TableFormat {
     /** Table descriptor, §D8.3.1. */
     private static final BitField AP_TABLE = bits(62, 61);
@@ -41,6 +40,7 @@ public record VmsaV8Stage1(
     private static final BitField UXN = bit(54);
 
     private static final BitField PXN = bit(53);
+    private static final BitField DBM = bit(51);
     private static final BitField AF = bit(10);
     private static final BitField READ_ONLY = bit(7);
     private static final BitField USER = bit(6);
@@ -51,90 +51,82 @@ public record VmsaV8Stage1(
     /** nG: the mapping belongs to one ASID. */
     public static final BitField NOT_GLOBAL = bit(11);
 
-    /** SH[1:0]. */
+    /** SH[1:0]; with 52-bit addresses of the smaller granules, TCR_EL1.SHn takes its place. */
     public static final BitField SHAREABILITY = bits(9, 8);
 
-    private static final int LAST_LEVEL = 3;
-    private static final int ADDRESS_BITS = 48;
-
-    public VmsaV8Stage1 {
-        if (granuleLog2 != 12 && granuleLog2 != 14 && granuleLog2 != 16) {
-            throw new IllegalArgumentException("no such granule: 2^" + granuleLog2);
-        }
-        if (inputBits < 16 || inputBits > ADDRESS_BITS || inputBits <= granuleLog2) {
-            throw new IllegalArgumentException("no such input width: " + inputBits);
-        }
-        if (outputBits < 32 || outputBits > ADDRESS_BITS) {
-            throw new IllegalArgumentException("no such output width: " + outputBits);
-        }
-    }
-
-    private int stride() {
-        return granuleLog2 - 3;
+    @Override
+    public int stage() {
+        return 1;
     }
 
     /** §D8.2.4: bits above the range are all zeros (TTBR0) or all ones (TTBR1). */
     @Override
     public boolean inRange(long input) {
         int ignored = topByteIgnored ? 8 : 0;
-        long above = (input << ignored) >> (ignored + inputBits);
+        long above = (input << ignored) >> (ignored + geometry.inputBits());
         return above == (upper ? -1L : 0L);
     }
 
     @Override
-    public boolean fitsOutput(long address) {
-        return address >>> outputBits == 0;
+    public WalkResult.Kind outOfRange() {
+        return WalkResult.Kind.TRANSLATION;
     }
 
-    /** TTBRn_EL1.BADDR, aligned to the size of the initial table (§D17.2.144). */
+    @Override
+    public boolean fitsOutput(long address) {
+        return geometry.fitsOutput(address);
+    }
+
+    /** BADDR, aligned to the size of the initial table (§D17.2.144). */
     @Override
     public long root() {
-        int tableLog2 = indexBits(startLevel()) + 3;
-        return ttbr & bits(ADDRESS_BITS - 1, tableLog2).mask();
+        return geometry.base(ttbr, indexBits(startLevel()));
+    }
+
+    @Override
+    public int rootLevel() {
+        return 0;
     }
 
     @Override
     public int startLevel() {
-        return LAST_LEVEL - (inputBits - granuleLog2 - 1) / stride();
+        int resolved = geometry.inputBits() - geometry.granuleLog2();
+        return VmsaV8Geometry.LAST_LEVEL - (resolved - 1) / geometry.stride();
+    }
+
+    @Override
+    public int nextLevel(int level) {
+        return level + 1;
     }
 
     @Override
     public int shift(int level) {
-        return granuleLog2 + (LAST_LEVEL - level) * stride();
+        return geometry.shift(level);
     }
 
     @Override
     public int indexBits(int level) {
-        return Math.min(stride(), inputBits - shift(level));
+        return Math.min(geometry.stride(), geometry.inputBits() - shift(level));
     }
 
-    /** §D8.3: bits 1:0; a block is legal at level 1 (4 KiB granule only) and level 2. */
     @Override
     public DescriptorKind kind(long descriptor, int level) {
-        boolean valid = (descriptor & 1) != 0;
-        boolean tableOrPage = (descriptor & 2) != 0;
-        if (!valid) {
-            return DescriptorKind.INVALID;
-        }
-        if (tableOrPage) {
-            return level == LAST_LEVEL ? DescriptorKind.LEAF : DescriptorKind.TABLE;
-        }
-        boolean blockLevel = level == 2 || level == 1 && granuleLog2 == 12;
-        return blockLevel ? DescriptorKind.LEAF : DescriptorKind.INVALID;
+        return geometry.kind(descriptor, level);
     }
 
     @Override
     public long nextTable(long descriptor) {
-        return descriptor & addressMask(granuleLog2);
+        return geometry.nextTable(descriptor);
     }
 
     @Override
     public long output(long leaf, int level) {
-        return leaf & addressMask(shift(level));
+        return geometry.output(leaf, level);
     }
 
-    private static long addressMask(int lowBit) {
-        return (-1L << lowBit) & (-1L >>> (64 - ADDRESS_BITS));
+    @Override
+    public int contiguousLog2(long leaf, int level) {
+        return geometry.contiguousLog2(leaf, level);
     }
 
     @Override
@@ -146,14 +138,15 @@ public record VmsaV8Stage1(
 
     @Override
     public boolean accessFlagFault(long leaf) {
-        return !AF.isSet(leaf);
+        return tracking == AccessTracking.SOFTWARE && !AF.isSet(leaf);
     }
 
-    /** §D8.4.1, §D8.4.2. */
+    /** §D8.4.1, §D8.4.2; §D8.4.6: a descriptor with DBM is writable, whatever AP[2] says. */
     @Override
     public int permissions(long leaf, long restrictions) {
         boolean user = USER.isSet(leaf) && !AP_TABLE_NO_USER.isSet(restrictions);
-        boolean writable = !READ_ONLY.isSet(leaf) && !AP_TABLE_READ_ONLY.isSet(restrictions);
+        boolean readOnly = READ_ONLY.isSet(leaf) && !(tracking.setsDirty() && DBM.isSet(leaf));
+        boolean writable = !readOnly && !AP_TABLE_READ_ONLY.isSet(restrictions);
         boolean userWritable = user && writable;
         boolean never = writeImpliesNever && writable;
         int set = Permissions.PRIVILEGED_READ;
@@ -175,5 +168,24 @@ public record VmsaV8Stage1(
             set |= Permissions.USER_EXECUTE;
         }
         return set;
+    }
+
+    /** §D8.4.5. Table descriptors have no access flag without FEAT_HAFT. */
+    @Override
+    public long accessed(long descriptor, DescriptorKind kind) {
+        return kind == DescriptorKind.LEAF && tracking.setsAccessed()
+                ? AF.setAll(descriptor)
+                : descriptor;
+    }
+
+    /** §D8.4.6: AP[2] is cleared if DBM allows it. */
+    @Override
+    public long dirtied(long leaf) {
+        return tracking.setsDirty() && DBM.isSet(leaf) ? READ_ONLY.clear(leaf) : leaf;
+    }
+
+    @Override
+    public boolean global(long leaf) {
+        return !NOT_GLOBAL.isSet(leaf);
     }
 }

@@ -7,8 +7,10 @@ import java.lang.foreign.Arena;
 import nestor.cpu.CodePages;
 import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
+import nestor.paging.AccessTracking;
 import nestor.paging.Permissions;
 import nestor.paging.PhysicalTables;
+import nestor.paging.VmsaV8Geometry;
 import nestor.paging.VmsaV8Stage1;
 import nestor.paging.WalkResult;
 import nestor.paging.Walker;
@@ -214,14 +216,17 @@ final class Mmu {
         int granule = upperRange ? TG1_GRANULE[TG1.getInt(tcr)] : TG0_GRANULE[TG0.getInt(tcr)];
         int size = (upperRange ? T1SZ : T0SZ).getInt(tcr);
         return new VmsaV8Stage1(
-                granule,
-                64 - Math.clamp(size, MIN_TXSZ, MAX_TXSZ),
-                IPS_BITS[IPS.getInt(tcr)],
+                new VmsaV8Geometry(
+                        granule,
+                        64 - Math.clamp(size, MIN_TXSZ, MAX_TXSZ),
+                        IPS_BITS[IPS.getInt(tcr)],
+                        false),
                 cpu.system[upperRange ? Slot.TTBR1 : Slot.TTBR0],
                 upperRange,
                 (upperRange ? TBI1 : TBI0).isSet(tcr),
                 (upperRange ? HPD1 : HPD0).isSet(tcr),
-                SCTLR_WXN.isSet(cpu.system[Slot.SCTLR]));
+                SCTLR_WXN.isSet(cpu.system[Slot.SCTLR]),
+                AccessTracking.SOFTWARE);
     }
 
     private int asid() {
@@ -362,7 +367,7 @@ final class Mmu {
         boolean fetch = Permissions.allow(granted, Access.FETCH.needed(regime.user));
         regime.tlb.fill(va, host, mapping.sizeLog2(), read, write, fetch);
         regime.lower |= !isUpper(va);
-        regime.global |= !VmsaV8Stage1.NOT_GLOBAL.isSet(mapping.leaf());
+        regime.global |= mapping.global();
     }
 
     /** PAN (§D8.4.4): no privileged data access where EL0 has one. */
@@ -383,7 +388,7 @@ final class Mmu {
         }
         boolean upperRange = isUpper(va);
         if (upperRange ? upperDisabled : lowerDisabled) {
-            return new WalkResult.Fault(WalkResult.Kind.TRANSLATION, 0, va, false);
+            return WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, va);
         }
         return walker.walk(upperRange ? upper : lower, va);
     }
@@ -396,9 +401,15 @@ final class Mmu {
      */
     private static WalkResult flat(long va) {
         return va >>> PHYSICAL_BITS != 0
-                ? new WalkResult.Fault(WalkResult.Kind.ADDRESS_SIZE, 0, va, false)
+                ? WalkResult.Fault.of(WalkResult.Kind.ADDRESS_SIZE, 1, 0, va)
                 : new WalkResult.Mapping(
-                        va & -RamMap.PAGE_BYTES, RamMap.PAGE_LOG2, 0, ALL_PERMISSIONS, 0);
+                        va & -RamMap.PAGE_BYTES,
+                        RamMap.PAGE_LOG2,
+                        RamMap.PAGE_LOG2,
+                        0,
+                        ALL_PERMISSIONS,
+                        true,
+                        0);
     }
 
     /** MAIR_EL1 (§D17.2.97): Attr 0b0000xxxx is Device memory. */
@@ -416,11 +427,11 @@ final class Mmu {
 
     private static int faultStatus(WalkResult.Fault fault) {
         return switch (fault.kind()) {
-            case TRANSLATION -> Syndrome.TRANSLATION + fault.level();
+            case TRANSLATION, INPUT_RANGE, RESERVED -> Syndrome.TRANSLATION + fault.level();
             case ADDRESS_SIZE -> Syndrome.ADDRESS_SIZE + fault.level();
             case ACCESS_FLAG -> Syndrome.ACCESS_FLAG + fault.level();
             case PERMISSION -> Syndrome.PERMISSION + fault.level();
-            case EXTERNAL_ABORT -> Syndrome.EXTERNAL_ON_WALK + fault.level();
+            case EXTERNAL_ABORT, UPDATE_FAILED -> Syndrome.EXTERNAL_ON_WALK + fault.level();
         };
     }
 
