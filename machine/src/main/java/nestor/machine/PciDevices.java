@@ -104,6 +104,11 @@ final class PciDevices {
             }
             VirtioIommu agent = iommu;
             if (place.driver().equals("virtio-iommu-pci") && agent != null) {
+                if (host.hasIommu()) {
+                    throw new ConfigException(
+                            "-device virtio-iommu-pci: the board has an IOMMU already; use it or"
+                                    + " -machine virt,iommu=none");
+                }
                 int rid = function.rid();
                 iommuRid = OptionalInt.of(rid);
                 host.iommu(agent, requester -> requester != rid);
@@ -158,8 +163,7 @@ final class PciDevices {
                         defaults.limits());
         VirtioIommu device = new VirtioIommu(config, this::isEndpoint);
         iommu = device;
-        MailboxLoop loop = new MailboxLoop(place.name(), LOOP_BUDGET, onEscape);
-        iommuLoop = loop;
+        MailboxLoop loop = iommuLoop(place.name());
         return new VirtioPci(place.name(), device, loop, VirtioPci.Access.DIRECT).function();
     }
 
@@ -174,6 +178,13 @@ final class PciDevices {
     private boolean isEndpoint(int rid) {
         return iommuRid.orElse(-1) != rid
                 && host.functions().stream().anyMatch(function -> function.rid() == rid);
+    }
+
+    /** The loop of the machine's IOMMU, which is closed after those of the endpoints. */
+    MailboxLoop iommuLoop(String name) {
+        MailboxLoop loop = new MailboxLoop(name, LOOP_BUDGET, onEscape);
+        iommuLoop = loop;
+        return loop;
     }
 
     private MailboxLoop loop(String name) {

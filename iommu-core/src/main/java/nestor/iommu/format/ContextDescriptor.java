@@ -1,0 +1,206 @@
+package nestor.iommu.format;
+
+import static nestor.vmm.register.BitField.bit;
+import static nestor.vmm.register.BitField.bits;
+
+import nestor.vmm.memory.GuestAccessException;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.register.BitField;
+
+/**
+ * A Context descriptor: the stage-1 translation of one substream (IHI 0070, §5.4). 64 bytes, of
+ * which the last 24 hold nothing that is read.
+ *
+ * @param range0 the lower range, of TTB0
+ * @param range1 the upper range, of TTB1
+ * @param bigEndian ENDI: the tables are big-endian
+ * @param valid V
+ * @param ips IPS, the code of the output size
+ * @param accessFlagFaultDisabled AFFD
+ * @param writeImpliesNever WXN
+ * @param unprivilegedWriteImpliesNever UWXN
+ * @param privilegedAccessNever PAN
+ * @param aarch64 AA64
+ * @param hardwareDirty HD, which is meant only together with HA
+ * @param hardwareAccess HA
+ * @param hardwareTableAccess HAFT
+ * @param stall S: faults stall
+ * @param record R: faults that terminate are recorded
+ * @param abort A: faults that terminate abort, rather than RAZ/WI
+ * @param asidSet ASET: the ASID is the SMMU's own, not one of the CPUs'
+ * @param asid 16 bits
+ * @param mair MAIR, eight memory types
+ */
+public record ContextDescriptor(
+        Range range0,
+        Range range1,
+        boolean bigEndian,
+        boolean valid,
+        int ips,
+        boolean accessFlagFaultDisabled,
+        boolean writeImpliesNever,
+        boolean unprivilegedWriteImpliesNever,
+        boolean privilegedAccessNever,
+        boolean aarch64,
+        boolean hardwareDirty,
+        boolean hardwareAccess,
+        boolean hardwareTableAccess,
+        boolean stall,
+        boolean record,
+        boolean abort,
+        boolean asidSet,
+        int asid,
+        long mair) {
+    /** Size of the structure. */
+    public static final int BYTES = 64;
+
+    /**
+     * One of the two ranges.
+     *
+     * @param tsz TxSZ: the range has {@code 64 - tsz} bits
+     * @param granuleLog2 of TGx: 12, 14 or 16; 0 for the reserved code
+     * @param innerCacheability IRx
+     * @param outerCacheability ORx
+     * @param shareability SHx
+     * @param disabled EPDx: no walks, every address of the range faults
+     * @param topByteIgnored TBIx
+     * @param hierarchicalDisabled HADx
+     * @param unprivilegedAccessPrevented E0PDx
+     * @param ttb TTBx, an address
+     */
+    public record Range(
+            int tsz,
+            int granuleLog2,
+            int innerCacheability,
+            int outerCacheability,
+            int shareability,
+            boolean disabled,
+            boolean topByteIgnored,
+            boolean hierarchicalDisabled,
+            boolean unprivilegedAccessPrevented,
+            long ttb) {}
+
+    /** Doubleword 0. */
+    private static final class Word0 {
+        static final BitField T0SZ = bits(5, 0);
+        static final BitField TG0 = bits(7, 6);
+        static final BitField IR0 = bits(9, 8);
+        static final BitField OR0 = bits(11, 10);
+        static final BitField SH0 = bits(13, 12);
+        static final BitField EPD0 = bit(14);
+        static final BitField ENDI = bit(15);
+        static final BitField T1SZ = bits(21, 16);
+        static final BitField TG1 = bits(23, 22);
+        static final BitField IR1 = bits(25, 24);
+        static final BitField OR1 = bits(27, 26);
+        static final BitField SH1 = bits(29, 28);
+        static final BitField EPD1 = bit(30);
+        static final BitField V = bit(31);
+        static final BitField IPS = bits(34, 32);
+        static final BitField AFFD = bit(35);
+        static final BitField WXN = bit(36);
+        static final BitField UWXN = bit(37);
+        static final BitField TBI0 = bit(38);
+        static final BitField TBI1 = bit(39);
+        static final BitField PAN = bit(40);
+        static final BitField AA64 = bit(41);
+        static final BitField HD = bit(42);
+        static final BitField HA = bit(43);
+        static final BitField S = bit(44);
+        static final BitField R = bit(45);
+        static final BitField A = bit(46);
+        static final BitField ASET = bit(47);
+        static final BitField ASID = bits(63, 48);
+    }
+
+    /** Doublewords 1 and 2. */
+    private static final class WordTtb {
+        static final BitField HAD = bit(1);
+        static final BitField E0PD = bit(2);
+        static final BitField HAFT = bit(3); // of doubleword 1 only
+        static final BitField TTB = bits(51, 4);
+    }
+
+    private static final int[] TG0_GRANULES = {12, 16, 14, 0};
+    private static final int[] TG1_GRANULES = {0, 14, 12, 16};
+    private static final int[] IPS_BITS = {32, 36, 40, 42, 44, 48, 52, 56};
+
+    /** Decodes doublewords 0 to 3. */
+    public static ContextDescriptor decode(long dw0, long dw1, long dw2, long dw3) {
+        Range range0 =
+                new Range(
+                        Word0.T0SZ.getInt(dw0),
+                        TG0_GRANULES[Word0.TG0.getInt(dw0)],
+                        Word0.IR0.getInt(dw0),
+                        Word0.OR0.getInt(dw0),
+                        Word0.SH0.getInt(dw0),
+                        Word0.EPD0.isSet(dw0),
+                        Word0.TBI0.isSet(dw0),
+                        WordTtb.HAD.isSet(dw1),
+                        WordTtb.E0PD.isSet(dw1),
+                        WordTtb.TTB.getInPlace(dw1));
+        Range range1 =
+                new Range(
+                        Word0.T1SZ.getInt(dw0),
+                        TG1_GRANULES[Word0.TG1.getInt(dw0)],
+                        Word0.IR1.getInt(dw0),
+                        Word0.OR1.getInt(dw0),
+                        Word0.SH1.getInt(dw0),
+                        Word0.EPD1.isSet(dw0),
+                        Word0.TBI1.isSet(dw0),
+                        WordTtb.HAD.isSet(dw2),
+                        WordTtb.E0PD.isSet(dw2),
+                        WordTtb.TTB.getInPlace(dw2));
+        return new ContextDescriptor(
+                range0,
+                range1,
+                Word0.ENDI.isSet(dw0),
+                Word0.V.isSet(dw0),
+                Word0.IPS.getInt(dw0),
+                Word0.AFFD.isSet(dw0),
+                Word0.WXN.isSet(dw0),
+                Word0.UWXN.isSet(dw0),
+                Word0.PAN.isSet(dw0),
+                Word0.AA64.isSet(dw0),
+                Word0.HD.isSet(dw0),
+                Word0.HA.isSet(dw0),
+                WordTtb.HAFT.isSet(dw1),
+                Word0.S.isSet(dw0),
+                Word0.R.isSet(dw0),
+                Word0.A.isSet(dw0),
+                Word0.ASET.isSet(dw0),
+                Word0.ASID.getInt(dw0),
+                dw3);
+    }
+
+    /**
+     * Reads and decodes the descriptor at {@code gpa}, each doubleword once; a writer may be seen
+     * between two of them.
+     *
+     * @throws GuestAccessException if nothing backs the address: F_CD_FETCH
+     */
+    public static ContextDescriptor read(GuestMemory memory, long gpa) throws GuestAccessException {
+        return decode(
+                memory.getLongLe(gpa),
+                memory.getLongLe(gpa + 8),
+                memory.getLongLe(gpa + 16),
+                memory.getLongLe(gpa + 24));
+    }
+
+    /** The range an address selects, by bit 55 (the top byte may be ignored). */
+    public Range range(long iova) {
+        return isUpper(iova) ? range1 : range0;
+    }
+
+    /** Whether {@code iova} is one of the upper range's, of TTB1. */
+    public static boolean isUpper(long iova) {
+        return SELECT.isSet(iova);
+    }
+
+    private static final BitField SELECT = bit(55);
+
+    /** Output bits that IPS asks for: 32..56; the SMMU's own size limits it. */
+    public int outputBits() {
+        return IPS_BITS[ips];
+    }
+}
