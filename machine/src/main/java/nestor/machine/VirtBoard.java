@@ -295,7 +295,8 @@ final class VirtBoard {
         byte[] seed = new byte[RNG_SEED_BYTES];
         new SecureRandom().nextBytes(seed);
         byte[] tree =
-                new VirtDeviceTree(config.memoryBytes(), config.cpus(), pci.iommuRid(), smmu != null)
+                new VirtDeviceTree(
+                                config.memoryBytes(), config.cpus(), pci.iommuRid(), smmu != null)
                         .flatten(
                                 new VirtDeviceTree.Chosen(
                                         config.append(), layout.initrdGpa(), initrdBytes()),

@@ -190,8 +190,7 @@ final class CommandQueue {
 
     /** §7.1: CONS stays at the command, with the reason beside it, before the error shows. */
     private void stop(CommandError error) {
-        registers.update(
-                Registers.CMDQ_CONS, value -> Queue.ERR.set(value, error.code()));
+        registers.update(Registers.CMDQ_CONS, value -> Queue.ERR.set(value, error.code()));
         interrupts.error(GlobalError.CMDQ_ERR);
     }
 
@@ -238,9 +237,9 @@ final class CommandQueue {
                 return synchronize(sync);
             }
             case Command.TlbiEl2 _, // SMMU_IDR0.Hyp is clear
-                            Command.Resume _, // the stall model is not there
-                            Command.StallTerm _,
-                            Command.Illegal _ ->
+                    Command.Resume _, // the stall model is not there
+                    Command.StallTerm _,
+                    Command.Illegal _ ->
                     needs(false);
         }
         return Progress.DONE;

@@ -76,8 +76,7 @@ public final class SmmuV3 implements TranslationAgent {
         Interrupts interrupts = new Interrupts(registers, wires, messages);
         this.invalidator = new AtcInvalidator(route, clock, AtcInvalidator.TIMEOUT_NANOS);
         this.translator = new Translator(options, memory, registers, interrupts);
-        this.pageRequests =
-                new PageRequestQueue(options, memory, registers, interrupts, route);
+        this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, route);
         this.commands =
                 new CommandQueue(
                         options,
@@ -165,11 +164,10 @@ public final class SmmuV3 implements TranslationAgent {
                         Cr2.RECINVSID.isSet(registers.get(Registers.CR2)),
                         Gbpa.ABORT.isSet(registers.get(Registers.GBPA)),
                         streamTable()));
-        quiescence.whenQuiescent(
-                () -> {
-                    registers.set(Registers.CR0ACK, value);
-                    loop.post(commands::serve);
-                });
+        quiescence.whenQuiescent(() -> {
+            registers.set(Registers.CR0ACK, value);
+            loop.post(commands::serve);
+        });
     }
 
     /** §6.3.24: anything but a two-level table with a known split is linear. */
@@ -199,8 +197,7 @@ public final class SmmuV3 implements TranslationAgent {
     }
 
     @Override
-    public Translation translate(
-            Requester requester, AddressType type, long address, int access) {
+    public Translation translate(Requester requester, AddressType type, long address, int access) {
         return type == AddressType.UNTRANSLATED
                 ? translator.translate(requester, address, access)
                 : translator.translated(requester, address, access);

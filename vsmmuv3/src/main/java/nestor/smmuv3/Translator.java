@@ -323,8 +323,7 @@ final class Translator {
                             entry.isLegal(options)
                                     ? contexts.resolve(entry, ssid)
                                     : new ContextTable.Result.Failed(
-                                            new ConfigFault(
-                                                    ConfigFault.Kind.C_BAD_STE, 0, null));
+                                            new ConfigFault(ConfigFault.Kind.C_BAD_STE, 0, null));
                 };
         if (result instanceof ContextTable.Result.Configured(StreamConfig config)) {
             configs.insert(sid, ssid, sampled, config);
@@ -403,8 +402,7 @@ final class Translator {
         }
         switch (configure(now, requester.rid(), requester.pasid())) {
             case ContextTable.Result.Failed(ConfigFault fault) -> {
-                return fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH
-                                && !isAborted(fault)
+                return fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH && !isAborted(fault)
                         ? new AtsCompletion.Entries(List.of(nothing(request)))
                         : FAILED;
             }
@@ -459,8 +457,7 @@ final class Translator {
     }
 
     /** Null for a Completer Abort. */
-    private @Nullable AtsEntry entry(
-            StreamConfig config, AtsRequest request, int eats, long iova) {
+    private @Nullable AtsEntry entry(StreamConfig config, AtsRequest request, int eats, long iova) {
         Requester requester = request.requester();
         boolean privileged = requester.privileged();
         long flags = privileged ? AtsEntry.PRIVILEGED.mask() : 0;

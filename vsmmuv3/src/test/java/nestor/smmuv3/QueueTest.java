@@ -36,7 +36,22 @@ class QueueTest {
 
     @ParameterizedTest
     @DisplayName("§7.1: CERROR_ILL for reserved, secure, EL2, stall and out-of-place commands")
-    @ValueSource(longs = {0x00, 0x18, 0x1a, 0x20, 0x22, 0x44, 0x45, 0x50, 0x60, 0x70, 0xff, 0x03 | 1 << 10, 0x46 | 3 << 12})
+    @ValueSource(
+            longs = {
+                0x00,
+                0x18,
+                0x1a,
+                0x20,
+                0x22,
+                0x44,
+                0x45,
+                0x50,
+                0x60,
+                0x70,
+                0xff,
+                0x03 | 1 << 10,
+                0x46 | 3 << 12
+            })
     void illegalCommandsStopTheQueue(long dw0) {
         smmu.submit(0x01, 0, dw0, 0, 0x01, 0);
         assertThat(smmu.commandError()).isEqualTo(CERROR_ILL);
@@ -130,7 +145,8 @@ class QueueTest {
     }
 
     @Test
-    @DisplayName("§4.5.1: 40 invalidations at once need more ITags than there are, and all complete")
+    @DisplayName(
+            "§4.5.1: 40 invalidations at once need more ITags than there are, and all complete")
     void invalidationsWaitForItags() {
         var endpoint = new SmmuHarness.RecordingEndpoint();
         smmu.endpoints.put(SID, endpoint);
@@ -188,7 +204,8 @@ class QueueTest {
     }
 
     @Test
-    @DisplayName("§7.4: an overflow toggles OVFLG once; freed space is used before it is acknowledged")
+    @DisplayName(
+            "§7.4: an overflow toggles OVFLG once; freed space is used before it is acknowledged")
     void eventsThatDoNotFitAreCountedOut() {
         for (int i = 0; i < 6; i++) {
             assertAborted(smmu.read(0x1000 * i)); // C_BAD_STE
@@ -243,8 +260,7 @@ class QueueTest {
         request(new Requester(SID, 5, true), true, Translation.WRITE);
         assertThat(smmu.read32(0x1_00c8)).isEqualTo(1);
         long dw0 = smmu.load(SmmuHarness.PAGE_REQUESTS);
-        assertThat(dw0)
-                .isEqualTo(SID | 5L << 32 | 1L << 58 | 1L << 61 | 1L << 62 | 1L << 63);
+        assertThat(dw0).isEqualTo(SID | 5L << 32 | 1L << 58 | 1L << 61 | 1L << 62 | 1L << 63);
         assertThat(smmu.load(SmmuHarness.PAGE_REQUESTS + 8)).isEqualTo(0x7000_0003L);
         assertThat(smmu.interrupts).containsExactly("priq");
     }

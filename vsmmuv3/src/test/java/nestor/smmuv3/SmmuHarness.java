@@ -214,7 +214,14 @@ final class SmmuHarness {
 
     /** Doubleword 0 of a context descriptor as Linux writes it, for 39 bits below. */
     static long cdWord0(int asid) {
-        return 25 | 1L << 30 | 1L << 31 | 5L << 32 | 1L << 41 | 1L << 45 | 1L << 46 | 1L << 47
+        return 25
+                | 1L << 30
+                | 1L << 31
+                | 5L << 32
+                | 1L << 41
+                | 1L << 45
+                | 1L << 46
+                | 1L << 47
                 | (long) asid << 48;
     }
 

@@ -96,7 +96,9 @@ class StreamTest {
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_STE);
         smmu.stage2Stream(SID, 6, 1, 0x40_0000);
-        smmu.store(STREAM_TABLE + 64 * SID + 16, smmu.load(STREAM_TABLE + 64 * SID + 16) & ~(1L << 51));
+        smmu.store(
+                STREAM_TABLE + 64 * SID + 16,
+                smmu.load(STREAM_TABLE + 64 * SID + 16) & ~(1L << 51));
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_STE);
     }
@@ -178,7 +180,10 @@ class StreamTest {
         smmu.store(CONTEXTS + 8, leaf | 1);
         smmu.store(leaf + 64 * 7, SmmuHarness.cdWord0(9), tables.root(), 0, 0xff);
 
-        assertThat(gpa(smmu.translate(pasid(1024 + 7), 0x7000_0000L, Translation.READ), 0x7000_0000L))
+        assertThat(
+                        gpa(
+                                smmu.translate(pasid(1024 + 7), 0x7000_0000L, Translation.READ),
+                                0x7000_0000L))
                 .isEqualTo(0x5000);
         assertAborted(smmu.translate(pasid(7), 0x7000_0000L, Translation.READ));
         assertEvent(Event.C_BAD_SUBSTREAMID);

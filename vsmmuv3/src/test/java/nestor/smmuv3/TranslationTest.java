@@ -150,7 +150,9 @@ class TranslationTest {
             tables.map(IOVA, 0x5000, 12, READ_WRITE, 1 << 11);
             assertThat(smmu.read(IOVA)).isInstanceOf(Translation.Mapping.class);
             tables.unmap(IOVA);
-            assertThat(smmu.read(IOVA)).describedAs("cached").isInstanceOf(Translation.Mapping.class);
+            assertThat(smmu.read(IOVA))
+                    .describedAs("cached")
+                    .isInstanceOf(Translation.Mapping.class);
             smmu.submit(commands[i] | 1L << 48, commands[i + 1], SYNC, 0);
             assertAborted(smmu.read(IOVA));
             smmu.event();
@@ -191,13 +193,13 @@ class TranslationTest {
     @Test
     void privilegedAndUnprivilegedAccessesAreToldApart() {
         PageTables tables = smmu.stage1Tables();
-        tables.map(
-                IOVA, 0x5000, 12, Permissions.PRIVILEGED_READ | Permissions.PRIVILEGED_WRITE);
+        tables.map(IOVA, 0x5000, 12, Permissions.PRIVILEGED_READ | Permissions.PRIVILEGED_WRITE);
         smmu.stage1Stream(SID, 4, 2);
         smmu.cd(5, 1, tables.root(), 0);
         Requester privileged = new Requester(SID, 5, true);
         Requester unprivileged = new Requester(SID, 5, false);
-        assertThat(gpa(smmu.translate(privileged, IOVA, Translation.WRITE), IOVA)).isEqualTo(0x5000);
+        assertThat(gpa(smmu.translate(privileged, IOVA, Translation.WRITE), IOVA))
+                .isEqualTo(0x5000);
         assertAborted(smmu.translate(unprivileged, IOVA, Translation.READ));
         assertThat(assertFault(Event.F_PERMISSION, 1, 2).dw1() >>> 33 & 1)
                 .describedAs("PnU")

@@ -155,8 +155,7 @@ public sealed interface Command {
                             pasid(dw0),
                             Fields.PRG_INDEX.getInt(dw1),
                             Fields.PRI_RESP.getInt(dw1));
-            case 0x44 ->
-                    new Resume(sid, Fields.STAG.getInt(dw1), Fields.RESUME_RESP.getInt(dw0));
+            case 0x44 -> new Resume(sid, Fields.STAG.getInt(dw1), Fields.RESUME_RESP.getInt(dw0));
             case 0x45 -> new StallTerm(sid);
             case 0x46 ->
                     new Sync(
@@ -176,9 +175,7 @@ public sealed interface Command {
         int pages = Math.min(Fields.SIZE.getInt(dw1), ATC_ALL_PAGES_LOG2);
         int sizeLog2 = 12 + pages;
         long iova =
-                pages == ATC_ALL_PAGES_LOG2
-                        ? 0
-                        : Fields.ADDRESS.getInPlace(dw1) & -1L << sizeLog2;
+                pages == ATC_ALL_PAGES_LOG2 ? 0 : Fields.ADDRESS.getInPlace(dw1) & -1L << sizeLog2;
         int pasid = pasid(dw0);
         boolean global = pasid != Requester.NO_PASID && Fields.GLOBAL.isSet(dw0);
         return new AtcInv(sid, pasid, global, iova, sizeLog2);

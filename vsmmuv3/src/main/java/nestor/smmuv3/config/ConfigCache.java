@@ -61,8 +61,7 @@ public final class ConfigCache {
             if (ssid == Requester.NO_PASID) {
                 stream.withoutSsid = config;
             } else {
-                stream.substreams.setRelease(
-                        ssid & SUBSTREAM_SLOTS - 1, new Slot(ssid, config));
+                stream.substreams.setRelease(ssid & SUBSTREAM_SLOTS - 1, new Slot(ssid, config));
             }
         }
     }

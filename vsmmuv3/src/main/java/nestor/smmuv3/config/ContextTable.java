@@ -6,8 +6,8 @@ import static nestor.vmm.register.BitField.bits;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
-import nestor.paging.PhysicalTables;
 import nestor.paging.Permissions;
+import nestor.paging.PhysicalTables;
 import nestor.paging.VmsaV8Stage2;
 import nestor.paging.WalkResult;
 import nestor.pci.Requester;
@@ -83,8 +83,7 @@ public final class ContextTable {
         VmsaV8Stage2 stage2 = ste.stage2() ? stage2(ste) : null;
         NestedWalker nested = stage2 == null ? null : new NestedWalker(physical, stage2);
         if (!ste.stage1()) {
-            return ssid != Requester.NO_PASID
-                            && (ste.bypasses() || ste.stage2())
+            return ssid != Requester.NO_PASID && (ste.bypasses() || ste.stage2())
                     ? failed(ConfigFault.Kind.C_BAD_SUBSTREAMID)
                     : configured(StreamConfig.withoutStage1(ste, stage2, nested, options));
         }
@@ -181,7 +180,9 @@ public final class ContextTable {
             case WalkResult.Fault fault ->
                     throw new FetchFailed(
                             new ConfigFault(
-                                    ConfigFault.Kind.STAGE2_OF_CD_FETCH, fault.descriptor(), fault));
+                                    ConfigFault.Kind.STAGE2_OF_CD_FETCH,
+                                    fault.descriptor(),
+                                    fault));
         };
     }
 

@@ -44,9 +44,7 @@ public record StreamTable(long base, int log2Size, int split) {
                 long descriptor = memory.getLongLe(at);
                 int span = SPAN.getInt(descriptor);
                 index = sid & (1L << split) - 1;
-                if (span == 0
-                        || span > Math.min(MAX_SPAN, split + 1)
-                        || index >>> span - 1 != 0) {
+                if (span == 0 || span > Math.min(MAX_SPAN, split + 1) || index >>> span - 1 != 0) {
                     return badStreamId();
                 }
                 address = align(L2PTR.getInPlace(descriptor), span - 1, StreamTableEntry.BYTES);
