@@ -1,6 +1,7 @@
 /** Boards, boot protocols and their configuration. */
 @org.jspecify.annotations.NullMarked
 module nestor.machine {
+    requires transitive nestor.smmuv3;
     requires transitive nestor.virtio.iommu;
     requires transitive nestor.endpoints;
     requires transitive nestor.cpu.arm64;

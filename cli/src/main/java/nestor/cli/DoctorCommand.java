@@ -117,8 +117,7 @@ final class DoctorCommand implements Callable<Integer> {
                 "/dev/shm",
                 Path.of("/dev/shm"),
                 DEFAULT_GUEST,
-                "guest memory lives there; enlarge it (mount -o remount,size=2G /dev/shm) or use"
-                        + " less with -m");
+                "guest memory lives there; enlarge it (mount -o remount,size=2G /dev/shm) or use less with -m");
     }
 
     private void cache() {
@@ -209,8 +208,7 @@ final class DoctorCommand implements Callable<Integer> {
                 there ? "qemu-system-aarch64 is here" : "no qemu-system-aarch64",
                 there
                         ? ""
-                        : "only 'nestor bench --against qemu' needs it: apt-get install"
-                                + " qemu-system-arm");
+                        : "only 'nestor bench --against qemu' needs it: apt-get install qemu-system-arm");
     }
 
     private void terminal() {

@@ -26,8 +26,8 @@ import picocli.CommandLine.Option;
         description = {
             "Run a virtual machine with its console on this terminal.",
             "",
-            "Without -kernel and -device it is the machine of '--preset virtio-iommu' with Debian's"
-                    + " kernel, fetched on first use, a scratch disk and a shell.",
+            "Without -kernel and -device it is the machine of '--preset virtio-iommu' with Debian's kernel, fetched"
+                    + " on first use, a scratch disk and a shell.",
             ""
         },
         optionListHeading = "%nOptions:%n",

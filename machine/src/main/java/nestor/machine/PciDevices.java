@@ -207,6 +207,14 @@ final class PciDevices {
         return new Endpoint(place, transport.function(), loop, disk, transport::remove);
     }
 
+    /** The loop of the machine's IOMMU, which ends after those of the endpoints. */
+    MailboxLoop iommuLoop(String name) {
+        MailboxLoop loop = loop(name);
+        iommuLoop = loop;
+        iommuName = name;
+        return loop;
+    }
+
     private MailboxLoop loop(String name) {
         return new MailboxLoop(name, LOOP_BUDGET, onEscape);
     }
@@ -230,9 +238,12 @@ final class PciDevices {
                         defaults.limits());
         VirtioIommu agent = new VirtioIommu(config, this::isEndpoint);
         iommu = agent;
-        MailboxLoop loop = loop(place.name());
-        iommuLoop = loop;
-        iommuName = place.name();
+        if (host.hasIommu()) {
+            throw new ConfigException(
+                    "-device virtio-iommu-pci: the board has an IOMMU already; use it or -machine"
+                            + " virt,iommu=none");
+        }
+        MailboxLoop loop = iommuLoop(place.name());
         PciFunction function =
                 new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT).function();
         host.plug(place.slot(), place.function(), function);

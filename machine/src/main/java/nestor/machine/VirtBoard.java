@@ -25,6 +25,8 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.smmuv3.SmmuV3;
+import nestor.smmuv3.SmmuV3Options;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.chardev.CharFrontend;
 import nestor.vmm.memory.GuestAccessException;
@@ -48,13 +50,17 @@ final class VirtBoard {
                                     "none",
                                     "IOMMU of the board itself; for the paravirtual one add -device"
                                             + " virtio-iommu-pci",
-                                    "none")));
+                                    "none",
+                                    "smmuv3")));
 
     private static final int MAX_CPUS = 16;
     private static final long PAGE_BYTES = 4096;
     private static final long MPIDR_RES1 = 0x8000_0000L;
     private static final long MILLIS_PER_SECOND = 1000;
     private static final int RNG_SEED_BYTES = 64;
+
+    /** Above all Requester IDs. */
+    private static final int SMMU_DEVICE_ID = 0x1_0000;
 
     /** The kernel's COMMAND_LINE_SIZE on arm64; longer ones are cut there without a word. */
     private static final int MAX_ARGUMENTS = 2047;
@@ -71,6 +77,7 @@ final class VirtBoard {
     private final PciHost host;
     private final PciDevices pci;
     private final HotPlug hotPlug;
+    private @Nullable SmmuV3 smmu;
     private final List<Arm64Vcpu> vcpus = new ArrayList<>();
 
     VirtBoard(
@@ -111,6 +118,9 @@ final class VirtBoard {
         pci = new PciDevices(host, backends, config.drives(), onEscape);
         hotPlug = new HotPlug(pci);
         try {
+            if (hasSmmu(config)) {
+                smmu = smmu(bus, doorbell);
+            }
             pci.plug(plan);
         } catch (ConfigException e) {
             close();
@@ -118,6 +128,46 @@ final class VirtBoard {
         }
         addVcpus(bus, power);
         serial.connect(uart);
+    }
+
+    private static boolean hasSmmu(MachineConfig config) {
+        return "smmuv3".equals(config.typeProperties().get("iommu"));
+    }
+
+    /** An SMMUv3 in front of every PCI function; stream IDs are Requester IDs. */
+    private SmmuV3 smmu(MmioBus bus, MsiDoorbell doorbell) {
+        var wires =
+                new SmmuV3.Wires(
+                        gic.spi(MemoryMap.SMMU_SPI),
+                        gic.spi(MemoryMap.SMMU_SPI + 1),
+                        gic.spi(MemoryMap.SMMU_SPI + 2),
+                        gic.spi(MemoryMap.SMMU_SPI + 3));
+        SmmuV3 unit =
+                new SmmuV3(
+                        SmmuV3Options.whole(),
+                        memory,
+                        pci.iommuLoop("smmuv3"),
+                        clock,
+                        host::atsEndpoint,
+                        wires,
+                        (address, data) -> writeMessage(doorbell, address, data));
+        bus.map(MemoryMap.SMMU, SmmuV3.REGISTER_BYTES, unit.registers());
+        host.iommu(unit, _ -> true);
+        return unit;
+    }
+
+    /** The SMMU's own messages: completions go to RAM, interrupts to the doorbell. */
+    private boolean writeMessage(MsiDoorbell doorbell, long address, int data) {
+        if (address - doorbell.gpa() >= 0 && address - doorbell.gpa() < doorbell.sizeBytes()) {
+            doorbell.sink().signal(SMMU_DEVICE_ID, address, data);
+            return true;
+        }
+        try {
+            memory.setIntLe(address, data);
+            return true;
+        } catch (GuestAccessException e) {
+            return false;
+        }
     }
 
     private void addVcpus(MmioBus bus, Psci.Power power) {
@@ -228,6 +278,9 @@ final class VirtBoard {
     /** Everything as after power-on; no vCPU runs. */
     void reset() {
         pci.reset();
+        if (smmu != null) {
+            smmu.reset();
+        }
         uart.reset();
         rtc.reset();
         gic.reset();
@@ -242,7 +295,8 @@ final class VirtBoard {
         byte[] seed = new byte[RNG_SEED_BYTES];
         new SecureRandom().nextBytes(seed);
         byte[] tree =
-                new VirtDeviceTree(config.memoryBytes(), config.cpus(), pci.iommuRid())
+                new VirtDeviceTree(
+                                config.memoryBytes(), config.cpus(), pci.iommuRid(), smmu != null)
                         .flatten(
                                 new VirtDeviceTree.Chosen(
                                         config.append(), layout.initrdGpa(), initrdBytes()),

@@ -162,6 +162,11 @@ public final class PciHost {
         return f == null ? Optional.empty() : f.atsEndpoint();
     }
 
+    /** Whether {@link #iommu} has put something in front of memory. */
+    public boolean hasIommu() {
+        return iommu != null;
+    }
+
     /** All functions, root ports included: bus 0 in device order, then behind each port. */
     public List<PciFunction> functions() {
         List<PciFunction> all = new ArrayList<>(onBus0());

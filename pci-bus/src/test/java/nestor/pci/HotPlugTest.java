@@ -243,6 +243,52 @@ class HotPlugTest {
     }
 
     @Test
+    @DisplayName("§10.3.3, §10.4: a removal completes invalidations, and fails page requests")
+    void removalWithAtsMessagesUnderWay() {
+        PciFunction f =
+                PciFunction.builder("svm")
+                        .ids(1, 2)
+                        .express()
+                        .pasid(PasidOptions.ofWidth(20))
+                        .ats(AtsOptions.ofQueueDepth(32))
+                        .pri(PriOptions.ofCapacity(8))
+                        .build();
+        board.host.iommu(new ScriptedAgent(), _ -> true);
+        port.hotPlug(f);
+        slotControl(ON);
+        board.command(BELOW, BUS_MASTER);
+        board.config(BELOW, AtsBoard.PASID_CONTROL, 2, 1);
+        board.config(BELOW, AtsBoard.PRI_ALLOCATION, 4, 8);
+        board.config(BELOW, AtsBoard.PRI_CONTROL, 2, 1);
+        board.config(BELOW, AtsBoard.ATS_CONTROL, 2, AtsBoard.ATS_ENABLE);
+        RecordingReceiver cache = new RecordingReceiver();
+        f.ats().register(1, cache);
+        Requester process = new Requester(BELOW, 1, false);
+        assertThat(f.ats().requestPage(process, 0, Translation.READ, 7, true))
+                .isEqualTo(AtsPort.PageRequestOutcome.SENT);
+        board.host
+                .atsEndpoint(BELOW)
+                .orElseThrow()
+                .invalidate(
+                        new InvalidateRequest(BELOW, 1, 0, false, 0, 12),
+                        () -> left.add("invalidation"));
+
+        port.removeSurprise(() -> left.add("device"));
+
+        assertThat(left).containsExactly("invalidation", "device");
+        assertThat(cache.timesDisabled).isEqualTo(1);
+        assertThat(cache.codes()).containsExactly(PageResponse.RESPONSE_FAILURE);
+        assertThat(board.host.atsEndpoint(BELOW)).isEmpty();
+        assertThat(f.ats().atsEnabled()).isFalse();
+        assertThat(f.ats().requestTranslation(process, 0, 4096, Translation.READ))
+                .isEqualTo(new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST));
+        assertThat(f.ats().requestPage(process, 0, Translation.READ, 8, true))
+                .isEqualTo(AtsPort.PageRequestOutcome.NOT_PERMITTED);
+        cache.completeAll();
+        assertThat(left).containsExactly("invalidation", "device");
+    }
+
+    @Test
     void aDeviceOfManyFunctionsLeavesWhole() {
         PciFunction first = endpoint("first");
         PciFunction second = endpoint("second");

@@ -132,6 +132,8 @@ class ArchitectureTest {
                 .definedBy("nestor.iommu..")
                 .layer("testkit")
                 .definedBy("nestor.testkit..")
+                .layer("vsmmuv3")
+                .definedBy("nestor.smmuv3..")
                 .layer("virtio")
                 .definedBy("nestor.virtio")
                 .layer("virtio-iommu-device")
@@ -160,6 +162,8 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("cpu-arm64", "machine")
                 .whereLayer("virtio-iommu-device")
                 .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("vsmmuv3")
+                .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("endpoints")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("testkit")
@@ -167,10 +171,12 @@ class ArchitectureTest {
                 .whereLayer("atc")
                 .mayOnlyBeAccessedByLayers("endpoints", "testkit")
                 .whereLayer("iommu-core")
-                .mayOnlyBeAccessedByLayers("virtio-iommu-device", "testkit", "machine")
+                .mayOnlyBeAccessedByLayers(
+                        "vsmmuv3", "virtio-iommu-device", "testkit", "bench", "machine")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
-                .mayOnlyBeAccessedByLayers("iommu-core", "testkit", "cpu", "cpu-arm64");
+                .mayOnlyBeAccessedByLayers(
+                        "iommu-core", "vsmmuv3", "testkit", "bench", "cpu", "cpu-arm64");
     }
 }

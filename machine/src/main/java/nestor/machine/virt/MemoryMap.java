@@ -36,6 +36,14 @@ public final class MemoryMap {
     public static final int RTC_SPI = 2;
     public static final int SPIS = 224;
 
+    /** The SMMU's registers, and the first of its {@link #SMMU_SPIS} SPIs. */
+    public static final long SMMU = 0x0905_0000L;
+
+    public static final int SMMU_SPI = 74;
+
+    /** Event queue, PRI queue, CMD_SYNC, global errors. */
+    public static final int SMMU_SPIS = 4;
+
     /** INTIDs of the generic timer's PPIs. */
     public static final int VIRTUAL_TIMER = 27;
 

@@ -5,6 +5,7 @@ import java.util.OptionalInt;
 import nestor.machine.boot.FdtWriter;
 import nestor.machine.gic.GicV3;
 import nestor.pci.PciHost;
+import nestor.smmuv3.SmmuV3;
 
 /**
  * The device tree of the board.
@@ -12,8 +13,9 @@ import nestor.pci.PciHost;
  * @param ramBytes of RAM
  * @param cpus number of vCPUs; Aff0 is the number, the other affinity fields are 0
  * @param iommuRid of a virtio-iommu on bus 0, which then is in front of all other functions
+ * @param smmu whether the board's SMMUv3 is in front of all functions
  */
-public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
+public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid, boolean smmu) {
     /**
      * What changes from boot to boot.
      *
@@ -34,6 +36,7 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
     private static final int SPI = 0;
 
     private static final int PPI = 1;
+    private static final int EDGE_RISING = 1;
     private static final int LEVEL_HIGH = 4;
 
     /** PPIs of the secure, non-secure physical, virtual and hypervisor timers. */
@@ -74,6 +77,9 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
         timer(fdt);
         peripherals(fdt);
         interruptController(fdt);
+        if (smmu) {
+            smmu(fdt);
+        }
         pcie(fdt);
         return fdt.finish();
     }
@@ -167,6 +173,24 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
         fdt.end();
     }
 
+    private static void smmu(FdtWriter fdt) {
+        int[] interrupts = new int[3 * MemoryMap.SMMU_SPIS];
+        for (int i = 0; i < MemoryMap.SMMU_SPIS; i++) {
+            interrupts[3 * i] = SPI;
+            interrupts[3 * i + 1] = MemoryMap.SMMU_SPI + i;
+            interrupts[3 * i + 2] = EDGE_RISING;
+        }
+        fdt.begin("smmuv3@" + Long.toHexString(MemoryMap.SMMU))
+                .strings("compatible", "arm,smmu-v3")
+                .longs("reg", MemoryMap.SMMU, SmmuV3.REGISTER_BYTES)
+                .cells("interrupts", interrupts)
+                .strings("interrupt-names", "eventq", "priq", "cmdq-sync", "gerror")
+                .cells("#iommu-cells", 1)
+                .flag("dma-coherent")
+                .cells("phandle", IOMMU_PHANDLE)
+                .end();
+    }
+
     private void pcie(FdtWriter fdt) {
         PciHost.Layout pci = MemoryMap.PCI;
         fdt.begin("pcie@" + Long.toHexString(pci.ecamGpa()))
@@ -181,6 +205,9 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid) {
                 .cells("ranges", ranges(pci))
                 .flag("dma-coherent")
                 .cells("msi-map", 0, ITS_PHANDLE, 0, RIDS);
+        if (smmu) {
+            fdt.cells("iommu-map", 0, IOMMU_PHANDLE, 0, RIDS).flag("ats-supported");
+        }
         if (iommuRid.isPresent()) {
             int rid = iommuRid.getAsInt();
             int after = rid + 1;

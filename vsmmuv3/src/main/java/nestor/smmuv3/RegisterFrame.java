@@ -1,0 +1,63 @@
+package nestor.smmuv3;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+import nestor.smmuv3.Registers.Gbpa;
+import nestor.vmm.mmio.MmioRegion;
+import nestor.vmm.register.Register;
+import nestor.vmm.register.RegisterFile;
+
+/**
+ * The register pages as software sees them: writes to some registers count only while what they
+ * configure is off (IHI 0070, §6.3), and to SMMU_GBPA only with UPDATE set. Any thread.
+ */
+final class RegisterFrame implements MmioRegion {
+    private static final int WORD_BYTES = 4;
+
+    private final RegisterFile registers;
+    private final Map<Long, BooleanSupplier> guards = new HashMap<>();
+
+    RegisterFrame(RegisterFile registers) {
+        this.registers = registers;
+    }
+
+    /** Writes to {@code register} are ignored while {@code writable} says no. */
+    void guard(Register register, BooleanSupplier writable) {
+        for (long word = 0; word < register.sizeBytes(); word += WORD_BYTES) {
+            guards.put(register.offset() + word, writable);
+        }
+    }
+
+    @Override
+    public int minAccessBytes() {
+        return WORD_BYTES;
+    }
+
+    @Override
+    public long read(long offset, int sizeBytes) {
+        return registers.read(offset, sizeBytes);
+    }
+
+    @Override
+    public void write(long offset, int sizeBytes, long value) {
+        boolean low = isWritable(offset);
+        boolean high = sizeBytes == WORD_BYTES || isWritable(offset + WORD_BYTES);
+        if (low && high && offset != Registers.GBPA.offset()) {
+            registers.write(offset, sizeBytes, value);
+        } else if (offset == Registers.GBPA.offset()) {
+            if (Gbpa.UPDATE.isSet(value)) {
+                registers.write(offset, WORD_BYTES, Gbpa.UPDATE.clear(value));
+            }
+        } else if (low) {
+            registers.write(offset, WORD_BYTES, value);
+        } else if (high && sizeBytes > WORD_BYTES) {
+            registers.write(offset + WORD_BYTES, WORD_BYTES, value >>> Integer.SIZE);
+        }
+    }
+
+    private boolean isWritable(long offset) {
+        BooleanSupplier guard = guards.get(offset);
+        return guard == null || guard.getAsBoolean();
+    }
+}

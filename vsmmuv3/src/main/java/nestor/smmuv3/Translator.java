@@ -1,0 +1,508 @@
+package nestor.smmuv3;
+
+import java.util.ArrayList;
+import java.util.List;
+import nestor.iommu.Iotlb;
+import nestor.iommu.format.ContextDescriptor;
+import nestor.paging.Access;
+import nestor.paging.NestedWalker;
+import nestor.paging.Permissions;
+import nestor.paging.PhysicalTables;
+import nestor.paging.TableFormat;
+import nestor.paging.WalkResult;
+import nestor.paging.Walker;
+import nestor.pci.AtsCompletion;
+import nestor.pci.AtsEntry;
+import nestor.pci.AtsRequest;
+import nestor.pci.CompletionStatus;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
+import nestor.smmuv3.Registers.Cr0;
+import nestor.smmuv3.Registers.GlobalError;
+import nestor.smmuv3.config.ConfigCache;
+import nestor.smmuv3.config.ConfigFault;
+import nestor.smmuv3.config.ContextTable;
+import nestor.smmuv3.config.StreamConfig;
+import nestor.smmuv3.config.StreamTable;
+import nestor.smmuv3.config.StreamTableEntry;
+import nestor.smmuv3.config.TlbTag;
+import nestor.smmuv3.event.Event;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.register.RegisterFile;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What happens to a transaction (IHI 0070, §3.3, §3.9, §3.12, §15): its stream's configuration, the
+ * IOTLB, the walk, and the event if one of them fails. Any thread; a hit takes no lock and
+ * allocates nothing.
+ */
+final class Translator {
+    private static final int IOTLB_ENTRIES = 1 << 14;
+    private static final int ALL_ACCESS =
+            Translation.READ | Translation.WRITE | Translation.EXECUTE;
+
+    private static final Translation.Mapping IDENTITY =
+            new Translation.Mapping(0, 64, 0, ALL_ACCESS);
+
+    private static final Translation ABORTED =
+            new Translation.Rejected(CompletionStatus.COMPLETER_ABORT);
+
+    private static final AtsCompletion UNSUPPORTED =
+            new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST);
+
+    private static final AtsCompletion FAILED =
+            new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
+
+    /** Accesses by privilege and {@link Translation} bits, for the walker. */
+    private static final Access[] UNPRIVILEGED = accesses(false);
+
+    private static final Access[] PRIVILEGED = accesses(true);
+
+    /**
+     * What the control registers say, as one value.
+     *
+     * @param enabled SMMUEN
+     * @param checksTranslated ATSCHK
+     * @param recordsInvalidSid CR2.RECINVSID
+     * @param bypassAborts GBPA.ABORT
+     * @param streams STRTAB_BASE and its CFG
+     */
+    record Settings(
+            boolean enabled,
+            boolean checksTranslated,
+            boolean recordsInvalidSid,
+            boolean bypassAborts,
+            StreamTable streams) {
+        static final Settings RESET =
+                new Settings(false, false, false, false, new StreamTable(0, 0, 0));
+    }
+
+    private final SmmuV3Options options;
+    private final GuestMemory memory;
+    private final Interrupts interrupts;
+    private final Walker walker;
+    private final ContextTable contexts;
+    private final ConfigCache configs;
+    private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
+    private final OutputQueue events;
+    private volatile Settings settings = Settings.RESET;
+
+    Translator(
+            SmmuV3Options options,
+            GuestMemory memory,
+            RegisterFile registers,
+            Interrupts interrupts) {
+        this.options = options;
+        this.memory = memory;
+        this.interrupts = interrupts;
+        this.walker = new Walker(new PhysicalTables(memory));
+        this.contexts = new ContextTable(memory, options);
+        this.configs = new ConfigCache(options.sidBits());
+        this.events =
+                new OutputQueue(
+                        memory,
+                        registers,
+                        Registers.EVENTQ_BASE,
+                        Registers.EVENTQ_PROD,
+                        Registers.EVENTQ_CONS,
+                        () ->
+                                Cr0.EVENTQEN.isSet(registers.get(Registers.CR0ACK))
+                                        && !interrupts.isActive(GlobalError.EVENTQ_ABT_ERR),
+                        false);
+    }
+
+    private static Access[] accesses(boolean privileged) {
+        Access[] all = new Access[ALL_ACCESS + 1];
+        for (int access = 0; access <= ALL_ACCESS; access++) {
+            all[access] = Access.of(permissions(access, privileged));
+        }
+        return all;
+    }
+
+    private static int permissions(int access, boolean privileged) {
+        int permissions = 0;
+        if ((access & Translation.READ) != 0) {
+            permissions |= privileged ? Permissions.PRIVILEGED_READ : Permissions.USER_READ;
+        }
+        if ((access & Translation.WRITE) != 0) {
+            permissions |= privileged ? Permissions.PRIVILEGED_WRITE : Permissions.USER_WRITE;
+        }
+        if ((access & Translation.EXECUTE) != 0) {
+            permissions |= privileged ? Permissions.PRIVILEGED_EXECUTE : Permissions.USER_EXECUTE;
+        }
+        return permissions;
+    }
+
+    private static int granted(int permissions, boolean privileged) {
+        int access = 0;
+        for (int bit = Translation.READ; bit <= Translation.EXECUTE; bit <<= 1) {
+            if (Permissions.allow(permissions, permissions(bit, privileged))) {
+                access |= bit;
+            }
+        }
+        return access;
+    }
+
+    ConfigCache configs() {
+        return configs;
+    }
+
+    Iotlb iotlb() {
+        return iotlb;
+    }
+
+    void settings(Settings now) {
+        settings = now;
+    }
+
+    void bypassAborts(boolean aborts) {
+        Settings now = settings;
+        settings =
+                new Settings(
+                        now.enabled(),
+                        now.checksTranslated(),
+                        now.recordsInvalidSid(),
+                        aborts,
+                        now.streams());
+    }
+
+    void reset() {
+        settings = Settings.RESET;
+        configs.dropRange(0, 31);
+        iotlb.invalidate(nestor.iommu.Tags.ALL, nestor.iommu.IovaRange.ALL);
+    }
+
+    /** An Untranslated transaction. */
+    Translation translate(Requester requester, long iova, int access) {
+        Settings now = settings;
+        if (!now.enabled()) {
+            return now.bypassAborts() ? ABORTED : IDENTITY;
+        }
+        StreamConfig config = configs.lookup(requester.rid(), requester.pasid());
+        if (config != null) {
+            if (config.isIdentity()) {
+                return IDENTITY;
+            }
+            long canonical = canonical(config, iova);
+            Translation.Mapping hit = cached(config, requester.privileged(), canonical);
+            if (hit != null && (access & ~hit.access()) == 0) {
+                return canonical == iova ? hit : shifted(hit, iova - canonical);
+            }
+        }
+        return walk(now, requester, iova, access);
+    }
+
+    /** The address without a top byte that is ignored: as it is cached and invalidated. */
+    private static long canonical(StreamConfig config, long iova) {
+        return config.ignoresTopByte(iova) ? iova << 8 >> 8 : iova;
+    }
+
+    private static Translation.Mapping shifted(Translation.Mapping mapping, long by) {
+        return new Translation.Mapping(
+                mapping.iovaBase() + by, mapping.sizeLog2(), mapping.gpaBase(), mapping.access());
+    }
+
+    private Translation.@Nullable Mapping cached(
+            StreamConfig config, boolean privileged, long iova) {
+        long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
+        Translation.Mapping own = iotlb.lookup(tag, iova);
+        return own != null || config.cd() == null ? own : iotlb.lookup(TlbTag.global(tag), iova);
+    }
+
+    private Translation walk(Settings now, Requester requester, long iova, int access) {
+        long epoch = iotlb.epoch(); // before the configuration, which says where tables lie
+        StreamConfig config;
+        switch (configure(now, requester.rid(), requester.pasid())) {
+            case ContextTable.Result.Configured(StreamConfig found) -> config = found;
+            case ContextTable.Result.Failed(ConfigFault fault) -> {
+                if (fault.kind() != ConfigFault.Kind.C_BAD_STREAMID || now.recordsInvalidSid()) {
+                    record(Event.config(fault, requester, iova, access));
+                }
+                return ABORTED;
+            }
+        }
+        if (config.ste().aborts()) {
+            return ABORTED;
+        }
+        if (config.isIdentity()) {
+            return IDENTITY;
+        }
+        boolean privileged = requester.privileged();
+        Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
+        return switch (walkTables(config, iova, wanted)) {
+            case WalkResult.Fault fault -> faulted(config, fault, requester, iova, access);
+            case WalkResult.Mapping mapping -> {
+                if (isPrivilegedAccessNever(config, mapping, privileged, access)) {
+                    yield faulted(
+                            config,
+                            WalkResult.Fault.of(
+                                    WalkResult.Kind.PERMISSION, 1, mapping.level(), iova),
+                            requester,
+                            iova,
+                            access);
+                }
+                long canonical = canonical(config, iova);
+                Translation.Mapping block = block(mapping, canonical, privileged);
+                long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
+                boolean global = config.cd() != null && mapping.global();
+                iotlb.insert(global ? TlbTag.global(tag) : tag, epoch, block);
+                yield canonical == iova ? block : shifted(block, iova - canonical);
+            }
+        };
+    }
+
+    private static Translation.Mapping block(
+            WalkResult.Mapping mapping, long iova, boolean privileged) {
+        return new Translation.Mapping(
+                iova & -1L << mapping.sizeLog2(),
+                mapping.sizeLog2(),
+                mapping.output(),
+                granted(mapping.permissions(), privileged));
+    }
+
+    /** §5.4, CD.PAN: privileged data accesses do not reach pages that user software may access. */
+    private static boolean isPrivilegedAccessNever(
+            StreamConfig config, WalkResult.Mapping mapping, boolean privileged, int access) {
+        ContextDescriptor cd = config.cd();
+        return cd != null
+                && cd.privilegedAccessNever()
+                && privileged
+                && (access & Translation.EXECUTE) == 0
+                && (mapping.permissions() & Permissions.USER_READ) != 0;
+    }
+
+    private WalkResult walkTables(StreamConfig config, long iova, Access wanted) {
+        NestedWalker nested = config.nested();
+        if (config.cd() == null) {
+            if (nested == null) {
+                throw new IllegalStateException("a stream without tables is not walked");
+            }
+            return nested.walkStage2(iova, wanted);
+        }
+        TableFormat stage1 = config.stage1(iova);
+        if (stage1 == null) { // EPD0, EPD1
+            return WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, iova);
+        }
+        return nested == null
+                ? walker.walk(stage1, iova, wanted)
+                : nested.walk(stage1, iova, wanted);
+    }
+
+    private Translation faulted(
+            StreamConfig config,
+            WalkResult.Fault fault,
+            Requester requester,
+            long iova,
+            int access) {
+        boolean always = Event.number(fault.kind()) == Event.F_WALK_EABT;
+        if (always || config.records(fault.stage())) {
+            record(Event.walk(fault, requester, iova, access));
+        }
+        return ABORTED;
+    }
+
+    private void record(Event event) {
+        switch (events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3())) {
+            case WRITTEN_FIRST -> interrupts.eventQueue();
+            case ABORTED -> interrupts.error(GlobalError.EVENTQ_ABT_ERR);
+            case WRITTEN, OVERFLOWED, OFF -> {}
+        }
+    }
+
+    private ContextTable.Result configure(Settings now, int sid, int ssid) {
+        StreamConfig cached = configs.lookup(sid, ssid);
+        if (cached != null) {
+            return new ContextTable.Result.Configured(cached);
+        }
+        long sampled = configs.epoch();
+        ContextTable.Result result =
+                switch (now.streams().find(memory, sid)) {
+                    case StreamTable.Result.Failed(ConfigFault fault) ->
+                            new ContextTable.Result.Failed(fault);
+                    case StreamTable.Result.Found(StreamTableEntry entry) ->
+                            entry.isLegal(options)
+                                    ? contexts.resolve(entry, ssid)
+                                    : new ContextTable.Result.Failed(
+                                            new ConfigFault(ConfigFault.Kind.C_BAD_STE, 0, null));
+                };
+        if (result instanceof ContextTable.Result.Configured(StreamConfig config)) {
+            configs.insert(sid, ssid, sampled, config);
+        }
+        return result;
+    }
+
+    /** A Translated transaction (§3.9.1.2): may this stream send one, and to where? */
+    Translation translated(Requester requester, long address, int access) {
+        Settings now = settings;
+        if (!now.enabled()) {
+            return forbidden(requester, address, access);
+        }
+        if (!now.checksTranslated()) {
+            return IDENTITY;
+        }
+        switch (configure(now, requester.rid(), requester.pasid())) {
+            case ContextTable.Result.Failed _ -> {
+                return ABORTED;
+            }
+            case ContextTable.Result.Configured(StreamConfig config) -> {
+                if (config.ste().aborts()) {
+                    return ABORTED;
+                }
+                return switch (ats(now, config.ste())) {
+                    case StreamTableEntry.EATS_FULL -> IDENTITY;
+                    case StreamTableEntry.EATS_SPLIT_STAGE ->
+                            throughStage2(config, requester, address, access);
+                    default -> forbidden(requester, address, access);
+                };
+            }
+        }
+    }
+
+    private Translation forbidden(Requester requester, long address, int access) {
+        record(Event.translationForbidden(requester, address, access));
+        return ABORTED;
+    }
+
+    /** Split-stage ATS: the address is an IPA. */
+    private Translation throughStage2(
+            StreamConfig config, Requester requester, long ipa, int access) {
+        NestedWalker nested = config.nested();
+        if (nested == null) {
+            throw new IllegalStateException("split-stage ATS without stage 2");
+        }
+        boolean privileged = requester.privileged();
+        Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
+        return switch (nested.walkStage2(ipa, wanted)) {
+            case WalkResult.Mapping mapping -> block(mapping, ipa, privileged);
+            case WalkResult.Fault fault -> faulted(config, fault, requester, ipa, access);
+        };
+    }
+
+    /** The effective EATS (§5.2). */
+    private int ats(Settings now, StreamTableEntry ste) {
+        if (!options.ats() || ste.bypasses() || ste.aborts()) {
+            return StreamTableEntry.EATS_ABORT;
+        }
+        return switch (ste.eats()) {
+            case StreamTableEntry.EATS_FULL -> StreamTableEntry.EATS_FULL;
+            case StreamTableEntry.EATS_SPLIT_STAGE ->
+                    now.checksTranslated()
+                            ? StreamTableEntry.EATS_SPLIT_STAGE
+                            : StreamTableEntry.EATS_ABORT;
+            default -> StreamTableEntry.EATS_ABORT; // there is no DPT
+        };
+    }
+
+    /** An ATS Translation Request (§3.9.1.1): answered to the endpoint, hardly ever recorded. */
+    AtsCompletion requestTranslation(AtsRequest request) {
+        Settings now = settings;
+        Requester requester = request.requester();
+        if (!now.enabled() || !options.ats()) {
+            return badRequest(request);
+        }
+        switch (configure(now, requester.rid(), requester.pasid())) {
+            case ContextTable.Result.Failed(ConfigFault fault) -> {
+                return fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH && !isAborted(fault)
+                        ? new AtsCompletion.Entries(List.of(nothing(request)))
+                        : FAILED;
+            }
+            case ContextTable.Result.Configured(StreamConfig config) -> {
+                if (config.ste().aborts()) {
+                    return UNSUPPORTED;
+                }
+                int eats = ats(now, config.ste());
+                return eats == StreamTableEntry.EATS_ABORT
+                        ? badRequest(request)
+                        : entries(config, request, eats);
+            }
+        }
+    }
+
+    private static boolean isAborted(ConfigFault fault) {
+        WalkResult.Fault stage2 = fault.stage2();
+        return stage2 != null && Event.number(stage2.kind()) == Event.F_WALK_EABT;
+    }
+
+    private AtsCompletion badRequest(AtsRequest request) {
+        record(Event.badAtsRequest(request));
+        return UNSUPPORTED;
+    }
+
+    /** No access to one translation unit. */
+    private static AtsEntry nothing(AtsRequest request) {
+        long flags = request.requester().privileged() ? AtsEntry.PRIVILEGED.mask() : 0;
+        return AtsEntry.of(0, request.smallestUnitLog2(), flags);
+    }
+
+    private AtsCompletion entries(StreamConfig config, AtsRequest request, int eats) {
+        int unitLog2 = request.smallestUnitLog2();
+        long first = request.address() & -1L << unitLog2;
+        long bytes = (long) request.translations() << unitLog2;
+        List<AtsEntry> entries = new ArrayList<>();
+        long done = 0;
+        while (done < bytes) {
+            long iova = first + done;
+            AtsEntry entry = entry(config, request, eats, iova);
+            if (entry == null) {
+                return entries.isEmpty() ? FAILED : new AtsCompletion.Entries(entries);
+            }
+            entries.add(entry);
+            if (entry.sizeLog2() >= Long.SIZE - 1) {
+                break;
+            }
+            long size = 1L << entry.sizeLog2();
+            done += size - (iova & size - 1);
+        }
+        return new AtsCompletion.Entries(entries);
+    }
+
+    /** Null for a Completer Abort. */
+    private @Nullable AtsEntry entry(StreamConfig config, AtsRequest request, int eats, long iova) {
+        Requester requester = request.requester();
+        boolean privileged = requester.privileged();
+        long flags = privileged ? AtsEntry.PRIVILEGED.mask() : 0;
+        if (config.isIdentity()) { // S1DSS bypass
+            flags = AtsEntry.READ.mask() | AtsEntry.WRITE.mask();
+            int sizeLog2 = options.outputBits();
+            return iova >>> sizeLog2 == 0 ? AtsEntry.of(0, sizeLog2, flags) : nothing(request);
+        }
+        int asked = Translation.READ;
+        asked |= request.noWrite() ? 0 : Translation.WRITE;
+        asked |= request.execute() ? Translation.EXECUTE : 0;
+        Access wanted = Access.upTo(permissions(asked, privileged));
+        WalkResult result = walkTables(config, iova, wanted);
+        if (result instanceof WalkResult.Fault fault) {
+            return Event.number(fault.kind()) == Event.F_WALK_EABT ? null : nothing(request);
+        }
+        var mapping = (WalkResult.Mapping) result;
+        int access = granted(mapping.permissions(), privileged);
+        if (!request.execute() || (access & Translation.READ) == 0) {
+            access &= ~Translation.EXECUTE;
+        }
+        if ((access & (Translation.READ | Translation.WRITE)) == 0
+                || mapping.sizeLog2() < request.smallestUnitLog2()) {
+            return nothing(request);
+        }
+        flags |= (access & Translation.READ) != 0 ? AtsEntry.READ.mask() : 0;
+        flags |= (access & Translation.WRITE) != 0 ? AtsEntry.WRITE.mask() : 0;
+        flags |= (access & Translation.EXECUTE) != 0 ? AtsEntry.EXECUTE.mask() : 0;
+        long output =
+                eats == StreamTableEntry.EATS_SPLIT_STAGE
+                        ? intermediate(config, iova, wanted, mapping)
+                        : mapping.output();
+        return AtsEntry.of(output, mapping.sizeLog2(), flags);
+    }
+
+    /** The IPA of the block that both stages map. */
+    private static long intermediate(
+            StreamConfig config, long iova, Access wanted, WalkResult.Mapping both) {
+        NestedWalker nested = config.nested();
+        TableFormat stage1 = config.stage1(iova);
+        if (nested == null || stage1 == null) {
+            throw new IllegalStateException("split-stage ATS without both stages");
+        }
+        return nested.walkStage1(stage1, iova, wanted) instanceof WalkResult.Mapping ipa
+                ? ipa.translate(iova) & -1L << both.sizeLog2()
+                : both.output();
+    }
+}

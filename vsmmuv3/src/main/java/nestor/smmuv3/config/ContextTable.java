@@ -1,0 +1,211 @@
+package nestor.smmuv3.config;
+
+import static nestor.vmm.register.BitField.bit;
+import static nestor.vmm.register.BitField.bits;
+
+import nestor.iommu.format.ContextDescriptor;
+import nestor.paging.Access;
+import nestor.paging.NestedWalker;
+import nestor.paging.Permissions;
+import nestor.paging.PhysicalTables;
+import nestor.paging.VmsaV8Stage2;
+import nestor.paging.WalkResult;
+import nestor.pci.Requester;
+import nestor.smmuv3.SmmuV3Options;
+import nestor.vmm.memory.GuestAccessException;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.register.BitField;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From a stream table entry to the configuration of a substream (IHI 0070, §3.3.2, §5.3, §5.4):
+ * which context descriptor, found through one or two levels and, nested, through stage 2.
+ */
+public final class ContextTable {
+    /** A level-1 context descriptor. */
+    private static final BitField V = bit(0);
+
+    private static final BitField L2PTR = bits(51, 12);
+    private static final int L1_DESCRIPTOR_BYTES = 8;
+
+    /** Log2 of the context descriptors in a leaf table of S1Fmt 1 and 2. */
+    private static final int LEAF_4K = 6;
+
+    private static final int LEAF_64K = 10;
+    private static final int MIN_TSZ = 16;
+    private static final int MAX_TSZ = 39;
+
+    private static final Access READ = Access.of(Permissions.PRIVILEGED_READ);
+
+    private final GuestMemory memory;
+    private final PhysicalTables physical;
+    private final SmmuV3Options options;
+
+    /** Where tables lie, and what the SMMU can do. */
+    public ContextTable(GuestMemory memory, SmmuV3Options options) {
+        this.memory = memory;
+        this.physical = new PhysicalTables(memory);
+        this.options = options;
+    }
+
+    /** What a substream's configuration comes to. */
+    public sealed interface Result {
+        /** Usable. */
+        record Configured(StreamConfig config) implements Result {}
+
+        /** Not usable: the event, if the transaction records one. */
+        record Failed(ConfigFault fault) implements Result {}
+    }
+
+    /** A fetch that failed on the way. */
+    private static final class FetchFailed extends Exception {
+        private static final long serialVersionUID = 1L;
+        private final transient ConfigFault fault;
+
+        FetchFailed(ConfigFault fault) {
+            super(null, null, false, false);
+            this.fault = fault;
+        }
+    }
+
+    /** The effective IPS: no more than the output size. */
+    static int outputBits(ContextDescriptor cd, SmmuV3Options options) {
+        return Math.min(cd.outputBits(), options.outputBits());
+    }
+
+    /**
+     * The configuration for {@code ssid}.
+     *
+     * @param ste legal
+     * @param ssid a substream, or {@link Requester#NO_PASID}
+     */
+    public Result resolve(StreamTableEntry ste, int ssid) {
+        VmsaV8Stage2 stage2 = ste.stage2() ? stage2(ste) : null;
+        NestedWalker nested = stage2 == null ? null : new NestedWalker(physical, stage2);
+        if (!ste.stage1()) {
+            return ssid != Requester.NO_PASID && (ste.bypasses() || ste.stage2())
+                    ? failed(ConfigFault.Kind.C_BAD_SUBSTREAMID)
+                    : configured(StreamConfig.withoutStage1(ste, stage2, nested, options));
+        }
+        boolean substreams = options.ssidBits() != 0 && ste.s1CdMax() != 0;
+        int index = 0;
+        if (ssid != Requester.NO_PASID) {
+            if (!substreams || ssid >>> ste.s1CdMax() != 0) {
+                return failed(ConfigFault.Kind.C_BAD_SUBSTREAMID);
+            }
+            if (ssid == 0 && ste.s1Dss() == StreamTableEntry.DSS_SSID0) {
+                return failed(ConfigFault.Kind.F_STREAM_DISABLED);
+            }
+            index = ssid;
+        } else if (substreams) {
+            switch (ste.s1Dss()) {
+                case StreamTableEntry.DSS_BYPASS -> {
+                    return configured(StreamConfig.withoutStage1(ste, stage2, nested, options));
+                }
+                case StreamTableEntry.DSS_SSID0 -> {}
+                default -> {
+                    return failed(ConfigFault.Kind.F_STREAM_DISABLED);
+                }
+            }
+        }
+        try {
+            ContextDescriptor cd = fetch(ste, index, substreams, nested);
+            return isLegal(cd)
+                    ? configured(StreamConfig.withStage1(ste, cd, stage2, nested, options))
+                    : failed(ConfigFault.Kind.C_BAD_CD);
+        } catch (FetchFailed e) {
+            return new Result.Failed(e.fault);
+        }
+    }
+
+    private static Result configured(StreamConfig config) {
+        return new Result.Configured(config);
+    }
+
+    private static Result failed(ConfigFault.Kind kind) {
+        return new Result.Failed(ConfigFault.of(kind));
+    }
+
+    private VmsaV8Stage2 stage2(StreamTableEntry ste) {
+        return new VmsaV8Stage2(
+                ste.stage2Geometry(options),
+                ste.s2ttb(),
+                ste.stage2StartLevel(),
+                StreamConfig.tracking(ste.s2ha(), ste.s2hd(), ste.s2affd()),
+                ste.s2ptw(),
+                ste.s2Fwb(),
+                true);
+    }
+
+    private ContextDescriptor fetch(
+            StreamTableEntry ste, int index, boolean substreams, @Nullable NestedWalker nested)
+            throws FetchFailed {
+        long table = ste.s1ContextPtr();
+        int within = index;
+        if (substreams && ste.s1Fmt() != 0) {
+            int leafLog2 = ste.s1Fmt() == 1 ? LEAF_4K : LEAF_64K;
+            long at = table + (long) (index >>> leafLog2) * L1_DESCRIPTOR_BYTES;
+            long gpa = physical(at, nested);
+            long descriptor;
+            try {
+                descriptor = memory.getLongLe(gpa);
+            } catch (GuestAccessException e) {
+                throw fetchAborted(gpa);
+            }
+            int addressBits = nested == null ? options.outputBits() : options.intermediateBits();
+            if (!V.isSet(descriptor) || L2PTR.getInPlace(descriptor) >>> addressBits != 0) {
+                throw new FetchFailed(ConfigFault.of(ConfigFault.Kind.C_BAD_SUBSTREAMID));
+            }
+            table = L2PTR.getInPlace(descriptor);
+            within = index & (1 << leafLog2) - 1;
+        }
+        long gpa = physical(table + (long) within * ContextDescriptor.BYTES, nested);
+        try {
+            return ContextDescriptor.read(memory, gpa);
+        } catch (GuestAccessException e) {
+            throw fetchAborted(gpa);
+        }
+    }
+
+    private static FetchFailed fetchAborted(long gpa) {
+        return new FetchFailed(new ConfigFault(ConfigFault.Kind.F_CD_FETCH, gpa, null));
+    }
+
+    private static long physical(long address, @Nullable NestedWalker nested) throws FetchFailed {
+        if (nested == null) {
+            return address;
+        }
+        return switch (nested.walkStage2(address, READ)) {
+            case WalkResult.Mapping mapping -> mapping.translate(address);
+            case WalkResult.Fault fault ->
+                    throw new FetchFailed(
+                            new ConfigFault(
+                                    ConfigFault.Kind.STAGE2_OF_CD_FETCH,
+                                    fault.descriptor(),
+                                    fault));
+        };
+    }
+
+    /** §5.4.1. A is 1, as aborting is the only way to terminate here; S is 0. */
+    private boolean isLegal(ContextDescriptor cd) {
+        int updates = options.hardwareUpdates();
+        return cd.valid()
+                && cd.aarch64()
+                && cd.abort()
+                && !cd.stall()
+                && !cd.bigEndian()
+                && !(cd.hardwareAccess() && updates < 1)
+                && !(cd.hardwareDirty() && updates < 2)
+                && !cd.hardwareTableAccess()
+                && isLegal(cd.range0(), cd)
+                && isLegal(cd.range1(), cd);
+    }
+
+    private boolean isLegal(ContextDescriptor.Range range, ContextDescriptor cd) {
+        return range.disabled()
+                || range.granuleLog2() != 0
+                        && range.tsz() >= MIN_TSZ
+                        && range.tsz() <= MAX_TSZ
+                        && range.ttb() >>> outputBits(cd, options) == 0;
+    }
+}

@@ -1,0 +1,67 @@
+package nestor.smmuv3.config;
+
+import static nestor.vmm.register.BitField.bits;
+
+import nestor.vmm.memory.GuestAccessException;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.register.BitField;
+
+/**
+ * The stream table (IHI 0070, §5.1): linear, or in two levels.
+ *
+ * @param base SMMU_STRTAB_BASE.ADDR
+ * @param log2Size LOG2SIZE: stream IDs have so many bits
+ * @param split SPLIT of a two-level table: bits that index its second level; 0 for a linear one
+ */
+public record StreamTable(long base, int log2Size, int split) {
+    private static final BitField SPAN = bits(4, 0);
+    private static final BitField L2PTR = bits(51, 6);
+    private static final int L1_DESCRIPTOR_BYTES = 8;
+    private static final int MAX_SPAN = 11;
+
+    /** What a look-up of a stream comes to. */
+    public sealed interface Result {
+        /** The entry as it is in memory; whether it is legal is another question. */
+        record Found(StreamTableEntry entry) implements Result {}
+
+        /** C_BAD_STREAMID, F_STE_FETCH. */
+        record Failed(ConfigFault fault) implements Result {}
+    }
+
+    /** Finds the entry of {@code sid}; nothing on the way is cached. */
+    public Result find(GuestMemory memory, int sid) {
+        if (Integer.toUnsignedLong(sid) >>> log2Size != 0) {
+            return badStreamId();
+        }
+        long address = align(base, log2Size, StreamTableEntry.BYTES);
+        long index = sid;
+        long at = address;
+        try {
+            if (split != 0) {
+                int levelOneBits = Math.max(0, log2Size - split);
+                at = align(base, levelOneBits, L1_DESCRIPTOR_BYTES);
+                at += ((long) sid >>> split) * L1_DESCRIPTOR_BYTES;
+                long descriptor = memory.getLongLe(at);
+                int span = SPAN.getInt(descriptor);
+                index = sid & (1L << split) - 1;
+                if (span == 0 || span > Math.min(MAX_SPAN, split + 1) || index >>> span - 1 != 0) {
+                    return badStreamId();
+                }
+                address = align(L2PTR.getInPlace(descriptor), span - 1, StreamTableEntry.BYTES);
+            }
+            at = address + index * StreamTableEntry.BYTES;
+            return new Result.Found(StreamTableEntry.read(memory, at));
+        } catch (GuestAccessException e) {
+            return new Result.Failed(new ConfigFault(ConfigFault.Kind.F_STE_FETCH, at, null));
+        }
+    }
+
+    private static Result badStreamId() {
+        return new Result.Failed(ConfigFault.of(ConfigFault.Kind.C_BAD_STREAMID));
+    }
+
+    /** Tables are aligned to their size. */
+    private static long align(long address, int entriesLog2, int entryBytes) {
+        return address & -((long) entryBytes << entriesLog2);
+    }
+}
