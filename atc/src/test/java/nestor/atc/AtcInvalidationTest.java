@@ -1,5 +1,6 @@
 package nestor.atc;
 
+import static java.util.Objects.requireNonNull;
 import static nestor.atc.ScriptedPort.RW;
 import static nestor.atc.ScriptedPort.pasid;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -82,7 +83,8 @@ class AtcInvalidationTest {
         assertThat(completed).hasSize(1); // §10.3.3: not behind the translation request
         assertThat(atc.statistics().staleDrops()).isEqualTo(1);
         fill(5, 0x1000);
-        assertThat(atc.lookup(pasid(5), 0x1000, RW).translate(0x1000)).isEqualTo(0xb000);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x1000, RW)).translate(0x1000))
+                .isEqualTo(0xb000);
         assertThat(completed).hasSize(1);
     }
 

@@ -1,5 +1,6 @@
 package nestor.atc;
 
+import static java.util.Objects.requireNonNull;
 import static nestor.atc.ScriptedPort.RW;
 import static nestor.atc.ScriptedPort.pasid;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -7,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import nestor.pci.AtsEntry;
 import nestor.pci.InvalidateRequest;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,7 +42,7 @@ class AtcSpacesTest {
         return atc.update(entry, atc.epoch());
     }
 
-    private AtcEntry at(int pasid, long iova) {
+    private @Nullable AtcEntry at(int pasid, long iova) {
         return atc.lookup(pasid(pasid), iova, RW);
     }
 
@@ -107,7 +109,8 @@ class AtcSpacesTest {
         assertThat(put(entry)).isTrue();
 
         assertThat(at(5, 0x1000_0800L)).isEqualTo(entry);
-        assertThat(at(5, 0x1000_0800L).translate(0x1000_0800L)).isEqualTo(0xdead_0800L);
+        assertThat(requireNonNull(at(5, 0x1000_0800L)).translate(0x1000_0800L))
+                .isEqualTo(0xdead_0800L);
         assertThat(at(6, 0x1000_0800L)).isNull();
     }
 

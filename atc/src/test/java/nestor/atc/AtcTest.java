@@ -1,5 +1,6 @@
 package nestor.atc;
 
+import static java.util.Objects.requireNonNull;
 import static nestor.atc.ScriptedPort.RW;
 import static nestor.atc.ScriptedPort.pasid;
 import static nestor.atc.ScriptedPort.privileged;
@@ -74,9 +75,12 @@ class AtcTest {
         var completion = (AtsCompletion.Entries) atc.request(pasid(5), 0x1800, 0x3000, R);
 
         assertThat(completion.entries()).hasSize(3);
-        assertThat(atc.lookup(pasid(5), 0x1fff, R).translate(0x1fff)).isEqualTo(0xafff);
-        assertThat(atc.lookup(pasid(5), 0x3abc, RW).translate(0x3abc)).isEqualTo(0xdabc);
-        assertThat(atc.lookup(pasid(5), 0x4000, R).translate(0x4000)).isEqualTo(0xf000);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x1fff, R)).translate(0x1fff))
+                .isEqualTo(0xafff);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x3abc, RW)).translate(0x3abc))
+                .isEqualTo(0xdabc);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x4000, R)).translate(0x4000))
+                .isEqualTo(0xf000);
         assertThat(hits(pasid(5), 0x5000, R)).isFalse();
         assertThat(port.asked).containsExactly(new ScriptedPort.Asked(pasid(5), 0x1000, 0x3800, R));
     }
@@ -117,8 +121,9 @@ class AtcTest {
         var entry = new AtcEntry(5, false, 0, 64, new AtsEntry(everything));
         assertThat(atc.update(entry, atc.epoch())).isTrue();
 
-        assertThat(atc.lookup(pasid(5), -1, R).translate(-1)).isEqualTo(-1);
-        assertThat(atc.lookup(pasid(5), 0, R).bytesFrom(0)).isEqualTo(Long.MAX_VALUE);
+        assertThat(requireNonNull(atc.lookup(pasid(5), -1, R)).translate(-1)).isEqualTo(-1);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0, R)).bytesFrom(0))
+                .isEqualTo(Long.MAX_VALUE);
         port.invalidate(5, 0x1000, 12, () -> {});
         assertThat(hits(pasid(5), -1, R)).isFalse();
     }
@@ -138,7 +143,8 @@ class AtcTest {
         for (long page : new long[] {0, 0x2000, 0x3000, 0x4000}) {
             assertThat(hits(pasid(5), page, R)).isTrue();
         }
-        assertThat(atc.lookup(pasid(5), 0x4000, R).translate(0x4000)).isEqualTo(0x2_0000);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x4000, R)).translate(0x4000))
+                .isEqualTo(0x2_0000);
         assertThat(atc.statistics().evictions()).isEqualTo(1);
     }
 
@@ -149,7 +155,8 @@ class AtcTest {
         mapAndFill(pasid(6), 0x1000, 12, 0xb000);
 
         assertThat(hits(pasid(5), 0x1000, R)).isFalse();
-        assertThat(atc.lookup(pasid(6), 0x1000, R).translate(0x1000)).isEqualTo(0xb000);
+        assertThat(requireNonNull(atc.lookup(pasid(6), 0x1000, R)).translate(0x1000))
+                .isEqualTo(0xb000);
     }
 
     @Test
@@ -190,8 +197,10 @@ class AtcTest {
         mapAndFill(pasid(5), base, sizeLog2, 0);
 
         assertThat(hits(pasid(5), base - 1, R)).isFalse();
-        assertThat(atc.lookup(pasid(5), base, R).bytesFrom(base)).isEqualTo(size);
-        assertThat(atc.lookup(pasid(5), base + size - 1, R).bytesFrom(base + size - 1))
+        assertThat(requireNonNull(atc.lookup(pasid(5), base, R)).bytesFrom(base)).isEqualTo(size);
+        assertThat(
+                        requireNonNull(atc.lookup(pasid(5), base + size - 1, R))
+                                .bytesFrom(base + size - 1))
                 .isEqualTo(1);
         assertThat(hits(pasid(5), base + size, R)).isFalse();
     }
@@ -204,7 +213,8 @@ class AtcTest {
         assertThat(hits(pasid(5), 0x10_1000, R)).isFalse();
 
         fill(pasid(5), 0x10_5432, R);
-        assertThat(atc.lookup(pasid(5), 0x10_5432, R).translate(0x10_5432)).isEqualTo(0x70_5432);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x10_5432, R)).translate(0x10_5432))
+                .isEqualTo(0x70_5432);
         assertThat(hits(pasid(5), 0x10_0000, R)).isFalse(); // replaced by the latest news
 
         rebuild(AtcOptions.setAssociative(64, 4).withPageSizesOf(new AtcGeometry(16384, 47)));
@@ -259,8 +269,10 @@ class AtcTest {
         start(0);
         mapAndFill(pasid(0), 0x1000, 12, 0xa000);
         mapAndFill(NO_PASID, 0x1000, 12, 0xb000);
-        assertThat(atc.lookup(pasid(0), 0x1000, R).translate(0x1000)).isEqualTo(0xa000);
-        assertThat(atc.lookup(NO_PASID, 0x1000, R).translate(0x1000)).isEqualTo(0xb000);
+        assertThat(requireNonNull(atc.lookup(pasid(0), 0x1000, R)).translate(0x1000))
+                .isEqualTo(0xa000);
+        assertThat(requireNonNull(atc.lookup(NO_PASID, 0x1000, R)).translate(0x1000))
+                .isEqualTo(0xb000);
 
         port.invalidate(0, 0x1000, 12, () -> {});
         assertThat(hits(pasid(0), 0x1000, R)).isFalse();
@@ -281,8 +293,10 @@ class AtcTest {
         assertThat(hits(pasid(5), 0x1000, R)).isFalse();
 
         mapAndFill(pasid(5), 0x1000, 12, 0xb000);
-        assertThat(atc.lookup(privileged(5), 0x1000, R).translate(0x1000)).isEqualTo(0xa000);
-        assertThat(atc.lookup(pasid(5), 0x1000, R).translate(0x1000)).isEqualTo(0xb000);
+        assertThat(requireNonNull(atc.lookup(privileged(5), 0x1000, R)).translate(0x1000))
+                .isEqualTo(0xa000);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x1000, R)).translate(0x1000))
+                .isEqualTo(0xb000);
 
         port.invalidate(5, 0x1000, 12, () -> {});
         assertThat(hits(privileged(5), 0x1000, R)).isFalse();
@@ -308,8 +322,10 @@ class AtcTest {
 
         mapAndFill(pasid(5), 0x1000, 12, 0xb000);
 
-        assertThat(atc.lookup(pasid(5), 0x1000, W).translate(0x1000)).isEqualTo(0xb000);
-        assertThat(atc.lookup(pasid(5), 0x1000, R).translate(0x1000)).isEqualTo(0xb000);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x1000, W)).translate(0x1000))
+                .isEqualTo(0xb000);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x1000, R)).translate(0x1000))
+                .isEqualTo(0xb000);
     }
 
     @Test
@@ -350,7 +366,7 @@ class AtcTest {
         port.map(pasid(5), 0x1000, 12, 0, READ | AtsEntry.UNTRANSLATED_ONLY.mask());
         fill(pasid(5), 0x1000, R);
 
-        assertThat(atc.lookup(pasid(5), 0x1000, R).untranslatedOnly()).isTrue();
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x1000, R)).untranslatedOnly()).isTrue();
     }
 
     @Test
@@ -363,16 +379,17 @@ class AtcTest {
         port.map(pasid(6), 0x20_0000, 12, 0xb000);
         atc.request(pasid(5), 0x20_0000, 0x20_0000, R);
         fill(pasid(6), 0x20_0000, R);
-        assertThat(atc.lookup(pasid(5), 0x3f_f000, R).sizeLog2()).isEqualTo(12);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x3f_f000, R)).sizeLog2()).isEqualTo(12);
 
         mapAndFill(pasid(5), 0x20_0000, 21, 0x4000_0000);
         for (long iova = 0x20_0000; iova < 0x40_0000; iova += 0x1000) {
-            assertThat(atc.lookup(pasid(5), iova, R).sizeLog2()).isEqualTo(21);
+            assertThat(requireNonNull(atc.lookup(pasid(5), iova, R)).sizeLog2()).isEqualTo(21);
         }
         assertThat(hits(pasid(6), 0x20_0000, R)).isTrue();
 
         mapAndFill(pasid(5), 0x30_0000, 12, 0x9000);
-        assertThat(atc.lookup(pasid(5), 0x30_0000, R).translate(0x30_0000)).isEqualTo(0x9000);
+        assertThat(requireNonNull(atc.lookup(pasid(5), 0x30_0000, R)).translate(0x30_0000))
+                .isEqualTo(0x9000);
         assertThat(hits(pasid(5), 0x20_0000, R)).isFalse();
         assertThat(hits(pasid(5), 0x30_1000, R)).isFalse();
     }

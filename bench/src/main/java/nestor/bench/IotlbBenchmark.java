@@ -5,6 +5,7 @@ import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
 import nestor.pci.Translation;
+import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -58,7 +59,7 @@ public class IotlbBenchmark {
     }
 
     @Benchmark
-    public Object hit(Filled state) {
+    public @Nullable Object hit(Filled state) {
         state.next = (state.next + 0x1000) & 0xf_f000;
         return state.iotlb.lookup(0, state.next);
     }

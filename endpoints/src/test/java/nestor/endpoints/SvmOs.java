@@ -21,6 +21,7 @@ import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A translation agent and the operating system behind it: processes with virtual memory areas, in
@@ -128,7 +129,7 @@ final class SvmOs implements TranslationAgent {
         return page.frame + (iova - page.base);
     }
 
-    private static Page find(AddressSpace process, long iova) {
+    private static @Nullable Page find(AddressSpace process, long iova) {
         Map.Entry<Long, Page> below = process.pages.floorEntry(iova);
         if (below == null) {
             return null;
@@ -205,15 +206,14 @@ final class SvmOs implements TranslationAgent {
     private boolean allows(PageRequest request) {
         return !request.requester().privileged()
                 && request.iova() >>> 20 != INTERRUPTS >>> 20
-                && area(request) != null
                 && hasRoom(area(request));
     }
 
-    private boolean hasRoom(Area area) {
-        return nextFrame + (2L << area.pageLog2) <= ramEnd;
+    private boolean hasRoom(@Nullable Area area) {
+        return area != null && nextFrame + (2L << area.pageLog2) <= ramEnd;
     }
 
-    private Area area(PageRequest request) {
+    private @Nullable Area area(PageRequest request) {
         for (Area area : process(request.requester().pasid()).areas) {
             if (Long.compareUnsigned(request.iova(), area.first) >= 0
                     && Long.compareUnsigned(request.iova(), area.last) <= 0
@@ -229,7 +229,7 @@ final class SvmOs implements TranslationAgent {
         Page present = find(process(pasid), request.iova());
         if (present == null || (present.access & request.access()) != request.access()) {
             Area area = area(request);
-            if (hasRoom(area)) {
+            if (area != null && hasRoom(area)) {
                 map(pasid, request.iova(), area.access, area.pageLog2);
             }
         }

@@ -66,7 +66,7 @@ class SvmSequencesTest {
     private static void keepingContent(SvmBench bench, long page) {
         try {
             SvmOs.Page old = bench.os.process(P).pages.get(page);
-            if (old.sizeLog2() != 12) {
+            if (old == null || old.sizeLog2() != 12) {
                 return;
             }
             byte[] content = bench.board.bytes(old.frame(), PAGE);

@@ -208,7 +208,7 @@ class QueueTest {
             "§7.4: an overflow toggles OVFLG once; freed space is used before it is acknowledged")
     void eventsThatDoNotFitAreCountedOut() {
         for (int i = 0; i < 6; i++) {
-            assertAborted(smmu.read(0x1000 * i)); // C_BAD_STE
+            assertAborted(smmu.read(0x1000L * i)); // C_BAD_STE
         }
         assertThat(smmu.read32(0x1_00a8)).isEqualTo(1L << 31 | 4);
         assertThat(smmu.interrupts).containsExactly("eventq");

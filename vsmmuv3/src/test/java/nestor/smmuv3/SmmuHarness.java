@@ -29,7 +29,7 @@ import nestor.vmm.time.ManualClock;
 
 /** An SMMU and its driver's side: registers, queues and structures in memory, nothing else. */
 final class SmmuHarness {
-    static final long MEMORY_BYTES = 64L << 20;
+    static final long MEMORY_BYTES = 16L << 20;
     static final long STREAM_TABLE = 0x1_0000;
     static final long COMMANDS = 0x2_0000;
     static final long EVENTS = 0x3_0000;

@@ -32,7 +32,7 @@ class VirtDeviceTreeTest {
 
     @Test
     void hasWhatALinuxKernelLooksFor() throws IOException, InterruptedException {
-        String tree = decompiled(new VirtDeviceTree(512L << 20, 2, OptionalInt.empty()));
+        String tree = decompiled(new VirtDeviceTree(512L << 20, 2, OptionalInt.empty(), false));
         assertThat(tree)
                 .contains("compatible = \"linux,dummy-virt\"")
                 .contains("memory@40000000")
@@ -57,11 +57,24 @@ class VirtDeviceTreeTest {
 
     @Test
     void iommuMapLeavesOutTheIommuItself() throws IOException, InterruptedException {
-        String tree = decompiled(new VirtDeviceTree(512L << 20, 1, OptionalInt.of(0x18)));
+        String tree = decompiled(new VirtDeviceTree(512L << 20, 1, OptionalInt.of(0x18), false));
         assertThat(tree)
                 .contains("iommu-map = <0x00 0x04 0x00 0x18 0x19 0x04 0x19 0xffe7>")
                 .contains("iommu@3,0 { compatible = \"pci1af4,1057\";")
                 .contains("reg = <0x1800 0x00 0x00 0x00 0x00>")
                 .contains("#iommu-cells = <0x01>");
+    }
+
+    @Test
+    void anSmmuIsInFrontOfEveryFunction() throws IOException, InterruptedException {
+        String tree = decompiled(new VirtDeviceTree(512L << 20, 1, OptionalInt.empty(), true));
+        assertThat(tree)
+                .contains("smmuv3@9050000 { compatible = \"arm,smmu-v3\";")
+                .contains("reg = <0x00 0x9050000 0x00 0x20000>")
+                .contains(
+                        "interrupts = <0x00 0x4a 0x01 0x00 0x4b 0x01 0x00 0x4c 0x01 0x00 0x4d 0x01>")
+                .contains("interrupt-names = \"eventq\\0priq\\0cmdq-sync\\0gerror\"")
+                .contains("iommu-map = <0x00 0x04 0x00 0x10000>")
+                .contains("ats-supported");
     }
 }
