@@ -171,12 +171,10 @@ class ArchitectureTest {
                 .whereLayer("atc")
                 .mayOnlyBeAccessedByLayers("endpoints", "testkit")
                 .whereLayer("iommu-core")
-                .mayOnlyBeAccessedByLayers(
-                        "vsmmuv3", "virtio-iommu-device", "testkit", "bench", "machine")
+                .mayOnlyBeAccessedByLayers("vsmmuv3", "virtio-iommu-device", "testkit", "machine")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
-                .mayOnlyBeAccessedByLayers(
-                        "iommu-core", "vsmmuv3", "testkit", "bench", "cpu", "cpu-arm64");
+                .mayOnlyBeAccessedByLayers("iommu-core", "vsmmuv3", "testkit", "cpu", "cpu-arm64");
     }
 }

@@ -43,6 +43,7 @@ final class RawProgram {
             }
             case "twice" -> {
                 run("kill", "-TERM", self);
+                stopped.await(); // each signal has a thread of its own: they could change places
                 run("kill", "-HUP", self);
                 new CountDownLatch(1).await();
             }
