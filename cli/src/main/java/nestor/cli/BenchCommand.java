@@ -162,7 +162,9 @@ final class BenchCommand {
                     new ArrayList<>(
                             List.of(
                                     "-M",
-                                    "virt,gic-version=3",
+                                    preset.hasIommu() && !preset.hasVirtioIommu()
+                                            ? "virt,gic-version=3,iommu=smmuv3"
+                                            : "virt,gic-version=3",
                                     "-m",
                                     "512",
                                     "-smp",
@@ -175,7 +177,7 @@ final class BenchCommand {
                                     store.initramfs(kernel, profile).toString(),
                                     "-append",
                                     ("console=ttyAMA0 " + task + " " + options.append).strip()));
-            if (preset.hasIommu()) {
+            if (preset.hasVirtioIommu()) {
                 words.addAll(List.of("-device", "virtio-iommu-pci"));
             }
             words.addAll(

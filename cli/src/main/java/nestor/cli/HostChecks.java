@@ -45,7 +45,7 @@ final class HostChecks {
         HostChecks checks = new HostChecks(guest);
         checks.diskRead(readDisk);
         checks.diskWritten(writtenDisk);
-        if (preset.hasIommu()) {
+        if (preset.hasVirtioIommu()) {
             checks.faultsLogged(log.faults());
         }
         checks.add(

@@ -73,7 +73,7 @@ record MachinePlan(
         return new MachinePlan(
                 preset,
                 machine.head().isEmpty() ? "virt" : machine.head(),
-                machine.properties(),
+                typeProperties(machine, preset),
                 memory(settings),
                 cpus(settings),
                 kernel,
@@ -115,6 +115,13 @@ record MachinePlan(
         return ownKernel || !settings.devices().isEmpty()
                 ? Optional.empty()
                 : Optional.of(Preset.of("--preset", "virtio-iommu"));
+    }
+
+    private static Map<String, String> typeProperties(OptionList machine, Optional<Preset> preset) {
+        Map<String, String> properties = new LinkedHashMap<>();
+        preset.ifPresent(chosen -> properties.putAll(chosen.machineProperties()));
+        properties.putAll(machine.properties());
+        return properties;
     }
 
     private static Optional<Path> file(Settings settings, Setting setting) throws CommandException {

@@ -2,6 +2,7 @@ package nestor.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import nestor.guest.GuestProfile;
 
@@ -21,19 +22,31 @@ record Preset(GuestProfile profile) {
                                                 .formatted(origin, name, names()))));
     }
 
+    /** Whether DMA is translated at all. */
     boolean hasIommu() {
+        return !profile.equals(GuestProfile.NONE);
+    }
+
+    /** Whether the IOMMU is a device of its own, rather than the board's. */
+    boolean hasVirtioIommu() {
         return profile.equals(GuestProfile.VIRTIO_IOMMU);
+    }
+
+    /** What the machine type is told, unless the user says otherwise. */
+    Map<String, String> machineProperties() {
+        return profile.equals(GuestProfile.SMMUV3) ? Map.of("iommu", "smmuv3") : Map.of();
     }
 
     /** The devices in QEMU's spelling; disks and consoles come on top. */
     List<String> devices() {
         List<String> devices = new ArrayList<>();
-        if (hasIommu()) {
+        if (hasVirtioIommu()) {
             devices.add("virtio-iommu-pci");
         }
         devices.add("virtio-rng-pci" + platform());
         // Any address: the checks aim at the top of memory.
         devices.add("edu,dma_mask=0xffffffffffffffff");
+        devices.add("iommu-testdev");
         return devices;
     }
 

@@ -30,7 +30,9 @@ final class WrongInputTest {
                 wrong("-smp two", "-smp: 'two' is not a number"),
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
-                wrong("--preset vtd", "--preset: unknown preset 'vtd'; known: virtio-iommu, none"),
+                wrong(
+                        "--preset vtd",
+                        "--preset: unknown preset 'vtd'; known: virtio-iommu, smmuv3, none"),
                 wrong("-kernel DIR/Image", "-kernel: DIR/Image: no such file"),
                 wrong("-kernel DIR", "-kernel: DIR: is a directory"),
                 wrong("-kernel DIR/file -initrd DIR/rd", "-initrd: DIR/rd: no such file"),

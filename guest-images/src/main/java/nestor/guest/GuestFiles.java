@@ -20,7 +20,9 @@ final class GuestFiles {
         "iommu-probed",
         "msi",
         "no-iommu",
-        "rng"
+        "rng",
+        "smmu-probed",
+        "testdev-dma"
     };
 
     private GuestFiles() {}

@@ -30,7 +30,24 @@ public record GuestProfile(String name, List<String> modules, List<String> check
                             "disk-discard",
                             "msi",
                             "rng",
-                            "edu-dma"));
+                            "edu-dma",
+                            "testdev-dma"));
+
+    /** Devices behind the board's SMMUv3, whose driver is part of the kernel. */
+    public static final GuestProfile SMMUV3 =
+            new GuestProfile(
+                    "smmuv3",
+                    List.of("pci_stub", "virtio_blk", "virtio_rng"),
+                    List.of(
+                            "smmu-probed",
+                            "console",
+                            "disk-read",
+                            "disk-write",
+                            "disk-discard",
+                            "msi",
+                            "rng",
+                            "edu-dma",
+                            "testdev-dma"));
 
     /** Devices with no IOMMU between them and memory. */
     public static final GuestProfile NONE =
@@ -45,7 +62,8 @@ public record GuestProfile(String name, List<String> modules, List<String> check
                             "disk-discard",
                             "msi",
                             "rng",
-                            "edu-dma"));
+                            "edu-dma",
+                            "testdev-dma"));
 
     public GuestProfile {
         modules = List.copyOf(modules);
@@ -54,7 +72,7 @@ public record GuestProfile(String name, List<String> modules, List<String> check
 
     /** The profiles there are. */
     public static List<GuestProfile> all() {
-        return List.of(VIRTIO_IOMMU, NONE);
+        return List.of(VIRTIO_IOMMU, SMMUV3, NONE);
     }
 
     /** The profile of a preset. */

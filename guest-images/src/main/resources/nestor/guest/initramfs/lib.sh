@@ -64,3 +64,26 @@ uptime_ms() {
     read -r up _ </proc/uptime
     echo $((${up%.*} * 1000 + 1${up#*.}0 - 1000))
 }
+
+# count_groups TYPE: fails unless every endpoint has an IOMMU group whose domain is of that type.
+count_groups() {
+    wanted=$1
+    endpoints=0
+    wrong=0
+    for device in /sys/bus/pci/devices/*; do
+        is_endpoint "$device" || continue
+        endpoints=$((endpoints + 1))
+        group=none
+        type=none
+        if [ -e "$device/iommu_group" ]; then
+            group=$(readlink "$device/iommu_group")
+            group=${group##*/}
+            type=$(cat "$device/iommu_group/type")
+        fi
+        echo "endpoint=${device##*/} id=$(pci_id "$device") group=$group type=$type"
+        [ "$type" = "$wanted" ] || wrong=$((wrong + 1))
+    done
+    echo "endpoints=$endpoints"
+    [ $endpoints -gt 0 ] || fail "no endpoint on the PCI bus"
+    [ $wrong = 0 ] || fail "$wrong of $endpoints endpoints have no group of type $wanted"
+}
