@@ -10,7 +10,12 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Stock Debian kernels boot, and every guest-side and host-side check passes. */
 class GuestBootIT {
     @ParameterizedTest(name = "--preset {0} --kernel-release {1}")
-    @CsvSource({"smmuv3, stable", "virtio-iommu, stable", "virtio-iommu, backports", "none, stable"})
+    @CsvSource({
+        "smmuv3, stable",
+        "virtio-iommu, stable",
+        "virtio-iommu, backports",
+        "none, stable"
+    })
     void everyCheckPasses(String preset, String release) {
         Result result =
                 NestorProcess.run(
