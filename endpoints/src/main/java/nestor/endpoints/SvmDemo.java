@@ -29,6 +29,9 @@ public final class SvmDemo {
     /** Translations the device caches unless told otherwise. */
     public static final int DEFAULT_ATC_ENTRIES = 1024;
 
+    /** Where the published driver's device has its PCI Express capability. */
+    private static final int EXPRESS_OFFSET = 0x80;
+
     private static final int VENDOR = 0x1234;
     private static final int DEVICE = 0x0b11;
     private static final int REVISION = 0x10;
@@ -98,8 +101,8 @@ public final class SvmDemo {
                         .revision(REVISION)
                         .classCode(CLASS_OTHER)
                         .bar(0, BAR_BYTES, BarKind.MEM32, new Bar0())
-                        .express()
-                        .msi()
+                        .expressAt(EXPRESS_OFFSET)
+                        .msiWithoutMasking()
                         .pasid(PasidOptions.ofWidth(PASID_BITS).withPrivileged())
                         .ats(AtsOptions.ofQueueDepth(INVALIDATE_QUEUE_DEPTH).withStuBits(STU_BITS))
                         .pri(PriOptions.ofCapacity(PAGE_REQUEST_CAPACITY))

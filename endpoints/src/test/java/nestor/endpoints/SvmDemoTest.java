@@ -61,11 +61,14 @@ class SvmDemoTest {
     }
 
     @Test
-    @DisplayName("§1: one MSI vector, 64-bit; DevCap2 says TLP prefixes")
+    @DisplayName(
+            "§1: one MSI vector, 64-bit, without mask bits, at 0x40; PCIe at 0x80; DevCap2 says TLP prefixes")
     void otherCapabilities() {
         int msi = bench.board.capability(0x05);
-        assertThat(bench.board.config(msi + 2, 2) & 0x8e).isEqualTo(0x80);
+        assertThat(msi).isEqualTo(0x40);
+        assertThat(bench.board.config(msi + 2, 2) & 0x18e).isEqualTo(0x80);
         int express = bench.board.capability(0x10);
+        assertThat(express).isEqualTo(0x80);
         assertThat(bench.board.config(express + 0x24, 4) >>> 20 & 3).isEqualTo(3);
     }
 

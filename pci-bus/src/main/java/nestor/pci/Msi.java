@@ -15,6 +15,7 @@ import nestor.vmm.register.Register;
  */
 final class Msi {
     private static final int SIZE_BYTES = 0x18;
+    private static final int UNMASKED_SIZE_BYTES = 0x0e;
     private static final int MAX_VECTORS = 32;
 
     private static final BitField ENABLE = bit(0);
@@ -35,13 +36,20 @@ final class Msi {
     private final int capableLog2;
     private final Register control;
     private final Register mask;
+    private final Masking masking;
     private final Capability capability;
     private int pending;
+
+    /** Whether the capability has mask and pending bits. */
+    enum Masking {
+        PER_VECTOR,
+        NONE
+    }
 
     /**
      * @param vectors a power of two, 1..32
      */
-    Msi(int vectors, MessageWriter writer) {
+    Msi(int vectors, Masking masking, MessageWriter writer) {
         if (Integer.bitCount(vectors) != 1 || vectors > MAX_VECTORS) {
             throw new IllegalArgumentException("MSI has 1, 2, 4 .. 32 vectors, not " + vectors);
         }
@@ -55,16 +63,39 @@ final class Msi {
                                 2,
                                 ENABLE.mask() | MULTIPLE_MESSAGE_ENABLE.mask(),
                                 "§7.7.1.2")
-                        .withReset(PER_VECTOR_MASKING.setAll(ADDRESS_64.setAll(fixed)));
+                        .withReset(ADDRESS_64.setAll(fixed) | maskingBit(masking));
         this.mask = readWrite("Mask Bits", 0x10, 4, -1L >>> (64 - vectors), "§7.7.1.7");
+        this.masking = masking;
         this.capability =
-                new Capability(
-                                Capability.MSI,
-                                SIZE_BYTES,
-                                List.of(control, ADDRESS, UPPER_ADDRESS, DATA, mask, PENDING))
-                        .onRead(PENDING, this::pendingBits)
-                        .onWrite(control, _ -> deliverPending())
-                        .onWrite(mask, _ -> deliverPending());
+                switch (masking) {
+                    case NONE ->
+                            new Capability(
+                                    Capability.MSI,
+                                    UNMASKED_SIZE_BYTES,
+                                    List.of(control, ADDRESS, UPPER_ADDRESS, DATA));
+                    case PER_VECTOR ->
+                            new Capability(
+                                            Capability.MSI,
+                                            SIZE_BYTES,
+                                            List.of(
+                                                    control,
+                                                    ADDRESS,
+                                                    UPPER_ADDRESS,
+                                                    DATA,
+                                                    mask,
+                                                    PENDING))
+                                    .onRead(PENDING, this::pendingBits)
+                                    .onWrite(control, _ -> deliverPending())
+                                    .onWrite(mask, _ -> deliverPending());
+                };
+    }
+
+    private static long maskingBit(Masking masking) {
+        return masking == Masking.PER_VECTOR ? PER_VECTOR_MASKING.mask() : 0;
+    }
+
+    private int masked() {
+        return masking == Masking.PER_VECTOR ? (int) capability.get(mask) : 0;
     }
 
     Capability capability() {
@@ -80,7 +111,7 @@ final class Msi {
                 return;
             }
             granted = vector & (granted(controlNow) - 1);
-            if ((capability.get(mask) & bit(granted).mask()) != 0) {
+            if ((masked() & bit(granted).mask()) != 0) {
                 pending |= 1 << granted;
                 return;
             }
@@ -110,7 +141,7 @@ final class Msi {
             if (!ENABLE.isSet(capability.get(control))) {
                 return;
             }
-            ready = pending & ~(int) capability.get(mask);
+            ready = pending & ~masked();
             pending &= ~ready;
         }
         for (; ready != 0; ready &= ready - 1) {

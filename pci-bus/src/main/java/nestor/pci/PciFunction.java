@@ -46,6 +46,7 @@ public final class PciFunction {
     private final List<Bar> bars;
     private final List<Capability> capabilities;
     private final boolean express;
+    private final int expressOffset;
     private final @Nullable Runnable onReset;
     private final @Nullable RootPort asPort;
     private final @Nullable Msi msi;
@@ -78,12 +79,16 @@ public final class PciFunction {
         this.bars = List.copyOf(builder.bars);
         this.capabilities = new ArrayList<>(builder.capabilities);
         this.express = builder.express;
+        this.expressOffset = builder.expressOffset;
         this.onReset = builder.onReset;
         this.asPort = builder.asPort;
         this.ats = new FunctionAts(this, builder.pasid, builder.ats, builder.pri);
         this.dma = new FunctionDma(this, ats, true);
         this.dmaUntranslated = new FunctionDma(this, ats, false);
-        this.msi = builder.msiVectors == 0 ? null : new Msi(builder.msiVectors, dma::writeMessage);
+        this.msi =
+                builder.msiVectors == 0
+                        ? null
+                        : new Msi(builder.msiVectors, builder.msiMasking, dma::writeMessage);
         this.msix = builder.msix == null ? null : new Msix(builder.msix, dma::writeMessage);
     }
 
@@ -231,14 +236,14 @@ public final class PciFunction {
                             : ExpressCapability.endpoint(resettable, ats.sendsPasids());
         }
         List<Capability> all = new ArrayList<>();
-        if (expressCapability != null) {
-            all.add(expressCapability);
-        }
         if (msi != null) {
             all.add(msi.capability());
         }
         if (msix != null) {
             all.add(msix.capability());
+        }
+        if (expressCapability != null) {
+            all.add(expressOffset == FIRST_CAPABILITY ? 0 : all.size(), expressCapability);
         }
         all.addAll(ats.capabilities());
         all.addAll(capabilities);
@@ -276,6 +281,9 @@ public final class PciFunction {
         int base = start;
         for (int i = 0; i < list.size(); i++) {
             int following = base + (list.get(i).sizeBytes() + 3 & ~3);
+            if (i + 1 < list.size() && list.get(i + 1) == expressCapability) {
+                following = Math.max(following, expressOffset);
+            }
             if (following > end) {
                 throw new IllegalArgumentException(name + " has too many capabilities");
             }
@@ -457,7 +465,9 @@ public final class PciFunction {
         private final List<Capability> capabilities = new ArrayList<>();
         private int msiVectors;
         private Msix.@Nullable Layout msix;
+        private Msi.Masking msiMasking = Msi.Masking.PER_VECTOR;
         private boolean express;
+        private int expressOffset = FIRST_CAPABILITY;
         private @Nullable PasidOptions pasid;
         private @Nullable AtsOptions ats;
         private @Nullable PriOptions pri;
@@ -530,6 +540,12 @@ public final class PciFunction {
             return this;
         }
 
+        /** MSI with one vector, a 64-bit address and no mask bits. */
+        public Builder msiWithoutMasking() {
+            msiMasking = Msi.Masking.NONE;
+            return msi(1);
+        }
+
         /** MSI with one vector. */
         public Builder msi() {
             return msi(1);
@@ -580,6 +596,17 @@ public final class PciFunction {
         public Builder onReset(Runnable reset) {
             onReset = reset;
             return this;
+        }
+
+        /**
+         * As {@link #express}, but with the capability behind those of MSI and MSI-X, and no lower
+         * than {@code offset}: where drivers of an existing device have seen it.
+         *
+         * @param offset above 0x40, a multiple of 4
+         */
+        public Builder expressAt(int offset) {
+            expressOffset = offset;
+            return express();
         }
 
         Builder rootPort(RootPort port) {

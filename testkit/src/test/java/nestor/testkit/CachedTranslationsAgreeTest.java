@@ -2,7 +2,6 @@ package nestor.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.function.LongFunction;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
@@ -41,18 +40,20 @@ class CachedTranslationsAgreeTest {
     private static final int READ = Permissions.READ;
     private static final Access ACCESS = Access.of(Permissions.USER_READ);
 
-    private enum Family {
-        STAGE_1(root -> stage1(root)),
-        X86(root ->
-                new X86Paging(4, root, 46, true, X86Paging.ExecuteDisable.ENABLED, true, false)),
-        VTD_SECOND_STAGE(root -> vtd(root)),
-        NESTED(root -> stage1(root));
+    enum Family {
+        STAGE_1,
+        X86,
+        VTD_SECOND_STAGE,
+        NESTED
+    }
 
-        private final LongFunction<TableFormat> format;
-
-        Family(LongFunction<TableFormat> format) {
-            this.format = format;
-        }
+    private static TableFormat format(Family family, long root) {
+        return switch (family) {
+            case STAGE_1, NESTED -> stage1(root);
+            case X86 ->
+                    new X86Paging(4, root, 46, true, X86Paging.ExecuteDisable.ENABLED, true, false);
+            case VTD_SECOND_STAGE -> vtd(root);
+        };
     }
 
     private static VmsaV8Stage1 stage1(long root) {
@@ -106,7 +107,9 @@ class CachedTranslationsAgreeTest {
         World(Family family, Choices choices) {
             this.choices = choices;
             this.iotlb = new Iotlb(choices.flip() ? 64 : 4096);
-            this.tables = PageTables.in(new TablePages(memory, 1 << 20, 8 << 20), family.format);
+            this.tables =
+                    PageTables.in(
+                            new TablePages(memory, 1 << 20, 8 << 20), root -> format(family, root));
             if (family == Family.NESTED) {
                 PageTables second =
                         PageTables.in(
