@@ -162,9 +162,7 @@ final class BenchCommand {
                     new ArrayList<>(
                             List.of(
                                     "-M",
-                                    preset.hasIommu() && !preset.hasVirtioIommu()
-                                            ? "virt,gic-version=3,iommu=smmuv3"
-                                            : "virt,gic-version=3",
+                                    preset.machine(),
                                     "-m",
                                     "512",
                                     "-smp",

@@ -37,6 +37,13 @@ record Preset(GuestProfile profile) {
         return profile.equals(GuestProfile.SMMUV3) ? Map.of("iommu", "smmuv3") : Map.of();
     }
 
+    /** The machine in QEMU's spelling. */
+    String machine() {
+        StringBuilder machine = new StringBuilder("virt,gic-version=3");
+        machineProperties().forEach((name, value) -> machine.append("," + name + "=" + value));
+        return machine.toString();
+    }
+
     /** The devices in QEMU's spelling; disks and consoles come on top. */
     List<String> devices() {
         List<String> devices = new ArrayList<>();

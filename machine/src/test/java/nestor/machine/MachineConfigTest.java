@@ -72,6 +72,14 @@ class MachineConfigTest {
     }
 
     @Test
+    void oneIommuIsEnough() {
+        DeviceConfig second = new DeviceConfig("virtio-iommu-pci", Map.of());
+        assertWrong(
+                config(Map.of("iommu", "smmuv3"), 64, List.of(), second),
+                "-device virtio-iommu-pci: the board has an IOMMU already");
+    }
+
+    @Test
     void drivesAndBackendsMustExist() {
         DeviceConfig blk = new DeviceConfig("virtio-blk-pci", Map.of("drive", "nope"));
         assertWrong(config(Map.of(), 64, List.of(), blk), "drive='nope': no such drive");

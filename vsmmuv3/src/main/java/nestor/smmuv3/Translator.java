@@ -3,6 +3,8 @@ package nestor.smmuv3;
 import java.util.ArrayList;
 import java.util.List;
 import nestor.iommu.Iotlb;
+import nestor.iommu.IovaRange;
+import nestor.iommu.Tags;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
@@ -169,7 +171,7 @@ final class Translator {
     void reset() {
         settings = Settings.RESET;
         configs.dropRange(0, 31);
-        iotlb.invalidate(nestor.iommu.Tags.ALL, nestor.iommu.IovaRange.ALL);
+        iotlb.invalidate(Tags.ALL, IovaRange.ALL);
     }
 
     /** An Untranslated transaction. */
@@ -498,8 +500,8 @@ final class Translator {
             StreamConfig config, long iova, Access wanted, WalkResult.Mapping both) {
         NestedWalker nested = config.nested();
         TableFormat stage1 = config.stage1(iova);
-        if (nested == null || stage1 == null) {
-            throw new IllegalStateException("split-stage ATS without both stages");
+        if (nested == null || stage1 == null) { // S1DSS bypass: the address is the IPA
+            return iova & -1L << both.sizeLog2();
         }
         return nested.walkStage1(stage1, iova, wanted) instanceof WalkResult.Mapping ipa
                 ? ipa.translate(iova) & -1L << both.sizeLog2()

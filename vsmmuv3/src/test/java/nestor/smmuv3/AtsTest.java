@@ -161,4 +161,19 @@ class AtsTest {
         assertAborted(translated(0x1_0000_0000L, Translation.READ));
         assertThat(smmu.event().number()).isEqualTo(Event.F_TRANSLATION);
     }
+
+    @Test
+    @DisplayName("§3.9.1.3: with stage 1 bypassed by S1DSS, the IPA is the address itself")
+    void splitStageAtsOfABypassedStage1AnswersTheAddress() {
+        PageTables stage2 = smmu.stage2Tables();
+        stage2.map(IOVA, 0x5000, 12, READ_WRITE);
+        smmu.stage2Stream(SID, 7, 3, stage2.root());
+        long dw0 = smmu.load(SmmuHarness.STREAM_TABLE + 64 * SID);
+        smmu.store(SmmuHarness.STREAM_TABLE + 64 * SID, dw0 | 4L << 59, 1 | 2L << 28);
+        smmu.control(0b1111 | ATSCHK);
+
+        AtsEntry entry = entries(IOVA, 1, false).getFirst();
+        assertThat(entry.address()).isEqualTo(IOVA);
+        assertThat(gpa(translated(IOVA + 4, Translation.WRITE), IOVA + 4)).isEqualTo(0x5004);
+    }
 }

@@ -1,7 +1,6 @@
 package nestor.smmuv3.config;
 
 import nestor.paging.WalkResult;
-import nestor.pci.Requester;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,10 +26,5 @@ public record ConfigFault(Kind kind, long fetchAddress, WalkResult.@Nullable Fau
 
     static ConfigFault of(Kind kind) {
         return new ConfigFault(kind, 0, null);
-    }
-
-    /** Whether the record names the substream. */
-    public boolean namesSubstream(int ssid) {
-        return ssid != Requester.NO_PASID && kind.compareTo(Kind.C_BAD_SUBSTREAMID) >= 0;
     }
 }

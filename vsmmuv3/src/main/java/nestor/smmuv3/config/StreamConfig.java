@@ -29,7 +29,7 @@ public record StreamConfig(
         @Nullable VmsaV8Stage2 stage2,
         @Nullable NestedWalker nested,
         long tag) {
-    /** IPS and PS codes to bits are limited by the SMMU's own output size (§5.4). */
+    /** Bypass, stage 2 alone, or an entry that aborts. */
     static StreamConfig withoutStage1(
             StreamTableEntry ste,
             @Nullable VmsaV8Stage2 stage2,
@@ -40,6 +40,7 @@ public record StreamConfig(
         return new StreamConfig(ste, null, null, null, stage2, nested, tag);
     }
 
+    /** Stage 1, with or without stage 2 under it. */
     static StreamConfig withStage1(
             StreamTableEntry ste,
             ContextDescriptor cd,

@@ -95,8 +95,8 @@ public record Event(long dw0, long dw1, long dw2, long dw3) {
 
     /** §7.3.3 to §7.3.11, and the stage-2 fault of a CD fetch (§7.3.13 to §7.3.16). */
     public static Event config(ConfigFault fault, Requester requester, long iova, int access) {
-        int ssid = fault.namesSubstream(requester.pasid()) ? requester.pasid() : Requester.NO_PASID;
         int sid = requester.rid();
+        int ssid = requester.pasid();
         return switch (fault.kind()) {
             case C_BAD_STREAMID -> plain(C_BAD_STREAMID, requester);
             case F_STE_FETCH ->
