@@ -53,13 +53,16 @@ final class PciDevices {
     private final Map<String, DriveConfig> drives;
     private final Thread.UncaughtExceptionHandler onEscape;
     private final Map<String, RootPort> ports = new LinkedHashMap<>();
+    private final Map<String, Integer> roots = new LinkedHashMap<>();
 
     /** Drives and character backends in use; devices that are hot-plugged change it. */
     private final Set<String> used = ConcurrentHashMap.newKeySet();
 
     private final List<Endpoint> endpoints = new CopyOnWriteArrayList<>();
-    private @Nullable MailboxLoop iommuLoop;
-    private String iommuName = "";
+
+    /** Loops of the IOMMUs by name. */
+    private final Map<String, MailboxLoop> iommuLoops = new LinkedHashMap<>();
+
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
@@ -99,10 +102,13 @@ final class PciDevices {
     }
 
     void plug(PciPlan plan) throws ConfigException {
+        roots.putAll(plan.roots());
+        roots.values().stream().filter(number -> number != 0).forEach(host::addRootBus);
         for (int i = 0; i < plan.placements().size(); i++) {
             PciPlan.Placement place = plan.placements().get(i);
             if (place.driver().equals("pcie-root-port")) {
-                ports.put(place.name(), host.addRootPort(place.name(), place.slot()));
+                int root = root(place.bus());
+                ports.put(place.name(), host.addRootPort(place.name(), root, place.slot()));
             } else if (place.driver().equals("virtio-iommu-pci")) {
                 plugIommu(place);
             } else {
@@ -110,12 +116,29 @@ final class PciDevices {
                 endpoints.add(endpoint);
                 RootPort port = ports.get(place.bus());
                 if (port == null) {
-                    host.plug(place.slot(), place.function(), endpoint.function());
+                    host.plug(
+                            root(place.bus()),
+                            place.slot(),
+                            place.function(),
+                            endpoint.function());
                 } else {
                     port.plug(place.function(), endpoint.function());
                 }
             }
         }
+    }
+
+    private int root(String bus) {
+        Integer number = roots.get(bus);
+        if (number == null) {
+            throw new IllegalStateException("no root bus " + bus);
+        }
+        return number;
+    }
+
+    /** Numbers of the root buses by name. */
+    Map<String, Integer> roots() {
+        return roots;
     }
 
     /** The root ports by name, in the order of the configuration. */
@@ -131,7 +154,7 @@ final class PciDevices {
     /** Whether a root port, the IOMMU or a device has this name. */
     boolean isNamed(String name) {
         return ports.containsKey(name)
-                || name.equals(iommuName)
+                || iommuLoops.containsKey(name)
                 || endpoints.stream().anyMatch(endpoint -> endpoint.name().equals(name));
     }
 
@@ -203,7 +226,7 @@ final class PciDevices {
                 place, loop -> new SvmDemo(place.name(), loop, (int) entries, faults).function());
     }
 
-    /** The device tree, which says that a function stalls, knows the functions of bus 0. */
+    /** The device tree, which says that a function stalls, knows those of root buses only. */
     private PageFaults pageFaults(PciPlan.Placement place) throws ConfigException {
         if (!place.options().on("stall")) {
             return PageFaults.PRI;
@@ -224,11 +247,10 @@ final class PciDevices {
         return new Endpoint(place, transport.function(), loop, disk, transport::remove);
     }
 
-    /** The loop of the machine's IOMMU, which ends after those of the endpoints. */
+    /** A loop for an IOMMU of the machine, which comes to rest after those of the endpoints. */
     MailboxLoop iommuLoop(String name) {
         MailboxLoop loop = loop(name);
-        iommuLoop = loop;
-        iommuName = name;
+        iommuLoops.put(name, loop);
         return loop;
     }
 
@@ -255,11 +277,6 @@ final class PciDevices {
                         defaults.limits());
         VirtioIommu agent = new VirtioIommu(config, this::isEndpoint);
         iommu = agent;
-        if (host.hasIommu()) {
-            throw new ConfigException(
-                    "-device virtio-iommu-pci: the board has an IOMMU already; use it or -machine"
-                            + " virt,iommu=none");
-        }
         MailboxLoop loop = iommuLoop(place.name());
         PciFunction function =
                 new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT).function();
@@ -346,9 +363,7 @@ final class PciDevices {
     /** Waits until work under way on the loops is done: endpoints first, then the IOMMU. */
     void quiesce() {
         endpoints.forEach(endpoint -> quiesce(endpoint.loop()));
-        if (iommuLoop != null) {
-            quiesce(iommuLoop);
-        }
+        iommuLoops.values().forEach(PciDevices::quiesce);
     }
 
     private static void quiesce(MailboxLoop loop) {
@@ -372,9 +387,7 @@ final class PciDevices {
 
     /** Loops and disks; the last failure of a disk is thrown after all are closed. */
     void close() throws IOException {
-        if (iommuLoop != null) {
-            iommuLoop.close();
-        }
+        iommuLoops.values().forEach(MailboxLoop::close);
         IOException failed = null;
         for (Endpoint endpoint : endpoints) {
             try {
