@@ -117,10 +117,7 @@ final class PciDevices {
                 RootPort port = ports.get(place.bus());
                 if (port == null) {
                     host.plug(
-                            root(place.bus()),
-                            place.slot(),
-                            place.function(),
-                            endpoint.function());
+                            root(place.bus()), place.slot(), place.function(), endpoint.function());
                 } else {
                     port.plug(place.function(), endpoint.function());
                 }

@@ -160,7 +160,8 @@ record PciPlan(
                 return new Placement(options, wanted.driver, bus, slot(options), function(options));
             }
             boolean onRoot = roots.containsKey(bus);
-            int first = bus.equals(ROOT_BUS) ? 1 : 0; // slot 0 of bus 0 is the host bridge's, by custom
+            int first =
+                    bus.equals(ROOT_BUS) ? 1 : 0; // slot 0 of bus 0 is the host bridge's, by custom
             int last = onRoot ? SLOTS - 1 : 0;
             for (int slot = first; slot <= last; slot++) {
                 if (isFree(bus, slot)) {

@@ -26,8 +26,8 @@ import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.time.Clock;
 
 /**
- * The SMMUs of the board: one for {@code -machine virt,iommu=smmuv3}, or one for each {@code -device
- * arm-smmuv3}, in front of a root bus and what is below it. Stream IDs are Requester IDs.
+ * The SMMUs of the board: one for {@code -machine virt,iommu=smmuv3}, or one for each {@code
+ * -device arm-smmuv3}, in front of a root bus and what is below it. Stream IDs are Requester IDs.
  */
 final class SmmuUnits {
     static final String DRIVER = "arm-smmuv3";

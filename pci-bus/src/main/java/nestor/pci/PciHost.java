@@ -193,8 +193,8 @@ public final class PciHost {
     /**
      * Puts {@code agent} in front of memory for the RIDs that {@code rids} accepts and no earlier
      * agent does; RIDs of none access memory untranslated. Of an agent that is given twice the last
-     * predicate counts. The predicate runs on every DMA: it must
-     * be quick and lock-free. Before the machine runs.
+     * predicate counts. The predicate runs on every DMA: it must be quick and lock-free. Before the
+     * machine runs.
      */
     public void iommu(TranslationAgent agent, IntPredicate rids) {
         List<Iommu> more = new ArrayList<>(iommus);
@@ -258,9 +258,7 @@ public final class PciHost {
                 f.above().isPresent() ? f.above().get().functionsBelow() : onRootBuses();
         return siblings.stream()
                 .anyMatch(s ->
-                        s != f
-                                && s.rootBus() == f.rootBus()
-                                && s.devfn() >>> 3 == f.devfn() >>> 3);
+                        s != f && s.rootBus() == f.rootBus() && s.devfn() >>> 3 == f.devfn() >>> 3);
     }
 
     /** Derives routing from the registers; after every write that may change it. */

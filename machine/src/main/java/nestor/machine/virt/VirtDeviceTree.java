@@ -116,7 +116,9 @@ public record VirtDeviceTree(
         timer(fdt);
         peripherals(fdt);
         interruptController(fdt);
-        roots.stream().filter(root -> root.smmu() != NO_SMMU).forEach(root -> smmu(fdt, root.smmu()));
+        roots.stream()
+                .filter(root -> root.smmu() != NO_SMMU)
+                .forEach(root -> smmu(fdt, root.smmu()));
         roots.forEach(root -> pcie(fdt, root));
         return fdt.finish();
     }
@@ -240,7 +242,9 @@ public record VirtDeviceTree(
                 .cells("#address-cells", 3)
                 .cells("#size-cells", 2)
                 .cells("#interrupt-cells", 1)
-                .cells("linux,pci-domain", 0)
+                .cells(
+                        "linux,pci-domain",
+                        roots.indexOf(root)) // the kernel gives one to one bridge
                 .cells("bus-range", root.first(), root.last())
                 .longs("reg", ecam, buses * PciHost.ECAM_BYTES_PER_BUS)
                 .cells("ranges", ranges(root))
@@ -295,8 +299,8 @@ public record VirtDeviceTree(
     }
 
     /**
-     * Per window: PCI address of three cells, guest-physical address of two, size of two. Root buses
-     * share the memory windows in equal parts; the I/O window is bus 0's.
+     * Per window: PCI address of three cells, guest-physical address of two, size of two. Root
+     * buses share the memory windows in equal parts; the I/O window is bus 0's.
      */
     private int[] ranges(RootBus root) {
         PciHost.Layout pci = MemoryMap.PCI;
@@ -306,8 +310,20 @@ public record VirtDeviceTree(
         long mem32 = pci.mem32Gpa() + index * small;
         long mem64 = pci.mem64Gpa() + index * large;
         int[] memory = {
-            PCI_MEM32, 0, (int) mem32, 0, (int) mem32, 0, (int) small,
-            PCI_MEM64, high(mem64), (int) mem64, high(mem64), (int) mem64, high(large), (int) large
+            PCI_MEM32,
+            0,
+            (int) mem32,
+            0,
+            (int) mem32,
+            0,
+            (int) small,
+            PCI_MEM64,
+            high(mem64),
+            (int) mem64,
+            high(mem64),
+            (int) mem64,
+            high(large),
+            (int) large
         };
         if (index != 0) {
             return memory;
@@ -315,7 +331,13 @@ public record VirtDeviceTree(
         int[] all =
                 Arrays.copyOf(
                         new int[] {
-                            PCI_IO, 0, 0, high(pci.ioGpa()), (int) pci.ioGpa(), 0, (int) pci.ioBytes()
+                            PCI_IO,
+                            0,
+                            0,
+                            high(pci.ioGpa()),
+                            (int) pci.ioGpa(),
+                            0,
+                            (int) pci.ioBytes()
                         },
                         RANGE_CELLS + memory.length);
         System.arraycopy(memory, 0, all, RANGE_CELLS, memory.length);

@@ -78,7 +78,9 @@ class VirtDeviceTreeTest {
     @Test
     void anSmmuIsInFrontOfEveryFunction() throws IOException, InterruptedException {
         String tree =
-                decompiled(new VirtDeviceTree(512L << 20, 1, WITH_SMMU, OptionalInt.empty(), List.of(0x18)));
+                decompiled(
+                        new VirtDeviceTree(
+                                512L << 20, 1, WITH_SMMU, OptionalInt.empty(), List.of(0x18)));
         assertThat(tree)
                 .contains("smmuv3@9050000 { compatible = \"arm,smmu-v3\";")
                 .contains("reg = <0x00 0x9050000 0x00 0x20000>")
@@ -107,6 +109,7 @@ class VirtDeviceTreeTest {
                 .contains("smmuv3@9070000 { compatible = \"arm,smmu-v3\";")
                 .contains("msi-parent = <0x02 0x10001>")
                 .contains("bus-range = <0x00 0x3f>")
+                .contains("linux,pci-domain = <0x01>")
                 .contains("bus-range = <0x40 0xff>")
                 .contains("reg = <0x40 0x14000000 0x00 0xc000000>")
                 .contains("iommu-map = <0x00 0x08 0x00 0x4000>")
