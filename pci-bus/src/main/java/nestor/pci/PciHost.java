@@ -198,7 +198,7 @@ public final class PciHost {
      */
     public void iommu(TranslationAgent agent, IntPredicate rids) {
         List<Iommu> more = new ArrayList<>(iommus);
-        more.removeIf(iommu -> iommu.agent() == agent);
+        more.removeIf(iommu -> iommu.agent().equals(agent));
         more.add(new Iommu(agent, rids));
         iommus = List.copyOf(more);
     }
