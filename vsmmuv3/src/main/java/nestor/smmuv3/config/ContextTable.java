@@ -56,9 +56,10 @@ public final class ContextTable {
      * The configuration for {@code ssid}.
      *
      * @param ste legal
+     * @param sid the entry's stream
      * @param ssid a substream, or {@link Requester#NO_PASID}
      */
-    public Result resolve(StreamTableEntry ste, int ssid) {
+    public Result resolve(StreamTableEntry ste, int sid, int ssid) {
         VmsaV8Stage2 stage2 = ste.stage2() ? stage2(ste) : null;
         NestedWalker nested = stage2 == null ? null : new NestedWalker(physical, stage2);
         if (!ste.stage1()) {
@@ -88,8 +89,8 @@ public final class ContextTable {
             }
         }
         try {
-            ContextDescriptor cd = fetch(ste, index, substreams, nested);
-            return isLegal(cd)
+            ContextDescriptor cd = fetch(ste, sid, index, substreams, nested);
+            return isLegal(cd, ste)
                     ? configured(StreamConfig.withStage1(ste, cd, stage2, nested, options))
                     : failed(ConfigFault.Kind.C_BAD_CD);
         } catch (FetchFailed e) {
@@ -117,14 +118,18 @@ public final class ContextTable {
     }
 
     private ContextDescriptor fetch(
-            StreamTableEntry ste, int index, boolean substreams, @Nullable NestedWalker nested)
+            StreamTableEntry ste,
+            int sid,
+            int index,
+            boolean substreams,
+            @Nullable NestedWalker nested)
             throws FetchFailed {
         var table =
                 new ContextTableFormat(
                         ste.s1ContextPtr(), ste.s1Fmt(), substreams ? ste.s1CdMax() : 0);
         long entry = table.entry(index);
         if (table.isTwoLevel()) {
-            long gpa = physical(table.level1(index), nested);
+            long gpa = physical(table.level1(index), ste, nested);
             long level1;
             try {
                 level1 = memory.getLongLe(gpa);
@@ -137,19 +142,21 @@ public final class ContextTable {
             }
             entry = table.entry(level1, index);
         }
-        long gpa = physical(entry, nested);
+        long gpa = physical(entry, ste, nested);
         try {
-            return ContextDescriptor.read(memory, gpa);
+            long[] words = options.fetch().fetch(memory, sid, gpa);
+            return ContextDescriptor.decode(words[0], words[1], words[2], words[3]);
         } catch (GuestAccessException e) {
             throw fetchAborted(gpa);
         }
     }
 
     private static FetchFailed fetchAborted(long gpa) {
-        return new FetchFailed(new ConfigFault(ConfigFault.Kind.F_CD_FETCH, gpa, null));
+        return new FetchFailed(ConfigFault.fetchAborted(ConfigFault.Kind.F_CD_FETCH, gpa));
     }
 
-    private static long physical(long address, @Nullable NestedWalker nested) throws FetchFailed {
+    private static long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
+            throws FetchFailed {
         if (nested == null) {
             return address;
         }
@@ -160,17 +167,17 @@ public final class ContextTable {
                             new ConfigFault(
                                     ConfigFault.Kind.STAGE2_OF_CD_FETCH,
                                     fault.descriptor(),
-                                    fault));
+                                    fault,
+                                    ste));
         };
     }
 
-    /** §5.4.1. A is 1, as aborting is the only way to terminate here; S is 0. */
-    private boolean isLegal(ContextDescriptor cd) {
+    /** §5.4.1. */
+    private boolean isLegal(ContextDescriptor cd, StreamTableEntry ste) {
         int updates = options.hardwareUpdates();
         return cd.valid()
                 && cd.aarch64()
-                && cd.abort()
-                && !cd.stall()
+                && !(cd.stall() && (!options.stall() || ste.s1StallDisabled()))
                 && !cd.bigEndian()
                 && !(cd.hardwareAccess() && updates < 1)
                 && !(cd.hardwareDirty() && updates < 2)

@@ -29,7 +29,7 @@ public record StreamTable(long base, int log2Size, int split) {
     }
 
     /** Finds the entry of {@code sid}; nothing on the way is cached. */
-    public Result find(GuestMemory memory, int sid) {
+    public Result find(GuestMemory memory, StructureFetch structures, int sid) {
         if (Integer.toUnsignedLong(sid) >>> log2Size != 0) {
             return badStreamId();
         }
@@ -50,9 +50,11 @@ public record StreamTable(long base, int log2Size, int split) {
                 address = align(L2PTR.getInPlace(descriptor), span - 1, StreamTableEntry.BYTES);
             }
             at = address + index * StreamTableEntry.BYTES;
-            return new Result.Found(StreamTableEntry.read(memory, at));
+            long[] words = structures.fetch(memory, sid, at);
+            return new Result.Found(
+                    StreamTableEntry.decode(words[0], words[1], words[2], words[3]));
         } catch (GuestAccessException e) {
-            return new Result.Failed(new ConfigFault(ConfigFault.Kind.F_STE_FETCH, at, null));
+            return new Result.Failed(ConfigFault.fetchAborted(ConfigFault.Kind.F_STE_FETCH, at));
         }
     }
 
