@@ -1,15 +1,5 @@
 package nestor.cli;
 
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
 import nestor.cli.terminal.Terminal;
@@ -18,11 +8,23 @@ import nestor.machine.ConfigException;
 import nestor.machine.MachineOutcome;
 import nestor.vmm.chardev.CharBackend;
 
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
 /** Boots a preset's machine as one of its runs says, and gathers what the guest reports. */
 final class GuestTest {
     private static final long DISK_BYTES = 16L << 20;
-    private static final String READ_DISK = "disk";
-    private static final String WRITTEN_DISK = "scratch";
+    static final String READ_DISK = "disk";
+    static final String WRITTEN_DISK = "scratch";
     private static final String REPORT = "report";
 
     /** Where the virt board's memory begins. */
@@ -33,6 +35,11 @@ final class GuestTest {
      * it.
      */
     private static final long HIDDEN_BYTES = 1L << 20;
+
+    /** How a line for the host begins that is no part of the guest's report. */
+    private static final String FOR_HOST = "nestor: ";
+
+    private static final String REQUEST = FOR_HOST + "request ";
 
     private static final int MAX_COMMAND_LINE = 2000;
     private static final Pattern STATUS = Pattern.compile("(.*)nestor: exec status=(\\d{1,3})");
@@ -73,13 +80,29 @@ final class GuestTest {
             Path written = scratch.zeros("scratch.img", DISK_BYTES);
             MachinePlan plan = plan(run, read, written);
             Guest guest = Guest.of(plan, host, terminal, checksCommandLine(plan, run));
+            VirtualMachine vm = virtualMachine();
+            GuestRequests requests =
+                    new GuestRequests(
+                            run.requests(), new MonitorCommands(vm::machine, vm::stop)::execute);
+            Boots boots = new Boots();
             Ktap ktap = new Ktap();
             LineBackend lines =
                     new LineBackend(line -> {
-                        ktap.accept(line);
-                        report.guestLine(host.out(), line);
+                        if (line.startsWith(REQUEST)) {
+                            requests.ask(line.substring(REQUEST.length()));
+                        } else if (line.startsWith(FOR_HOST)) {
+                            boots.accept(line.substring(FOR_HOST.length()));
+                        } else {
+                            ktap.accept(line);
+                        }
+                        report.guestLine(
+                                host.out(), line.startsWith(FOR_HOST) ? "# " + line : line);
                     });
-            VirtualMachine.Ending ending = boot(plan, guest, log, lines);
+            AtomicReference<Evidence.Registers> registers =
+                    new AtomicReference<>(new Evidence.Registers(Optional.empty(), Map.of()));
+            vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
+            VirtualMachine.Ending ending = boot(vm, plan, guest, log, lines);
+            requests.close();
             List<Result> missing = missing(ktap.results(), run);
             missing.forEach(result ->
                     report.guestLine(
@@ -87,7 +110,18 @@ final class GuestTest {
             List<Result> results = new ArrayList<>(ktap.results());
             results.addAll(missing);
             List<Result> found =
-                    HostChecks.run(preset, run, results, read, written, log, ending.outcome());
+                    HostChecks.run(
+                            preset,
+                            run,
+                            results,
+                            new Evidence(
+                                    read,
+                                    written,
+                                    log.faults(),
+                                    ending.outcome(),
+                                    registers.get(),
+                                    requests,
+                                    boots));
             String title =
                     guest.title() + ", preset " + preset.profile().name() + ", run " + run.name();
             TestRun done = new TestRun(run.name(), title, results, found, ending);
@@ -121,7 +155,7 @@ final class GuestTest {
                         }
                         host.out().flush();
                     });
-            VirtualMachine.Ending ending = boot(plan, guest, log, lines);
+            VirtualMachine.Ending ending = boot(virtualMachine(), plan, guest, log, lines);
             tell(ending);
             host.log().detail(ending.toString());
             int code = ending.exitCode(ExitCode.TEST_TIMEOUT);
@@ -147,22 +181,24 @@ final class GuestTest {
             run.kernelRelease()
                     .ifPresent(release -> settings.set(Setting.KERNEL_RELEASE, "--run", release));
         }
-        settings.set(Setting.NO_REBOOT, "-no-reboot", "on");
+        settings.set(Setting.NO_REBOOT, "-no-reboot", run.reboots() ? "off" : "on");
         for (String device : run.devices()) {
             settings.devices().add(OptionList.parse("--run", device, "driver"));
         }
-        settings.addDisk(preset, READ_DISK, read, "on", run.diskProperties());
-        settings.addDisk(preset, WRITTEN_DISK, written, "off", run.diskProperties());
+        settings.addDisk(preset, READ_DISK, read, "on", run.diskProperties(READ_DISK));
+        settings.addDisk(preset, WRITTEN_DISK, written, "off", run.diskProperties(WRITTEN_DISK));
         settings.addConsole(preset, REPORT);
         return MachinePlan.of(settings);
     }
 
-    private VirtualMachine.Ending boot(
-            MachinePlan plan, Guest guest, KernelLog log, LineBackend lines)
+    private VirtualMachine virtualMachine() {
+        return new VirtualMachine(terminal, Optional.of(Duration.ofSeconds(timeoutSeconds)));
+    }
+
+    private static VirtualMachine.Ending boot(
+            VirtualMachine vm, MachinePlan plan, Guest guest, KernelLog log, LineBackend lines)
             throws ConfigException, IOException {
         Map<String, CharBackend> backends = Map.of(Consoles.SERIAL, log.backend(), REPORT, lines);
-        VirtualMachine vm =
-                new VirtualMachine(terminal, Optional.of(Duration.ofSeconds(timeoutSeconds)));
         VirtualMachine.Ending ending = vm.run(plan.config(guest), backends, () -> {});
         lines.finish();
         log.backend().finish();

@@ -1,12 +1,13 @@
 package nestor.cli;
 
+import nestor.guest.GuestProfile;
+
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import nestor.guest.GuestProfile;
 
 /** The runs of each preset, and which of them a user asks for. */
 final class PresetRuns {
@@ -14,14 +15,11 @@ final class PresetRuns {
 
     /** All runs of a preset; the first is the one that {@code --exec} uses. */
     static List<PresetRun> of(GuestProfile profile) {
-        PresetRun plain = PresetRun.of(profile.name(), "the preset's checks", profile.checks());
-        if (!profile.equals(GuestProfile.SMMUV3)) {
-            return List.of(plain);
-        }
-        return List.of(
-                PresetRun.of("strict", "each unmap invalidates at once", profile.checks()),
-                PresetRun.of("backports", "the same, Debian's newest kernel", profile.checks())
-                        .withKernelRelease("backports"));
+        return profile.equals(GuestProfile.SMMUV3)
+                ? SmmuRuns.all()
+                : List.of(
+                        PresetRun.named(profile.name(), "the preset's checks", profile.checks())
+                                .build());
     }
 
     /**

@@ -1,16 +1,19 @@
 package nestor.cli;
 
+import nestor.cli.terminal.Terminal;
+import nestor.guest.ImageException;
+import nestor.machine.ConfigException;
+
+import org.jspecify.annotations.Nullable;
+
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import nestor.cli.terminal.Terminal;
-import nestor.guest.ImageException;
-import nestor.machine.ConfigException;
-import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 
 /** {@code nestor test}: boots a guest, lets it check itself, and checks what it says. */
 @Command(
@@ -46,7 +49,8 @@ final class TestCommand implements Callable<Integer> {
             names = "--timeout",
             paramLabel = "SECONDS",
             defaultValue = "600",
-            description = "Stop a run after this time, with exit code 124. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "Stop a run after this time, with exit code 124. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
     @Option(

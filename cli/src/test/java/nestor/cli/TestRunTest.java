@@ -2,6 +2,13 @@ package nestor.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
+import nestor.machine.MachineOutcome;
+
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
+
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -9,11 +16,6 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
-import nestor.cli.Ktap.Outcome;
-import nestor.cli.Ktap.Result;
-import nestor.machine.MachineOutcome;
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
 
 final class TestRunTest {
     private static final Result PASSED = new Result(1, "a", Outcome.PASSED, "", List.of("x=<1>"));
@@ -109,8 +111,9 @@ final class TestRunTest {
 
     @Test
     void aRunAboutAnotherKernelThanTheUsersIsLeftOutUnlessNamed() throws CommandException {
-        PresetRun plain = PresetRun.of("plain", "", List.of());
-        PresetRun newest = PresetRun.of("newest", "", List.of()).withKernelRelease("backports");
+        PresetRun plain = PresetRun.named("plain", "", List.of()).build();
+        PresetRun newest =
+                PresetRun.named("newest", "", List.of()).kernelRelease("backports").build();
         List<PresetRun> runs = List.of(plain, newest);
 
         assertThat(PresetRuns.choose(runs, List.of(), false, Optional.empty()))
