@@ -7,6 +7,7 @@ import nestor.atc.CachedDmaPort;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
 import nestor.endpoints.IommuTestDevice;
+import nestor.endpoints.PageFaults;
 import nestor.endpoints.RawFile;
 import nestor.endpoints.SmmuTestEngine;
 import nestor.endpoints.SvmDemo;
@@ -62,13 +63,16 @@ final class PciDevices {
     private final Map<String, DriveConfig> drives;
     private final Thread.UncaughtExceptionHandler onEscape;
     private final Map<String, RootPort> ports = new LinkedHashMap<>();
+    private final Map<String, Integer> roots = new LinkedHashMap<>();
 
     /** Drives and character backends in use; devices that are hot-plugged change it. */
     private final Set<String> used = ConcurrentHashMap.newKeySet();
 
     private final List<Endpoint> endpoints = new CopyOnWriteArrayList<>();
-    private @Nullable MailboxLoop iommuLoop;
-    private String iommuName = "";
+
+    /** Loops of the IOMMUs by name. */
+    private final Map<String, MailboxLoop> iommuLoops = new LinkedHashMap<>();
+
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
@@ -108,10 +112,13 @@ final class PciDevices {
     }
 
     void plug(PciPlan plan) throws ConfigException {
+        roots.putAll(plan.roots());
+        roots.values().stream().filter(number -> number != 0).forEach(host::addRootBus);
         for (int i = 0; i < plan.placements().size(); i++) {
             PciPlan.Placement place = plan.placements().get(i);
             if (place.driver().equals("pcie-root-port")) {
-                ports.put(place.name(), host.addRootPort(place.name(), place.slot()));
+                int root = root(place.bus());
+                ports.put(place.name(), host.addRootPort(place.name(), root, place.slot()));
             } else if (place.driver().equals("virtio-iommu-pci")) {
                 plugIommu(place);
             } else {
@@ -119,12 +126,29 @@ final class PciDevices {
                 endpoints.add(endpoint);
                 RootPort port = ports.get(place.bus());
                 if (port == null) {
-                    host.plug(place.slot(), place.function(), endpoint.function());
+                    host.plug(
+                            root(place.bus()),
+                            place.slot(),
+                            place.function(),
+                            endpoint.function());
                 } else {
                     port.plug(place.function(), endpoint.function());
                 }
             }
         }
+    }
+
+    private int root(String bus) {
+        Integer number = roots.get(bus);
+        if (number == null) {
+            throw new IllegalStateException("no root bus " + bus);
+        }
+        return number;
+    }
+
+    /** Numbers of the root buses by name. */
+    Map<String, Integer> roots() {
+        return roots;
     }
 
     /** The root ports by name, in the order of the configuration. */
@@ -140,7 +164,7 @@ final class PciDevices {
     /** Whether a root port, the IOMMU or a device has this name. */
     boolean isNamed(String name) {
         return ports.containsKey(name)
-                || name.equals(iommuName)
+                || iommuLoops.containsKey(name)
                 || endpoints.stream().anyMatch(endpoint -> endpoint.name().equals(name));
     }
 
@@ -179,8 +203,11 @@ final class PciDevices {
                 int entries = testDeviceCache(options);
                 yield onLoop(place, _ -> new IommuTestDevice(place.name(), entries).function());
             }
-            case "smmu-test-engine" ->
-                    onLoop(place, loop -> new SmmuTestEngine(place.name(), loop).function());
+            case "smmu-test-engine" -> {
+                PageFaults faults = pageFaults(place);
+                yield onLoop(
+                        place, loop -> new SmmuTestEngine(place.name(), loop, faults).function());
+            }
             case "svm-demo" -> svmDemo(place);
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
@@ -208,7 +235,20 @@ final class PciDevices {
             throw options.wrong(
                     "atc-entries", "must be 0 to 8, or 8 times a power of two up to 1048576");
         }
-        return onLoop(place, loop -> new SvmDemo(place.name(), loop, (int) entries).function());
+        PageFaults faults = pageFaults(place);
+        return onLoop(
+                place, loop -> new SvmDemo(place.name(), loop, (int) entries, faults).function());
+    }
+
+    /** The device tree, which says that a function stalls, knows those of root buses only. */
+    private PageFaults pageFaults(PciPlan.Placement place) throws ConfigException {
+        if (!place.options().on("stall")) {
+            return PageFaults.PRI;
+        }
+        if (ports.containsKey(place.bus())) {
+            throw place.options().wrong("stall", "must be off behind a root port");
+        }
+        return PageFaults.STALL;
     }
 
     private Endpoint virtio(PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {
@@ -243,11 +283,10 @@ final class PciDevices {
                 place, transport.function(), loop, disk, Optional.of(atc.get()), transport::remove);
     }
 
-    /** The loop of the machine's IOMMU, which ends after those of the endpoints. */
+    /** A loop for an IOMMU of the machine, which comes to rest after those of the endpoints. */
     MailboxLoop iommuLoop(String name) {
         MailboxLoop loop = loop(name);
-        iommuLoop = loop;
-        iommuName = name;
+        iommuLoops.put(name, loop);
         return loop;
     }
 
@@ -274,11 +313,6 @@ final class PciDevices {
                         defaults.limits());
         VirtioIommu agent = new VirtioIommu(config, this::isEndpoint);
         iommu = agent;
-        if (host.hasIommu()) {
-            throw new ConfigException(
-                    "-device virtio-iommu-pci: the board has an IOMMU already; use it or -machine"
-                            + " virt,iommu=none");
-        }
         MailboxLoop loop = iommuLoop(place.name());
         PciFunction function =
                 new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT).function();
@@ -374,9 +408,7 @@ final class PciDevices {
     /** Waits until work under way on the loops is done: endpoints first, then the IOMMU. */
     void quiesce() {
         endpoints.forEach(endpoint -> quiesce(endpoint.loop()));
-        if (iommuLoop != null) {
-            quiesce(iommuLoop);
-        }
+        iommuLoops.values().forEach(PciDevices::quiesce);
     }
 
     private static void quiesce(MailboxLoop loop) {
@@ -400,9 +432,7 @@ final class PciDevices {
 
     /** Loops and disks; the last failure of a disk is thrown after all are closed. */
     void close() throws IOException {
-        if (iommuLoop != null) {
-            iommuLoop.close();
-        }
+        iommuLoops.values().forEach(MailboxLoop::close);
         IOException failed = null;
         for (Endpoint endpoint : endpoints) {
             try {

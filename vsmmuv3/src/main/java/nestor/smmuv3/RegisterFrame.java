@@ -41,18 +41,27 @@ final class RegisterFrame implements MmioRegion {
 
     @Override
     public void write(long offset, int sizeBytes, long value) {
-        boolean low = isWritable(offset);
-        boolean high = sizeBytes == WORD_BYTES || isWritable(offset + WORD_BYTES);
-        if (low && high && offset != Registers.GBPA.offset()) {
+        if (sizeBytes == WORD_BYTES) {
+            writeWord(offset, value);
+        } else if (isWritable(offset) && isWritable(offset + WORD_BYTES) && !hasGbpa(offset)) {
             registers.write(offset, sizeBytes, value);
-        } else if (offset == Registers.GBPA.offset()) {
+        } else {
+            writeWord(offset, value);
+            writeWord(offset + WORD_BYTES, value >>> Integer.SIZE);
+        }
+    }
+
+    private static boolean hasGbpa(long offset) {
+        return (offset & -Long.BYTES) == (Registers.GBPA.offset() & -Long.BYTES);
+    }
+
+    private void writeWord(long offset, long value) {
+        if (offset == Registers.GBPA.offset()) {
             if (Gbpa.UPDATE.isSet(value)) {
                 registers.write(offset, WORD_BYTES, Gbpa.UPDATE.clear(value));
             }
-        } else if (low) {
+        } else if (isWritable(offset)) {
             registers.write(offset, WORD_BYTES, value);
-        } else if (high && sizeBytes > WORD_BYTES) {
-            registers.write(offset + WORD_BYTES, WORD_BYTES, value >>> Integer.SIZE);
         }
     }
 

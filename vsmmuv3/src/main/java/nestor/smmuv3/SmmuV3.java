@@ -10,6 +10,7 @@ import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
+import nestor.pci.StalledTransaction;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
 import nestor.smmuv3.Registers.Cr0;
@@ -98,7 +99,15 @@ public final class SmmuV3 implements TranslationAgent {
                 value -> registers.set(Registers.IRQ_CTRLACK, value & irqMask(options)));
         registers.onWrite(
                 Registers.GBPA, value -> translator.bypassAborts(Gbpa.ABORT.isSet(value)));
-        registers.onWrite(Registers.GERRORN, _ -> loop.post(commands::serve));
+        registers.onWrite(
+                Registers.GERRORN,
+                _ ->
+                        loop.post(() -> {
+                            commands.serve();
+                            translator.stalls().retryHeld();
+                        }));
+        registers.onWrite(
+                Registers.EVENTQ_CONS, _ -> loop.post(() -> translator.stalls().retryHeld()));
         registers.onWrite(Registers.CMDQ_PROD, _ -> loop.post(commands::serve));
         BooleanSupplier off = () -> !translates();
         frame.guard(Registers.STRTAB_BASE, off);
@@ -165,8 +174,14 @@ public final class SmmuV3 implements TranslationAgent {
                         Gbpa.ABORT.isSet(registers.get(Registers.GBPA)),
                         streamTable()));
         quiescence.whenQuiescent(() -> {
+            if (!Cr0.SMMUEN.isSet(value)) {
+                translator.stalls().terminateAll();
+            }
             registers.set(Registers.CR0ACK, value);
-            loop.post(commands::serve);
+            loop.post(() -> {
+                commands.serve();
+                translator.stalls().retryHeld();
+            });
         });
     }
 
@@ -199,8 +214,14 @@ public final class SmmuV3 implements TranslationAgent {
     @Override
     public Translation translate(Requester requester, AddressType type, long address, int access) {
         return type == AddressType.UNTRANSLATED
-                ? translator.translate(requester, address, access)
+                ? translator.translate(requester, address, access, null)
                 : translator.translated(requester, address, access);
+    }
+
+    @Override
+    public Translation translate(
+            Requester requester, long address, int access, StalledTransaction waiting) {
+        return translator.translate(requester, address, access, waiting);
     }
 
     @Override

@@ -18,6 +18,7 @@ import nestor.pci.AtsEntry;
 import nestor.pci.AtsRequest;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
+import nestor.pci.StalledTransaction;
 import nestor.pci.Translation;
 import nestor.smmuv3.Registers.Cr0;
 import nestor.smmuv3.Registers.GlobalError;
@@ -48,6 +49,9 @@ final class Translator {
 
     private static final Translation ABORTED =
             new Translation.Rejected(CompletionStatus.COMPLETER_ABORT);
+
+    private static final Translation IGNORED = new Translation.Ignored();
+    private static final Translation STALLED = new Translation.Stalled();
 
     private static final AtsCompletion UNSUPPORTED =
             new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST);
@@ -87,6 +91,7 @@ final class Translator {
     private final ConfigCache configs;
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final OutputQueue events;
+    private final StallBuffer stalls = new StallBuffer();
     private volatile Settings settings = Settings.RESET;
 
     Translator(
@@ -145,16 +150,29 @@ final class Translator {
         return access;
     }
 
-    ConfigCache configs() {
-        return configs;
-    }
-
     Iotlb iotlb() {
         return iotlb;
     }
 
+    StallBuffer stalls() {
+        return stalls;
+    }
+
     void settings(Settings now) {
         settings = now;
+    }
+
+    /** CMD_CFGI_*: configurations of these streams are read again. */
+    void invalidate(int sid) {
+        configs.drop(sid);
+        options.fetch().invalidate(stream -> stream == sid);
+    }
+
+    /** CMD_CFGI_STE_RANGE. */
+    void invalidateRange(int sid, int range) {
+        configs.dropRange(sid, range);
+        long block = Integer.toUnsignedLong(sid) >>> range + 1;
+        options.fetch().invalidate(stream -> (long) stream >>> range + 1 == block);
     }
 
     void bypassAborts(boolean aborts) {
@@ -170,12 +188,18 @@ final class Translator {
 
     void reset() {
         settings = Settings.RESET;
-        configs.dropRange(0, 31);
+        stalls.reset();
+        invalidateRange(0, 31);
         iotlb.invalidate(Tags.ALL, IovaRange.ALL);
     }
 
-    /** An Untranslated transaction. */
-    Translation translate(Requester requester, long iova, int access) {
+    /**
+     * An Untranslated transaction.
+     *
+     * @param waiting null if the requester cannot wait: a fault that were to stall it terminates it
+     */
+    Translation translate(
+            Requester requester, long iova, int access, @Nullable StalledTransaction waiting) {
         Settings now = settings;
         if (!now.enabled()) {
             return now.bypassAborts() ? ABORTED : IDENTITY;
@@ -191,7 +215,7 @@ final class Translator {
                 return canonical == iova ? hit : shifted(hit, iova - canonical);
             }
         }
-        return walk(now, requester, iova, access);
+        return walk(now, requester, iova, access, waiting);
     }
 
     /** The address without a top byte that is ignored: as it is cached and invalidated. */
@@ -211,16 +235,18 @@ final class Translator {
         return own != null || config.cd() == null ? own : iotlb.lookup(TlbTag.global(tag), iova);
     }
 
-    private Translation walk(Settings now, Requester requester, long iova, int access) {
+    private Translation walk(
+            Settings now,
+            Requester requester,
+            long iova,
+            int access,
+            @Nullable StalledTransaction waiting) {
         long epoch = iotlb.epoch(); // before the configuration, which says where tables lie
         StreamConfig config;
         switch (configure(now, requester.rid(), requester.pasid())) {
             case ContextTable.Result.Configured(StreamConfig found) -> config = found;
             case ContextTable.Result.Failed(ConfigFault fault) -> {
-                if (fault.kind() != ConfigFault.Kind.C_BAD_STREAMID || now.recordsInvalidSid()) {
-                    record(Event.config(fault, requester, iova, access));
-                }
-                return ABORTED;
+                return notConfigured(now, fault, requester, iova, access, waiting);
             }
         }
         if (config.ste().aborts()) {
@@ -232,7 +258,7 @@ final class Translator {
         boolean privileged = requester.privileged();
         Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
         return switch (walkTables(config, iova, wanted)) {
-            case WalkResult.Fault fault -> faulted(config, fault, requester, iova, access);
+            case WalkResult.Fault fault -> faulted(config, fault, requester, iova, access, waiting);
             case WalkResult.Mapping mapping -> {
                 if (isPrivilegedAccessNever(config, mapping, privileged, access)) {
                     yield faulted(
@@ -241,7 +267,8 @@ final class Translator {
                                     WalkResult.Kind.PERMISSION, 1, mapping.level(), iova),
                             requester,
                             iova,
-                            access);
+                            access,
+                            waiting);
                 }
                 long canonical = canonical(config, iova);
                 Translation.Mapping block = block(mapping, canonical, privileged);
@@ -290,25 +317,89 @@ final class Translator {
                 : nested.walk(stage1, iova, wanted);
     }
 
+    private Translation notConfigured(
+            Settings now,
+            ConfigFault fault,
+            Requester requester,
+            long iova,
+            int access,
+            @Nullable StalledTransaction waiting) {
+        Event event = Event.config(fault, requester, iova, access);
+        StreamTableEntry ste = fault.ste();
+        if (ste != null && event.isTranslationRelated()) {
+            return terminate(event, ste.s2s(), ste.s2r(), requester, iova, access, waiting)
+                    ? ABORTED
+                    : STALLED;
+        }
+        if (fault.kind() != ConfigFault.Kind.C_BAD_STREAMID || now.recordsInvalidSid()) {
+            record(event);
+        }
+        return ABORTED;
+    }
+
     private Translation faulted(
             StreamConfig config,
             WalkResult.Fault fault,
             Requester requester,
             long iova,
-            int access) {
-        boolean always = Event.number(fault.kind()) == Event.F_WALK_EABT;
-        if (always || config.records(fault.stage())) {
-            record(Event.walk(fault, requester, iova, access));
+            int access,
+            @Nullable StalledTransaction waiting) {
+        Event event = Event.walk(fault, requester, iova, access);
+        if (!event.isTranslationRelated()) {
+            record(event);
+            return ABORTED;
         }
-        return ABORTED;
+        int stage = fault.stage();
+        boolean stalls = config.stalls(stage);
+        if (!terminate(event, stalls, config.records(stage), requester, iova, access, waiting)) {
+            return STALLED;
+        }
+        return config.aborts(stage) ? ABORTED : IGNORED;
+    }
+
+    /**
+     * §3.12: what becomes of a transaction that met one of the four faults which software chooses
+     * for. False if it stalls.
+     *
+     * @param stalls CD.S or STE.S2S: recorded in any case
+     * @param records CD.R or STE.S2R
+     */
+    private boolean terminate(
+            Event event,
+            boolean stalls,
+            boolean records,
+            Requester requester,
+            long iova,
+            int access,
+            @Nullable StalledTransaction waiting) {
+        if (stalls && waiting != null) {
+            stalls().stall(requester, iova, access, waiting, stag -> offer(event.stalled(stag)));
+            return false;
+        }
+        if (stalls || records) {
+            record(event);
+        }
+        return true;
+    }
+
+    /** Records a stalled transaction, unless there is no room now. */
+    private boolean offer(Event event) {
+        return told(events.offer(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
     }
 
     private void record(Event event) {
-        switch (events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3())) {
+        told(events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
+    }
+
+    /** Interrupts for what became of a record; whether it is in the queue. */
+    private boolean told(OutputQueue.Outcome outcome) {
+        switch (outcome) {
             case WRITTEN_FIRST -> interrupts.eventQueue();
             case ABORTED -> interrupts.error(GlobalError.EVENTQ_ABT_ERR);
             case WRITTEN, OVERFLOWED, OFF -> {}
         }
+        return outcome == OutputQueue.Outcome.WRITTEN
+                || outcome == OutputQueue.Outcome.WRITTEN_FIRST;
     }
 
     private ContextTable.Result configure(Settings now, int sid, int ssid) {
@@ -318,16 +409,17 @@ final class Translator {
         }
         long sampled = configs.epoch();
         ContextTable.Result result =
-                switch (now.streams().find(memory, sid)) {
+                switch (now.streams().find(memory, options.fetch(), sid)) {
                     case StreamTable.Result.Failed(ConfigFault fault) ->
                             new ContextTable.Result.Failed(fault);
                     case StreamTable.Result.Found(StreamTableEntry entry) ->
                             entry.isLegal(options)
-                                    ? contexts.resolve(entry, ssid)
+                                    ? contexts.resolve(entry, sid, ssid)
                                     : new ContextTable.Result.Failed(
-                                            new ConfigFault(ConfigFault.Kind.C_BAD_STE, 0, null));
+                                            ConfigFault.of(ConfigFault.Kind.C_BAD_STE));
                 };
-        if (result instanceof ContextTable.Result.Configured(StreamConfig config)) {
+        if (result instanceof ContextTable.Result.Configured(StreamConfig config)
+                && options.fetch().caches()) {
             configs.insert(sid, ssid, sampled, config);
         }
         return result;
@@ -376,7 +468,7 @@ final class Translator {
         Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
         return switch (nested.walkStage2(ipa, wanted)) {
             case WalkResult.Mapping mapping -> block(mapping, ipa, privileged);
-            case WalkResult.Fault fault -> faulted(config, fault, requester, ipa, access);
+            case WalkResult.Fault fault -> faulted(config, fault, requester, ipa, access, null);
         };
     }
 

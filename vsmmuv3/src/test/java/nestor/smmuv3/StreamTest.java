@@ -104,15 +104,21 @@ class StreamTest {
     }
 
     @Test
-    @DisplayName("§7.3.11: C_BAD_CD for V = 0, A = 0 and S = 1 under a terminating, aborting model")
+    @DisplayName(
+            "§7.3.11: C_BAD_CD for V = 0, AA64 = 0, reserved bits of a granule, and S = 1 where nothing stalls")
     void anIllegalDescriptorIsC_BAD_CD() {
         smmu.stage1Stream(SID, 0, 0);
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_CD);
-        smmu.store(CONTEXTS, SmmuHarness.cdWord0(1) & ~(1L << 46));
+        smmu.store(CONTEXTS, SmmuHarness.cdWord0(1) & ~(1L << 41));
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_CD);
+        smmu.cd(0, 1, 0, 3L << 6);
+        assertAborted(smmu.read(0x1000));
+        assertEvent(Event.C_BAD_CD);
+        smmu.ste(SID, 1 | 5 << 1 | CONTEXTS, 1L << 27, 0, 0);
         smmu.cd(0, 1, 0, 1L << 44);
+        smmu.invalidateAll();
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_CD);
     }

@@ -77,9 +77,10 @@ public final class ContextTable {
      * The configuration for {@code ssid}.
      *
      * @param ste legal
+     * @param sid the entry's stream
      * @param ssid a substream, or {@link Requester#NO_PASID}
      */
-    public Result resolve(StreamTableEntry ste, int ssid) {
+    public Result resolve(StreamTableEntry ste, int sid, int ssid) {
         VmsaV8Stage2 stage2 = ste.stage2() ? stage2(ste) : null;
         NestedWalker nested = stage2 == null ? null : new NestedWalker(physical, stage2);
         if (!ste.stage1()) {
@@ -109,8 +110,8 @@ public final class ContextTable {
             }
         }
         try {
-            ContextDescriptor cd = fetch(ste, index, substreams, nested);
-            return isLegal(cd)
+            ContextDescriptor cd = fetch(ste, sid, index, substreams, nested);
+            return isLegal(cd, ste)
                     ? configured(StreamConfig.withStage1(ste, cd, stage2, nested, options))
                     : failed(ConfigFault.Kind.C_BAD_CD);
         } catch (FetchFailed e) {
@@ -138,14 +139,18 @@ public final class ContextTable {
     }
 
     private ContextDescriptor fetch(
-            StreamTableEntry ste, int index, boolean substreams, @Nullable NestedWalker nested)
+            StreamTableEntry ste,
+            int sid,
+            int index,
+            boolean substreams,
+            @Nullable NestedWalker nested)
             throws FetchFailed {
         long table = ste.s1ContextPtr();
         int within = index;
         if (substreams && ste.s1Fmt() != 0) {
             int leafLog2 = ste.s1Fmt() == 1 ? LEAF_4K : LEAF_64K;
             long at = table + (long) (index >>> leafLog2) * L1_DESCRIPTOR_BYTES;
-            long gpa = physical(at, nested);
+            long gpa = physical(at, ste, nested);
             long descriptor;
             try {
                 descriptor = memory.getLongLe(gpa);
@@ -159,19 +164,21 @@ public final class ContextTable {
             table = L2PTR.getInPlace(descriptor);
             within = index & (1 << leafLog2) - 1;
         }
-        long gpa = physical(table + (long) within * ContextDescriptor.BYTES, nested);
+        long gpa = physical(table + (long) within * ContextDescriptor.BYTES, ste, nested);
         try {
-            return ContextDescriptor.read(memory, gpa);
+            long[] words = options.fetch().fetch(memory, sid, gpa);
+            return ContextDescriptor.decode(words[0], words[1], words[2], words[3]);
         } catch (GuestAccessException e) {
             throw fetchAborted(gpa);
         }
     }
 
     private static FetchFailed fetchAborted(long gpa) {
-        return new FetchFailed(new ConfigFault(ConfigFault.Kind.F_CD_FETCH, gpa, null));
+        return new FetchFailed(ConfigFault.fetchAborted(ConfigFault.Kind.F_CD_FETCH, gpa));
     }
 
-    private static long physical(long address, @Nullable NestedWalker nested) throws FetchFailed {
+    private static long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
+            throws FetchFailed {
         if (nested == null) {
             return address;
         }
@@ -182,17 +189,17 @@ public final class ContextTable {
                             new ConfigFault(
                                     ConfigFault.Kind.STAGE2_OF_CD_FETCH,
                                     fault.descriptor(),
-                                    fault));
+                                    fault,
+                                    ste));
         };
     }
 
-    /** §5.4.1. A is 1, as aborting is the only way to terminate here; S is 0. */
-    private boolean isLegal(ContextDescriptor cd) {
+    /** §5.4.1. */
+    private boolean isLegal(ContextDescriptor cd, StreamTableEntry ste) {
         int updates = options.hardwareUpdates();
         return cd.valid()
                 && cd.aarch64()
-                && cd.abort()
-                && !cd.stall()
+                && !(cd.stall() && (!options.stall() || ste.s1StallDisabled()))
                 && !cd.bigEndian()
                 && !(cd.hardwareAccess() && updates < 1)
                 && !(cd.hardwareDirty() && updates < 2)

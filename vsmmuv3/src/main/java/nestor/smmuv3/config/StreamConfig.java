@@ -77,6 +77,16 @@ public record StreamConfig(
         return stage == 2 ? ste.s2r() : cd != null && cd.record();
     }
 
+    /** Whether a fault of {@code stage} stalls the transaction (CD.S, STE.S2S). */
+    public boolean stalls(int stage) {
+        return stage == 2 ? ste.s2s() : cd != null && cd.stall();
+    }
+
+    /** Whether a transaction that ends in a fault of {@code stage} aborts (CD.A) or is RAZ/WI. */
+    public boolean aborts(int stage) {
+        return stage == 2 || cd == null || cd.abort();
+    }
+
     /** The stage-1 format for {@code iova}; null if its range has no walks: F_TRANSLATION. */
     public @Nullable TableFormat stage1(long iova) {
         return ContextDescriptor.isUpper(iova) ? upper : lower;
