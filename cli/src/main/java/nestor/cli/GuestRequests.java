@@ -3,6 +3,8 @@ package nestor.cli;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
@@ -21,8 +23,14 @@ final class GuestRequests implements AutoCloseable {
 
     private final Map<String, String> commands;
     private final UnaryOperator<String> monitor;
+    private static final String DEVICE_DEL = "device_del ";
+
+    /** The kernel waits five seconds for a change of mind; then its driver lets go. */
+    private static final long LEAVE_SECONDS = 60;
+
     private final List<String> asked = new ArrayList<>();
     private final List<String> errors = new ArrayList<>();
+    private final Map<String, CountDownLatch> leaving = new ConcurrentHashMap<>();
     private final ExecutorService thread =
             Executors.newSingleThreadExecutor(
                     Thread.ofPlatform().daemon().name("guest requests").factory());
@@ -51,11 +59,38 @@ final class GuestRequests implements AutoCloseable {
     }
 
     private void serve(String command) {
+        CountDownLatch gone = new CountDownLatch(1);
+        boolean leaves = command.startsWith(DEVICE_DEL);
+        if (leaves) {
+            leaving.put(command.substring(DEVICE_DEL.length()), gone);
+        }
         String answer = monitor.apply(command).strip();
         if (!answer.isEmpty()) {
-            synchronized (this) {
-                errors.add(answer);
+            fail(answer);
+        } else if (leaves) {
+            await(command, gone);
+        }
+    }
+
+    private void await(String command, CountDownLatch gone) {
+        try {
+            if (!gone.await(LEAVE_SECONDS, TimeUnit.SECONDS)) {
+                fail(command + ": still there after " + LEAVE_SECONDS + " s");
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private synchronized void fail(String error) {
+        errors.add(error);
+    }
+
+    /** A device has left; the request that follows its {@code device_del} waits for that. */
+    void deleted(String id) {
+        CountDownLatch gone = leaving.remove(id);
+        if (gone != null) {
+            gone.countDown();
         }
     }
 
@@ -69,10 +104,10 @@ final class GuestRequests implements AutoCloseable {
         return List.copyOf(errors);
     }
 
-    /** Waits for what is under way. */
+    /** Ends what is under way: the machine is gone. */
     @Override
     public void close() {
-        thread.shutdown();
+        thread.shutdownNow();
         try {
             if (!thread.awaitTermination(CLOSE_SECONDS, TimeUnit.SECONDS)) {
                 throw new IllegalStateException("a monitor command does not end");

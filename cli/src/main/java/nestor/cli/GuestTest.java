@@ -100,6 +100,7 @@ final class GuestTest {
                     });
             AtomicReference<Evidence.Registers> registers =
                     new AtomicReference<>(new Evidence.Registers(Optional.empty(), Map.of()));
+            vm.onDeviceDeleted(requests::deleted);
             vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
             VirtualMachine.Ending ending = boot(vm, plan, guest, log, lines);
             requests.close();
