@@ -1,5 +1,13 @@
 package nestor.cli;
 
+import nestor.cli.terminal.Signals;
+import nestor.cli.terminal.Terminal;
+import nestor.machine.ConfigException;
+import nestor.machine.Machine;
+import nestor.machine.MachineConfig;
+import nestor.machine.MachineOutcome;
+import nestor.vmm.chardev.CharBackend;
+
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
@@ -11,13 +19,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
-import nestor.cli.terminal.Signals;
-import nestor.cli.terminal.Terminal;
-import nestor.machine.ConfigException;
-import nestor.machine.Machine;
-import nestor.machine.MachineConfig;
-import nestor.machine.MachineOutcome;
-import nestor.vmm.chardev.CharBackend;
 
 /**
  * One run of a machine: from its creation to its end, with signals, a time limit, and a watch for
@@ -68,6 +69,7 @@ final class VirtualMachine {
             new AtomicReference<>(Optional.empty());
     private volatile Runnable onStop = () -> {};
     private volatile Consumer<String> onDeviceDeleted = _ -> {};
+    private volatile Consumer<Machine> onEnded = _ -> {};
     private volatile boolean timedOut;
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
@@ -83,6 +85,11 @@ final class VirtualMachine {
     /** Who is told the id of each device that has left; before {@link #run}. */
     void onDeviceDeleted(Consumer<String> listener) {
         onDeviceDeleted = listener;
+    }
+
+    /** Who looks at the machine once it has ended, before it is closed; before {@link #run}. */
+    void onEnded(Consumer<Machine> observer) {
+        onEnded = observer;
     }
 
     /** Asks the machine to stop, if it runs. Any thread. */
@@ -120,6 +127,7 @@ final class VirtualMachine {
             start.run();
             MachineOutcome outcome = machine.run();
             ended.countDown();
+            onEnded.accept(machine);
             Ending ending =
                     new Ending(
                             outcome,

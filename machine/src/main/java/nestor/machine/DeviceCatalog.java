@@ -42,6 +42,10 @@ public final class DeviceCatalog {
                             "iommu_platform",
                             "off",
                             "offer VIRTIO_F_ACCESS_PLATFORM: DMA goes through the IOMMU"),
+                    onOff(
+                            "ats",
+                            "off",
+                            "ATS capability, and a cache of translations; needs iommu_platform=on"),
                     choice(
                             "disable-legacy",
                             "on",

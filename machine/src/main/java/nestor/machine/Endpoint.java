@@ -1,12 +1,14 @@
 package nestor.machine;
 
+import nestor.atc.Atc;
+import nestor.endpoints.RawFile;
+import nestor.pci.PciFunction;
+import nestor.vmm.loop.MailboxLoop;
+
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
-import nestor.endpoints.RawFile;
-import nestor.pci.PciFunction;
-import nestor.vmm.loop.MailboxLoop;
 
 /** A device that the machine made: what is plugged, the loop it lives on, and its disk. */
 final class Endpoint {
@@ -14,6 +16,7 @@ final class Endpoint {
     private final PciFunction function;
     private final MailboxLoop loop;
     private final Optional<RawFile> disk;
+    private final Optional<Atc> atc;
     private final Consumer<Runnable> leave;
     private final AtomicBoolean closed = new AtomicBoolean();
 
@@ -25,11 +28,13 @@ final class Endpoint {
             PciFunction function,
             MailboxLoop loop,
             Optional<RawFile> disk,
+            Optional<Atc> atc,
             Consumer<Runnable> leave) {
         this.place = place;
         this.function = function;
         this.loop = loop;
         this.disk = disk;
+        this.atc = atc;
         this.leave = leave;
     }
 
@@ -47,6 +52,11 @@ final class Endpoint {
 
     MailboxLoop loop() {
         return loop;
+    }
+
+    /** The cache of translations of its function, if the machine knows it. */
+    Optional<Atc> atc() {
+        return atc;
     }
 
     /**

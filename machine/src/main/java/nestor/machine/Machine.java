@@ -1,17 +1,20 @@
 package nestor.machine;
 
-import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.function.Consumer;
+import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.machine.arm.Psci;
 import nestor.pci.FunctionInfo;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.vcpu.VcpuExit;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Consumer;
 
 /**
  * A computer: made from a {@link MachineConfig}, run once, closed.
@@ -244,6 +247,19 @@ public final class Machine implements AutoCloseable {
     /** Every PCI function, as software has programmed it. Any thread. */
     public List<FunctionInfo> pciFunctions() {
         return board.pciFunctions();
+    }
+
+    /**
+     * What the translation caches of endpoints have counted, by the name of the device; of virtio
+     * devices with {@code ats=on}. Any thread.
+     */
+    public Map<String, AtcStatistics> atcStatistics() {
+        return board.atcStatistics();
+    }
+
+    /** What the board's SMMUv3 advertises; empty without one. Any thread. */
+    public Optional<SmmuIdentification> smmuIdentification() {
+        return board.smmuIdentification();
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

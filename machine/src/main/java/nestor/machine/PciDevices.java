@@ -1,19 +1,9 @@
 package nestor.machine;
 
-import java.io.IOException;
-import java.security.SecureRandom;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.OptionalInt;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.function.Function;
+import nestor.atc.Atc;
+import nestor.atc.AtcOptions;
+import nestor.atc.AtcStatistics;
+import nestor.atc.CachedDmaPort;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
 import nestor.endpoints.IommuTestDevice;
@@ -35,7 +25,24 @@ import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.MailboxLoop;
+
 import org.jspecify.annotations.Nullable;
+
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Function;
 
 /** Makes the devices of a plan, plugs them, and keeps what must be closed in the end. */
 final class PciDevices {
@@ -47,6 +54,9 @@ final class PciDevices {
 
     private static final int BLK_QUEUES = 1;
     private static final int MIN_IOVA_BITS = 32;
+
+    /** A ring, and the pages of the largest disk request. */
+    private static final AtcOptions VIRTIO_ATC = AtcOptions.setAssociative(512, 8);
 
     private final PciHost host;
     private final Map<String, CharBackend> backends;
@@ -165,6 +175,9 @@ final class PciDevices {
     /** Makes a device; it is in nobody's list yet. */
     Endpoint make(PciPlan.Placement place, @Nullable DeviceOptions console) throws ConfigException {
         DeviceOptions options = place.options();
+        if (options.has("ats") && options.on("ats") && !options.on("iommu_platform")) {
+            throw options.wrong("ats", "needs iommu_platform=on");
+        }
         return switch (place.driver()) {
             case "virtio-blk-pci" -> {
                 String serial = serial(options);
@@ -199,7 +212,8 @@ final class PciDevices {
 
     private Endpoint onLoop(PciPlan.Placement place, Function<DeviceLoop, PciFunction> device) {
         MailboxLoop loop = loop(place.name());
-        return new Endpoint(place, device.apply(loop), loop, Optional.empty(), loop::post);
+        return new Endpoint(
+                place, device.apply(loop), loop, Optional.empty(), Optional.empty(), loop::post);
     }
 
     private static int testDeviceCache(DeviceOptions options) throws ConfigException {
@@ -239,9 +253,31 @@ final class PciDevices {
                 place.options().on("iommu_platform")
                         ? VirtioPci.Access.PLATFORM
                         : VirtioPci.Access.DIRECT;
+        if (place.options().on("ats")) {
+            return virtioWithAts(place, device, disk);
+        }
         MailboxLoop loop = loop(place.name());
         VirtioPci transport = new VirtioPci(place.name(), device, loop, access);
-        return new Endpoint(place, transport.function(), loop, disk, transport::remove);
+        return new Endpoint(
+                place, transport.function(), loop, disk, Optional.empty(), transport::remove);
+    }
+
+    private Endpoint virtioWithAts(
+            PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {
+        AtomicReference<Atc> atc = new AtomicReference<>();
+        MailboxLoop loop = loop(place.name());
+        VirtioPci transport =
+                VirtioPci.withAts(
+                        place.name(),
+                        device,
+                        loop,
+                        function -> {
+                            Atc cache = Atc.on(function.ats(), VIRTIO_ATC);
+                            atc.set(cache);
+                            return new CachedDmaPort(function.dma(), function.ats(), cache);
+                        });
+        return new Endpoint(
+                place, transport.function(), loop, disk, Optional.of(atc.get()), transport::remove);
     }
 
     /** A loop for an IOMMU of the machine, which comes to rest after those of the endpoints. */
@@ -346,6 +382,15 @@ final class PciDevices {
 
     OptionalInt iommuRid() {
         return iommuRid;
+    }
+
+    /** What the caches of the devices have counted, by the devices' names. */
+    Map<String, AtcStatistics> atcStatistics() {
+        Map<String, AtcStatistics> statistics = new LinkedHashMap<>();
+        for (Endpoint endpoint : endpoints) {
+            endpoint.atc().ifPresent(atc -> statistics.put(endpoint.name(), atc.statistics()));
+        }
+        return statistics;
     }
 
     void reset() {
