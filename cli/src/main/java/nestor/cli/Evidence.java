@@ -1,14 +1,13 @@
 package nestor.cli;
 
-import nestor.atc.AtcStatistics;
-import nestor.machine.Machine;
-import nestor.machine.MachineOutcome;
-import nestor.machine.SmmuIdentification;
-
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import nestor.atc.AtcStatistics;
+import nestor.machine.Machine;
+import nestor.machine.MachineOutcome;
+import nestor.machine.SmmuIdentification;
 
 /**
  * What the host has of a run that is over.

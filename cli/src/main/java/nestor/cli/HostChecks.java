@@ -1,11 +1,5 @@
 package nestor.cli;
 
-import nestor.atc.AtcStatistics;
-import nestor.cli.Ktap.Outcome;
-import nestor.cli.Ktap.Result;
-import nestor.machine.MachineOutcome;
-import nestor.machine.SmmuIdentification;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -17,6 +11,11 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import nestor.atc.AtcStatistics;
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
+import nestor.machine.MachineOutcome;
+import nestor.machine.SmmuIdentification;
 
 /**
  * What only the host can say: whether the guest's view of its disks, its IOMMU and its end is the

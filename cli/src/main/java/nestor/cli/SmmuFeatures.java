@@ -3,13 +3,12 @@ package nestor.cli;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
-import nestor.machine.SmmuIdentification;
-import nestor.vmm.register.BitField;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import nestor.machine.SmmuIdentification;
+import nestor.vmm.register.BitField;
 
 /**
  * What Linux's arm-smmu-v3 driver must log for an SMMU's identification registers (IHI 0070, §6.3.1

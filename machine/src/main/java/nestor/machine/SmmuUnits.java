@@ -8,6 +8,7 @@ import static nestor.machine.DeviceProperty.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
@@ -231,6 +232,11 @@ final class SmmuUnits {
         } catch (GuestAccessException e) {
             return false;
         }
+    }
+
+    /** The first unit, if there is one. */
+    Optional<SmmuV3> first() {
+        return units.stream().findFirst();
     }
 
     void reset() {
