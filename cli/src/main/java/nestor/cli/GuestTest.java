@@ -99,7 +99,7 @@ final class GuestTest {
                                 host.out(), line.startsWith(FOR_HOST) ? "# " + line : line);
                     });
             AtomicReference<Evidence.Registers> registers =
-                    new AtomicReference<>(new Evidence.Registers(Optional.empty(), Map.of()));
+                    new AtomicReference<>(new Evidence.Registers(List.of(), Map.of()));
             vm.onDeviceDeleted(requests::deleted);
             vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
             VirtualMachine.Ending ending = boot(vm, plan, guest, log, lines);
@@ -181,6 +181,9 @@ final class GuestTest {
                 && settings.get(Setting.KERNEL_RELEASE).isEmpty()) {
             run.kernelRelease()
                     .ifPresent(release -> settings.set(Setting.KERNEL_RELEASE, "--run", release));
+        }
+        if (settings.get(Setting.MACHINE).isEmpty()) {
+            run.machine().ifPresent(machine -> settings.set(Setting.MACHINE, "--run", machine));
         }
         settings.set(Setting.NO_REBOOT, "-no-reboot", run.reboots() ? "off" : "on");
         for (String device : run.devices()) {

@@ -33,7 +33,20 @@ final class SmmuRuns {
                 translated(),
                 ats(),
                 hotPlug(),
+                torn(),
                 reboot());
+    }
+
+    /** Each structure is read in pieces with something between: no more than is promised. */
+    private static PresetRun torn() {
+        return PresetRun.named(
+                        "torn",
+                        "structures are fetched 64 bits at a time, in any order",
+                        GuestProfile.SMMUV3.checks())
+                .machine("virt,iommu=none")
+                .arguments(BRIEF)
+                .devices("arm-smmuv3,primary-bus=pcie.0,fetch=torn:7")
+                .build();
     }
 
     /** The disk and a function with a DMA engine share a slot, so a group, so a domain. */

@@ -34,7 +34,6 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.IntStream;
 
 /** The parts of a {@code virt} machine, wired. No thread of its own. */
@@ -237,8 +236,8 @@ final class VirtBoard {
         return pci.atcStatistics();
     }
 
-    Optional<SmmuIdentification> smmuIdentification() {
-        return Optional.ofNullable(smmu).map(unit -> SmmuIdentification.read(unit.registers()));
+    List<SmmuIdentification> smmuIdentifications() {
+        return smmus.identifications();
     }
 
     boolean isRam(long gpa) {
