@@ -24,7 +24,7 @@ import java.util.Map;
 final class HostChecks {
     private static final int CHUNK_BYTES = 1 << 16;
 
-    /** A disk of 16 MiB in requests of 64 KiB, each of them unmapped. */
+    /** A disk of 8 MiB in requests of 64 KiB, each of them unmapped. */
     private static final long MIN_INVALIDATIONS = 16;
 
     private static final int WARM_BOOTS = 3;
@@ -158,7 +158,7 @@ final class HostChecks {
     }
 
     /** The first boots warm this process up: they compile what the later ones run. */
-    private static boolean isBounded(List<Boots.Boot> boots) {
+    static boolean isBounded(List<Boots.Boot> boots) {
         if (boots.isEmpty()) {
             return false;
         }

@@ -2,6 +2,7 @@ package nestor.cli;
 
 import nestor.guest.GuestProfile;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -113,14 +114,20 @@ final class SmmuRuns {
         return PresetRun.named(
                         "reboot",
                         "20 reboots of one machine, each reads the disk",
-                        List.of("smmu-probed", "disk-read"))
-                .arguments(with("nestor.reboots=20"))
+                        List.of("smmu-probed"))
+                .arguments(
+                        "quiet",
+                        "nokaslr",
+                        "cryptomgr.notests",
+                        "initcall_blacklist=jent_mod_init,trace_eval_init",
+                        "rodata=off",
+                        "nestor.reboots=20")
                 .reboots()
                 .build();
     }
 
     private static String[] with(String... words) {
-        String[] all = java.util.Arrays.copyOf(BRIEF, BRIEF.length + words.length);
+        String[] all = Arrays.copyOf(BRIEF, BRIEF.length + words.length);
         System.arraycopy(words, 0, all, BRIEF.length, words.length);
         return all;
     }

@@ -3,15 +3,16 @@ package nestor.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
 
 /** Every wrong input: one line that names the option, exit code 2, nothing on standard output. */
 final class WrongInputTest {
@@ -24,6 +25,10 @@ final class WrongInputTest {
                 wrong("-sX", "unknown option '-sX'; see nestor run --help"),
                 wrong("bogus", "unknown command 'bogus'; see nestor --help"),
                 wrong("run extra", "unknown argument 'extra'; see nestor run --help"),
+                wrong(
+                        "test --preset smmuv3 --run none",
+                        "--run: the preset has no run 'none'; known: strict, backports, lazy,"
+                                + " passthrough, translated, ats, hotplug, torn, reboot"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),
