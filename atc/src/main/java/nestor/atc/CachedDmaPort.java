@@ -1,14 +1,12 @@
 package nestor.atc;
 
+import java.lang.foreign.MemorySegment;
 import nestor.pci.AtsPort;
 import nestor.pci.CompletionStatus;
 import nestor.pci.DmaPort;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-
 import org.jspecify.annotations.Nullable;
-
-import java.lang.foreign.MemorySegment;
 
 /**
  * The way to memory of a device that uses ATS and never asks for pages: while ATS is enabled its

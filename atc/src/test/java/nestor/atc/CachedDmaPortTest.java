@@ -3,18 +3,15 @@ package nestor.atc;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-
-import nestor.pci.AtsEntry;
-import nestor.pci.CompletionStatus;
-import nestor.pci.Requester;
-
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
+import nestor.pci.AtsEntry;
+import nestor.pci.CompletionStatus;
+import nestor.pci.Requester;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 
 /** A device whose every access goes by its cache while ATS is enabled. */
 class CachedDmaPortTest {

@@ -1,12 +1,11 @@
 package nestor.atc;
 
-import nestor.pci.CompletionStatus;
-import nestor.pci.DmaPort;
-import nestor.pci.Requester;
-
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import nestor.pci.CompletionStatus;
+import nestor.pci.DmaPort;
+import nestor.pci.Requester;
 
 /** Memory from address 0 that notes who came how; untranslated requests move no data. */
 final class FrameMemory implements DmaPort {

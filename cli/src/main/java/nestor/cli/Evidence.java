@@ -1,13 +1,12 @@
 package nestor.cli;
 
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import nestor.atc.AtcStatistics;
 import nestor.machine.Machine;
 import nestor.machine.MachineOutcome;
 import nestor.machine.SmmuIdentification;
-
-import java.nio.file.Path;
-import java.util.List;
-import java.util.Map;
 
 /**
  * What the host has of a run that is over.

@@ -1,11 +1,10 @@
 package nestor.cli;
 
-import nestor.cli.Ktap.Outcome;
-import nestor.cli.Ktap.Result;
-
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
 
 /**
  * What a guest under test says on its report console, line by line: KTAP, requests, and its boots.

@@ -1,12 +1,5 @@
 package nestor.cli;
 
-import nestor.cli.Ktap.Result;
-import nestor.cli.terminal.Terminal;
-import nestor.guest.ImageException;
-import nestor.machine.ConfigException;
-import nestor.machine.MachineOutcome;
-import nestor.vmm.chardev.CharBackend;
-
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -17,6 +10,12 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import nestor.cli.Ktap.Result;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.ImageException;
+import nestor.machine.ConfigException;
+import nestor.machine.MachineOutcome;
+import nestor.vmm.chardev.CharBackend;
 
 /** Boots a preset's machine as one of its runs says, and gathers what the guest reports. */
 final class GuestTest {

@@ -1,11 +1,5 @@
 package nestor.cli;
 
-import nestor.atc.AtcStatistics;
-import nestor.cli.Ktap.Outcome;
-import nestor.cli.Ktap.Result;
-import nestor.machine.MachineOutcome;
-import nestor.machine.SmmuIdentification;
-
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -16,6 +10,11 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import nestor.atc.AtcStatistics;
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
+import nestor.machine.MachineOutcome;
+import nestor.machine.SmmuIdentification;
 
 /**
  * What only the host can say: whether the guest's view of its disks, its IOMMU and its end is the
@@ -88,7 +87,7 @@ final class HostChecks {
                     "IDR0=0x%08x IDR1=0x%08x IDR3=0x%08x IDR5=0x%08x"
                             .formatted(id.idr0(), id.idr1(), id.idr3(), id.idr5()));
             for (String line : SmmuFeatures.log(id, release)) {
-                boolean said = logged.stream().anyMatch(l -> l.endsWith(": " + line));
+                boolean said = logged.stream().anyMatch(l -> l.endsWith(" " + line));
                 diagnostics.add((said ? "logged=" : "missing=") + line);
                 right &= said;
             }

@@ -1,13 +1,12 @@
 package nestor.cli;
 
-import nestor.guest.GuestProfile;
-
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import nestor.guest.GuestProfile;
 
 /** The runs of each preset, and which of them a user asks for. */
 final class PresetRuns {

@@ -1,10 +1,9 @@
 package nestor.cli;
 
-import nestor.guest.GuestProfile;
-
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import nestor.guest.GuestProfile;
 
 /** What a stock kernel does with an SMMUv3, one run for each way of using it. */
 final class SmmuRuns {

@@ -1,19 +1,16 @@
 package nestor.cli;
 
-import nestor.cli.terminal.Terminal;
-import nestor.guest.ImageException;
-import nestor.machine.ConfigException;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.ImageException;
+import nestor.machine.ConfigException;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /** {@code nestor test}: boots a guest, lets it check itself, and checks what it says. */
 @Command(

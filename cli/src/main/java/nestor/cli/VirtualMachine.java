@@ -1,13 +1,5 @@
 package nestor.cli;
 
-import nestor.cli.terminal.Signals;
-import nestor.cli.terminal.Terminal;
-import nestor.machine.ConfigException;
-import nestor.machine.Machine;
-import nestor.machine.MachineConfig;
-import nestor.machine.MachineOutcome;
-import nestor.vmm.chardev.CharBackend;
-
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
@@ -19,6 +11,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import nestor.cli.terminal.Signals;
+import nestor.cli.terminal.Terminal;
+import nestor.machine.ConfigException;
+import nestor.machine.Machine;
+import nestor.machine.MachineConfig;
+import nestor.machine.MachineOutcome;
+import nestor.vmm.chardev.CharBackend;
 
 /**
  * One run of a machine: from its creation to its end, with signals, a time limit, and a watch for

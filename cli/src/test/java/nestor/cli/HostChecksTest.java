@@ -2,18 +2,6 @@ package nestor.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import nestor.atc.AtcStatistics;
-import nestor.cli.Ktap.Outcome;
-import nestor.cli.Ktap.Result;
-import nestor.guest.GuestProfile;
-import nestor.machine.MachineOutcome;
-import nestor.machine.SmmuIdentification;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
-
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -22,6 +10,16 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import nestor.atc.AtcStatistics;
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
+import nestor.guest.GuestProfile;
+import nestor.machine.MachineOutcome;
+import nestor.machine.SmmuIdentification;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What the host finds out about a guest that says one thing and did another. */
 final class HostChecksTest {

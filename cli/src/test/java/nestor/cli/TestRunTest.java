@@ -2,13 +2,6 @@ package nestor.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import nestor.cli.Ktap.Outcome;
-import nestor.cli.Ktap.Result;
-import nestor.machine.MachineOutcome;
-
-import org.junit.jupiter.api.DisplayName;
-import org.junit.jupiter.api.Test;
-
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +9,11 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
+import nestor.machine.MachineOutcome;
+import org.junit.jupiter.api.DisplayName;
+import org.junit.jupiter.api.Test;
 
 final class TestRunTest {
     private static final Result PASSED = new Result(1, "a", Outcome.PASSED, "", List.of("x=<1>"));

@@ -1,14 +1,13 @@
 package nestor.machine;
 
-import nestor.atc.Atc;
-import nestor.endpoints.RawFile;
-import nestor.pci.PciFunction;
-import nestor.vmm.loop.MailboxLoop;
-
 import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import nestor.atc.Atc;
+import nestor.endpoints.RawFile;
+import nestor.pci.PciFunction;
+import nestor.vmm.loop.MailboxLoop;
 
 /** A device that the machine made: what is plugged, the loop it lives on, and its disk. */
 final class Endpoint {

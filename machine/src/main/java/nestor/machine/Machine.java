@@ -1,12 +1,5 @@
 package nestor.machine;
 
-import nestor.atc.AtcStatistics;
-import nestor.cpu.arm64.Arm64Vcpu;
-import nestor.machine.arm.Psci;
-import nestor.pci.FunctionInfo;
-import nestor.vmm.chardev.CharBackend;
-import nestor.vmm.vcpu.VcpuExit;
-
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,6 +7,12 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
+import nestor.atc.AtcStatistics;
+import nestor.cpu.arm64.Arm64Vcpu;
+import nestor.machine.arm.Psci;
+import nestor.pci.FunctionInfo;
+import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.vcpu.VcpuExit;
 
 /**
  * A computer: made from a {@link MachineConfig}, run once, closed.

@@ -5,6 +5,13 @@ import static nestor.machine.DeviceProperty.number;
 import static nestor.machine.DeviceProperty.onOff;
 import static nestor.machine.DeviceProperty.text;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.IntPredicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import nestor.machine.gic.GicV3;
 import nestor.machine.virt.MemoryMap;
 import nestor.pci.MsiDoorbell;
@@ -17,14 +24,6 @@ import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.time.Clock;
-
-import java.util.ArrayList;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
-import java.util.function.IntPredicate;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * The SMMUs of the board: one for {@code -machine virt,iommu=smmuv3}, or one for each {@code

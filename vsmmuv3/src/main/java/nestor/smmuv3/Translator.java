@@ -103,8 +103,7 @@ final class Translator {
         this.walker = new Walker(new PhysicalTables(memory));
         this.contexts = new ContextTable(memory, options);
         this.configs = new ConfigCache(options.sidBits());
-        this.stage1Bypass =
-                new Translation.Mapping(0, options.intermediateBits(), 0, ALL_ACCESS);
+        this.stage1Bypass = new Translation.Mapping(0, options.intermediateBits(), 0, ALL_ACCESS);
         this.events =
                 new OutputQueue(
                         memory,

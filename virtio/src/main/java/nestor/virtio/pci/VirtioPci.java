@@ -1,5 +1,9 @@
 package nestor.virtio.pci;
 
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
 import nestor.pci.AtsOptions;
 import nestor.pci.BarKind;
 import nestor.pci.DmaPort;
@@ -12,13 +16,7 @@ import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
-
 import org.jspecify.annotations.Nullable;
-
-import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Function;
 
 /**
  * A virtio device as a PCI function (virtio 1.3 §4.1): modern only, one BAR with the four
