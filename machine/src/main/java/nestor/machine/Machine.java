@@ -4,9 +4,11 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
+import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.machine.arm.Psci;
 import nestor.pci.FunctionInfo;
@@ -244,6 +246,19 @@ public final class Machine implements AutoCloseable {
     /** Every PCI function, as software has programmed it. Any thread. */
     public List<FunctionInfo> pciFunctions() {
         return board.pciFunctions();
+    }
+
+    /**
+     * What the translation caches of endpoints have counted, by the name of the device; of virtio
+     * devices with {@code ats=on}. Any thread.
+     */
+    public Map<String, AtcStatistics> atcStatistics() {
+        return board.atcStatistics();
+    }
+
+    /** What the board's SMMUv3 advertises; empty without one. Any thread. */
+    public Optional<SmmuIdentification> smmuIdentification() {
+        return board.smmuIdentification();
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

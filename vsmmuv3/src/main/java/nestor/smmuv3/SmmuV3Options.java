@@ -3,7 +3,6 @@ package nestor.smmuv3;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
-import nestor.smmuv3.config.StructureFetch;
 import nestor.vmm.register.BitField;
 
 /**
@@ -159,6 +158,8 @@ public record SmmuV3Options(
         }
 
         /**
+         * The options.
+         *
          * @throws IllegalArgumentException if there is no such SMMU
          */
         public SmmuV3Options build() {
@@ -257,9 +258,7 @@ public record SmmuV3Options(
         value |= flag(Idr0.VMID16, stage2) | flag(Idr0.CD2L, ssidBits > 0);
         value = Idr0.TTENDIAN.set(value, Idr0.LITTLE_ENDIAN);
         value |= flag(Idr0.SEV, event);
-        value =
-                Idr0.STALL_MODEL.set(
-                        value, stall ? Idr0.STALL_AND_TERMINATE : Idr0.TERMINATE_ONLY);
+        value = Idr0.STALL_MODEL.set(value, stall ? Idr0.STALL_AND_TERMINATE : Idr0.TERMINATE_ONLY);
         return Idr0.ST_LEVEL.set(value, Idr0.TWO_LEVEL);
     }
 
