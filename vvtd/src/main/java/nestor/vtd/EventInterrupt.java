@@ -21,7 +21,7 @@ final class EventInterrupt {
     private final Register address;
     private final Register upperAddress;
 
-    EventInterrupt(
+    private EventInterrupt(
             RegisterFile registers,
             MsiSink sink,
             Register control,
@@ -34,6 +34,39 @@ final class EventInterrupt {
         this.data = data;
         this.address = address;
         this.upperAddress = upperAddress;
+    }
+
+    /** The fault event (§7.3). */
+    static EventInterrupt ofFaults(RegisterFile registers, MsiSink sink) {
+        return new EventInterrupt(
+                registers,
+                sink,
+                Registers.FECTL,
+                Registers.FEDATA,
+                Registers.FEADDR,
+                Registers.FEUADDR);
+    }
+
+    /** The invalidation completion event (§6.5.2.8). */
+    static EventInterrupt ofCompletions(RegisterFile registers, MsiSink sink) {
+        return new EventInterrupt(
+                registers,
+                sink,
+                Registers.IECTL,
+                Registers.IEDATA,
+                Registers.IEADDR,
+                Registers.IEUADDR);
+    }
+
+    /** The page request event (§7.5.1.2). */
+    static EventInterrupt ofPageRequests(RegisterFile registers, MsiSink sink) {
+        return new EventInterrupt(
+                registers,
+                sink,
+                Registers.PECTL,
+                Registers.PEDATA,
+                Registers.PEADDR,
+                Registers.PEUADDR);
     }
 
     /** The event happened. */

@@ -136,6 +136,11 @@ final class Translator {
         iotlb.invalidate(tags, range);
     }
 
+    /** §7.4.1: what a page request is about may have changed without an invalidation. */
+    void forgetPage(RequesterConfig config, long address) {
+        iotlb.invalidate(TlbTag.anyPrivilege(config.tag()), IovaRange.block(address, 12));
+    }
+
     /** An untranslated request. */
     Translation translate(Requester requester, long address, int access) {
         if (!requester.hasPasid() && InterruptRange.contains(address)) {

@@ -10,15 +10,15 @@ import java.util.stream.Stream;
  */
 public enum VtdProperty {
     SCALABLE_MODE("scalable-mode", 0, "ECAP.SMTS", "x-scalable-mode"),
-    FIRST_STAGE("fsts", 0, "ECAP.FSTS", "x-flts", "flts", "x-fls"),
+    FIRST_STAGE("fsts", 0, "ECAP.FSTS", "x-flts flts x-fls"),
     SECOND_STAGE("ssts", 1, "ECAP.SSTS, in scalable mode", "slts"),
     NESTED("nesting", 0, "ECAP.NEST", "nest"),
     FIVE_LEVEL("fs5lp", 0, "CAP.FS5LP: first-stage tables of five levels", "x-fs5lp"),
     GIGABYTE_PAGES("fs1gp", 1, "CAP.FS1GP: first-stage pages of 1 GiB", "x-cap-fs1gp"),
-    SVM("svm", 0, "ECAP.PASID", "x-pasid-mode", "x-pasid"),
+    SVM("svm", 0, "ECAP.PASID", "x-pasid-mode x-pasid"),
     PASID_BITS("pasid-bits", 20, "ECAP.PSS plus one: 6 to 20", "pasid-width"),
     DEVICE_IOTLB("device-iotlb", 0, "ECAP.DT: ATS", "device-tlb"),
-    PRI("pri", 0, "ECAP.PRS and PDS: page requests", "x-pri", "page-requests"),
+    PRI("pri", 0, "ECAP.PRS and PDS: page requests", "x-pri page-requests"),
     PRIVATE_DATA("private-data", 0, "private data in page requests, as units before 4.0"),
     CACHING_MODE("caching-mode", 0, "CAP.CM"),
     INTERRUPT_REMAPPING("intremap", 1, "ECAP.IR"),
@@ -35,13 +35,19 @@ public enum VtdProperty {
     private final String title;
     private final int defaultValue;
     private final String help;
-    private final List<String> aliases;
 
-    VtdProperty(String title, int defaultValue, String help, String... aliases) {
+    /** Parted by blanks. */
+    private final String aliases;
+
+    VtdProperty(String title, int defaultValue, String help) {
+        this(title, defaultValue, help, "");
+    }
+
+    VtdProperty(String title, int defaultValue, String help, String aliases) {
         this.title = title;
         this.defaultValue = defaultValue;
         this.help = help;
-        this.aliases = List.of(aliases);
+        this.aliases = aliases;
     }
 
     /** Its name on a command line. */
@@ -56,7 +62,7 @@ public enum VtdProperty {
 
     /** Further names it answers to. */
     public List<String> aliases() {
-        return aliases;
+        return aliases.isEmpty() ? List.of() : List.of(aliases.split(" ", -1));
     }
 
     /** The value without a word from the user; of a switch, 0 is off and 1 is on. */
@@ -75,7 +81,8 @@ public enum VtdProperty {
     /** The property of that name or alias. */
     public static Optional<VtdProperty> named(String name) {
         return Stream.of(values())
-                .filter(property -> property.title.equals(name) || property.aliases.contains(name))
+                .filter(property ->
+                        property.title.equals(name) || property.aliases().contains(name))
                 .findFirst();
     }
 }

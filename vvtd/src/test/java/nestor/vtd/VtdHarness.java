@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nestor.paging.AccessTracking;
 import nestor.paging.VtdSecondStage;
 import nestor.paging.X86Paging;
@@ -13,6 +14,7 @@ import nestor.pci.AddressType;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;
+import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.testkit.PageTables;
@@ -25,7 +27,7 @@ import nestor.vmm.time.ManualClock;
 
 /** A unit and its driver's side: registers, queues and structures in memory, nothing else. */
 final class VtdHarness {
-    static final long MEMORY_BYTES = 16L << 20;
+    static final long MEMORY_BYTES = 7L << 20;
     static final long ROOT = 0x1_0000;
     static final long CONTEXT = 0x1_1000;
     static final long QUEUE = 0x2_0000;
@@ -104,6 +106,8 @@ final class VtdHarness {
     final TablePages firstPages = new TablePages(memory, 0x10_0000, 3 << 20);
     final TablePages secondPages = new TablePages(memory, 0x40_0000, 3 << 20);
     private long levels;
+    private boolean wide;
+    private long tail;
 
     VtdHarness() {
         this(VtdOptions.whole());
@@ -116,7 +120,10 @@ final class VtdHarness {
                         options,
                         memory,
                         loop,
-                        (_, gpa, data) -> messages.add(new Message(gpa, data)));
+                        clock,
+                        rid -> Optional.ofNullable(endpoints.get(rid)),
+                        (_, gpa, data) -> messages.add(new Message(gpa, data)),
+                        new Quiescence());
         registers = unit.registers();
     }
 
@@ -261,6 +268,92 @@ final class VtdHarness {
                 root ->
                         new VtdSecondStage(
                                 tableLevels, root, 48, 3, false, AccessTracking.IGNORED, false));
+    }
+
+    /** Programs the invalidation queue: 4 KiB of narrow, or 8 KiB of wide descriptors. */
+    VtdHarness queue(boolean wide) {
+        this.wide = wide;
+        write64(0x088, 0);
+        write64(0x090, QUEUE | (wide ? 1 << 11 | 1 : 0));
+        on(QIE);
+        return this;
+    }
+
+    int descriptorBytes() {
+        return wide ? 32 : 16;
+    }
+
+    long queueBytes() {
+        return wide ? 8192 : 4096;
+    }
+
+    /** Puts one descriptor behind the others, without the doorbell. */
+    void put(long qw0, long qw1) {
+        put(qw0, qw1, 0, 0);
+    }
+
+    void put(long qw0, long qw1, long qw2, long qw3) {
+        store(QUEUE + tail, qw0, qw1);
+        if (wide) {
+            store(QUEUE + tail + 16, qw2, qw3);
+        }
+        tail = (tail + descriptorBytes()) % queueBytes();
+    }
+
+    /** The doorbell. */
+    void ring() {
+        write32(0x088, tail);
+        loop.runUntilIdle();
+    }
+
+    /** Puts one descriptor and rings. */
+    void submit(long qw0, long qw1) {
+        put(qw0, qw1);
+        ring();
+    }
+
+    long tail() {
+        return tail;
+    }
+
+    long head() {
+        return read64(0x080);
+    }
+
+    /** A wait descriptor with a status write, as drivers use it. */
+    static final long WAIT = 5 | 1 << 5 | 2L << 32;
+
+    /** Submits a wait and says whether its status was written. */
+    boolean isSynchronized() {
+        store(STATUS, 1);
+        submit(WAIT, STATUS);
+        return status() == 2;
+    }
+
+    int status() {
+        return (int) load(STATUS);
+    }
+
+    void pageRequestQueue() {
+        write32(0x0e4, 0x42);
+        write32(0x0e8, 0xfee0_2000);
+        write32(0x0e0, 0);
+        write64(0x0c0, 0);
+        write64(0x0c8, 0);
+        write64(0x0d0, PAGE_REQUESTS);
+    }
+
+    /** The oldest page request, which is taken; fails if there is none. */
+    long[] pageRequest() {
+        long at = read64(0x0c0);
+        assertThat(at).describedAs("a page request").isNotEqualTo(read64(0x0c8));
+        write64(0x0c0, (at + 32) % 4096);
+        long gpa = PAGE_REQUESTS + at;
+        return new long[] {load(gpa), load(gpa + 8), load(gpa + 16), load(gpa + 24)};
+    }
+
+    boolean hasPageRequest() {
+        return read64(0x0c0) != read64(0x0c8);
     }
 
     /** Takes the oldest record as the driver does; fails if there is none. */

@@ -43,6 +43,11 @@ public final class TlbTag {
         return tag | PRIVILEGED.mask();
     }
 
+    /** The mappings of {@code tag}, which is not privileged, and of its privileged twin. */
+    public static Tags anyPrivilege(long tag) {
+        return new Tags(tag, ~PRIVILEGED.mask());
+    }
+
     /** Everything of a domain. */
     public static Tags ofDomain(int did) {
         return new Tags(DID.set(0, did), DID.mask());
