@@ -11,7 +11,7 @@ enum { EXTENSION = 0x4e535401, TRANSLATE = 1, REQUEST_PAGE = 2, STOP_MARKER = 3,
 
 /* Control registers of the capabilities (PCIe Base, 10.5) */
 enum { ATS_CONTROL = 6, ATS_ENABLE = 1 << 15, PASID_CONTROL = 6, PASID_ALL = 7,
-       PRI_CONTROL = 4, PRI_ENABLE = 1, PRI_RESET = 2, PRI_CAPACITY = 8, PRI_ALLOCATION = 12 };
+       PRI_CONTROL = 4, PRI_STATUS = 6, PRI_FAILURES = 3, PRI_ENABLE = 1, PRI_RESET = 2, PRI_CAPACITY = 8, PRI_ALLOCATION = 12 };
 
 u32 testdev_read(struct testdev *dev, u32 offset)
 {
@@ -70,6 +70,7 @@ void testdev_enable_pri(struct testdev *dev)
         const struct function *function = &dev->function;
         pci_write(function, dev->pri + PRI_ALLOCATION, pci_read(function, dev->pri + PRI_CAPACITY));
         pci_write16(function, dev->pri + PRI_CONTROL, PRI_RESET);
+        pci_write16(function, dev->pri + PRI_STATUS, PRI_FAILURES);
         pci_write16(function, dev->pri + PRI_CONTROL, PRI_ENABLE);
 }
 
