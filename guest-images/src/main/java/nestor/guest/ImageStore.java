@@ -155,7 +155,12 @@ public final class ImageStore {
     public List<CachedImage> list() throws ImageException {
         return guarded(() -> {
             List<CachedImage> images = new ArrayList<>();
-            for (String kind : List.of(DebianFetch.KERNELS, INITRAMFS, DebianFetch.PROGRAMS)) {
+            for (String kind :
+                    List.of(
+                            DebianFetch.KERNELS,
+                            INITRAMFS,
+                            DebianFetch.PROGRAMS,
+                            CrossCompiler.KIND)) {
                 images.addAll(cache.list(kind));
             }
             return images;
@@ -188,7 +193,12 @@ public final class ImageStore {
             try (CacheDirectory.Lock lock = lock()) {
                 long before = CacheDirectory.sizeBytes(cache.root());
                 for (String kind :
-                        List.of(SELECTIONS, DebianFetch.KERNELS, INITRAMFS, DebianFetch.PROGRAMS)) {
+                        List.of(
+                                SELECTIONS,
+                                DebianFetch.KERNELS,
+                                INITRAMFS,
+                                DebianFetch.PROGRAMS,
+                                CrossCompiler.KIND)) {
                     lock.drop(cache.root().resolve(kind));
                 }
                 return before;
@@ -197,14 +207,7 @@ public final class ImageStore {
     }
 
     private CacheDirectory.Lock lock() throws IOException, InterruptedException {
-        List<Progress.Task> waiting = new ArrayList<>();
-        try {
-            return cache.lock(() ->
-                    waiting.add(
-                            progress.begin("waiting for another nestor which uses the cache", -1)));
-        } finally {
-            waiting.forEach(Progress.Task::close);
-        }
+        return cache.lock(progress);
     }
 
     private static Optional<Kernel> describedKernel(Path folder) {
