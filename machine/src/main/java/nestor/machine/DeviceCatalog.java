@@ -13,6 +13,9 @@ import java.util.Optional;
 public final class DeviceCatalog {
     private static final DeviceProperty ID = text("id", "name of the device, unique");
 
+    private static final DeviceProperty STALL =
+            onOff("stall", "off", "page faults stall in the SMMU (dma-can-stall); no ATS, no PRI");
+
     private static final List<DeviceProperty> PCI_PLACE =
             List.of(
                     ID,
@@ -134,7 +137,7 @@ public final class DeviceCatalog {
                             "smmu-test-engine",
                             DeviceType.PCI,
                             "SMMUv3 test engine: 512 frames that move memory (13b5:ff80)",
-                            PCI_PLACE),
+                            with(PCI_PLACE, STALL)),
                     new DeviceType(
                             "svm-demo",
                             DeviceType.PCI,
@@ -145,7 +148,8 @@ public final class DeviceCatalog {
                                             "atc-entries",
                                             "1024",
                                             "translations cached: 0..8, or 8 times a power of"
-                                                    + " two"))),
+                                                    + " two"),
+                                    STALL)),
                     new DeviceType(
                             "pcie-root-port",
                             DeviceType.PCI,

@@ -17,6 +17,7 @@ import java.util.function.Function;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
 import nestor.endpoints.IommuTestDevice;
+import nestor.endpoints.PageFaults;
 import nestor.endpoints.RawFile;
 import nestor.endpoints.SmmuTestEngine;
 import nestor.endpoints.SvmDemo;
@@ -166,8 +167,11 @@ final class PciDevices {
                 int entries = testDeviceCache(options);
                 yield onLoop(place, _ -> new IommuTestDevice(place.name(), entries).function());
             }
-            case "smmu-test-engine" ->
-                    onLoop(place, loop -> new SmmuTestEngine(place.name(), loop).function());
+            case "smmu-test-engine" -> {
+                PageFaults faults = pageFaults(place);
+                yield onLoop(
+                        place, loop -> new SmmuTestEngine(place.name(), loop, faults).function());
+            }
             case "svm-demo" -> svmDemo(place);
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
@@ -194,7 +198,20 @@ final class PciDevices {
             throw options.wrong(
                     "atc-entries", "must be 0 to 8, or 8 times a power of two up to 1048576");
         }
-        return onLoop(place, loop -> new SvmDemo(place.name(), loop, (int) entries).function());
+        PageFaults faults = pageFaults(place);
+        return onLoop(
+                place, loop -> new SvmDemo(place.name(), loop, (int) entries, faults).function());
+    }
+
+    /** The device tree, which says that a function stalls, knows the functions of bus 0. */
+    private PageFaults pageFaults(PciPlan.Placement place) throws ConfigException {
+        if (!place.options().on("stall")) {
+            return PageFaults.PRI;
+        }
+        if (ports.containsKey(place.bus())) {
+            throw place.options().wrong("stall", "must be off behind a root port");
+        }
+        return PageFaults.STALL;
     }
 
     private Endpoint virtio(PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {

@@ -296,7 +296,11 @@ final class VirtBoard {
         new SecureRandom().nextBytes(seed);
         byte[] tree =
                 new VirtDeviceTree(
-                                config.memoryBytes(), config.cpus(), pci.iommuRid(), smmu != null)
+                                config.memoryBytes(),
+                                config.cpus(),
+                                pci.iommuRid(),
+                                smmu != null,
+                                stalling())
                         .flatten(
                                 new VirtDeviceTree.Chosen(
                                         config.append(), layout.initrdGpa(), initrdBytes()),
@@ -311,6 +315,14 @@ final class VirtBoard {
             throw new IllegalStateException("the boot files were found to fit", e);
         }
         vcpus.getFirst().start(layout.kernelGpa(), layout.dtbGpa());
+    }
+
+    /** RIDs, on bus 0, of functions whose requests may stall. */
+    private List<Integer> stalling() {
+        return host.functions().stream()
+                .filter(PciFunction::canStall)
+                .map(PciFunction::rid)
+                .toList();
     }
 
     /** Waits for device work under way and writes disks back. */

@@ -47,6 +47,7 @@ public final class PciFunction {
     private final List<Capability> capabilities;
     private final boolean express;
     private final int expressOffset;
+    private final boolean canStall;
     private final @Nullable Runnable onReset;
     private final @Nullable RootPort asPort;
     private final @Nullable Msi msi;
@@ -80,6 +81,7 @@ public final class PciFunction {
         this.capabilities = new ArrayList<>(builder.capabilities);
         this.express = builder.express;
         this.expressOffset = builder.expressOffset;
+        this.canStall = builder.canStall;
         this.onReset = builder.onReset;
         this.asPort = builder.asPort;
         this.ats = new FunctionAts(this, builder.pasid, builder.ats, builder.pri);
@@ -145,6 +147,14 @@ public final class PciFunction {
      */
     public AtsPort ats() {
         return ats;
+    }
+
+    /**
+     * Whether the function sends requests that wait for a {@link StalledTransaction}: what a device
+     * tree calls {@code dma-can-stall}.
+     */
+    public boolean canStall() {
+        return canStall;
     }
 
     /** The function as receiver of ATS and PRI messages; empty without ATS. */
@@ -471,6 +481,7 @@ public final class PciFunction {
         private @Nullable PasidOptions pasid;
         private @Nullable AtsOptions ats;
         private @Nullable PriOptions pri;
+        private boolean canStall;
         private @Nullable Runnable onReset;
         private @Nullable RootPort asPort;
 
@@ -489,6 +500,12 @@ public final class PciFunction {
         public Builder subsystem(int vendorId, int subsystemId) {
             subsystemVendor = vendorId;
             subsystem = subsystemId;
+            return this;
+        }
+
+        /** The function waits for requests that are stalled. */
+        public Builder canStall() {
+            canStall = true;
             return this;
         }
 

@@ -101,10 +101,11 @@ public final class SmmuV3 implements TranslationAgent {
                 Registers.GBPA, value -> translator.bypassAborts(Gbpa.ABORT.isSet(value)));
         registers.onWrite(
                 Registers.GERRORN,
-                _ -> loop.post(() -> {
-                    commands.serve();
-                    translator.stalls().retryHeld();
-                }));
+                _ ->
+                        loop.post(() -> {
+                            commands.serve();
+                            translator.stalls().retryHeld();
+                        }));
         registers.onWrite(
                 Registers.EVENTQ_CONS, _ -> loop.post(() -> translator.stalls().retryHeld()));
         registers.onWrite(Registers.CMDQ_PROD, _ -> loop.post(commands::serve));

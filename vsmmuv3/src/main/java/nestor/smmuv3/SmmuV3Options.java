@@ -257,9 +257,7 @@ public record SmmuV3Options(
         value |= flag(Idr0.VMID16, stage2) | flag(Idr0.CD2L, ssidBits > 0);
         value = Idr0.TTENDIAN.set(value, Idr0.LITTLE_ENDIAN);
         value |= flag(Idr0.SEV, event);
-        value =
-                Idr0.STALL_MODEL.set(
-                        value, stall ? Idr0.STALL_AND_TERMINATE : Idr0.TERMINATE_ONLY);
+        value = Idr0.STALL_MODEL.set(value, stall ? Idr0.STALL_AND_TERMINATE : Idr0.TERMINATE_ONLY);
         return Idr0.ST_LEVEL.set(value, Idr0.TWO_LEVEL);
     }
 

@@ -26,8 +26,7 @@ class FetchTest {
     private static final long BYPASS_WORD0 = 1 | 4 << 1;
 
     private static SmmuHarness torn(long seed) {
-        return new SmmuHarness(
-                        SmmuV3Options.builder().fetch(StructureFetch.torn(seed)).build())
+        return new SmmuHarness(SmmuV3Options.builder().fetch(StructureFetch.torn(seed)).build())
                 .enabled();
     }
 
@@ -160,8 +159,7 @@ class FetchTest {
     @DisplayName("fetch=atomic128: a pair of doublewords is what memory held at one time")
     void pairsAreReadWhole() throws Exception {
         SmmuHarness smmu =
-                new SmmuHarness(
-                        SmmuV3Options.builder().fetch(StructureFetch.atomic128()).build());
+                new SmmuHarness(SmmuV3Options.builder().fetch(StructureFetch.atomic128()).build());
         smmu.store(0x1000, 1, 2, 3, 4);
         assertThat(StructureFetch.atomic128().fetch(smmu.memory, SID, 0x1000))
                 .containsExactly(1, 2, 3, 4);

@@ -66,20 +66,17 @@ class QueueTest {
     @Test
     void stageCommandsNeedTheirStage() {
         SmmuHarness stage1 =
-                new SmmuHarness(
-                                SmmuV3Options.builder().stages(true, false).ats(false).build())
+                new SmmuHarness(SmmuV3Options.builder().stages(true, false).ats(false).build())
                         .enabled();
         stage1.submit(0x28, 0);
         assertThat(stage1.commandError()).isEqualTo(CERROR_ILL);
         SmmuHarness stage2 =
-                new SmmuHarness(
-                                SmmuV3Options.builder().stages(false, true).ats(false).build())
+                new SmmuHarness(SmmuV3Options.builder().stages(false, true).ats(false).build())
                         .enabled();
         stage2.submit(0x10, 0);
         assertThat(stage2.commandError()).isEqualTo(CERROR_ILL);
         stage1 =
-                new SmmuHarness(
-                                SmmuV3Options.builder().stages(true, false).ats(false).build())
+                new SmmuHarness(SmmuV3Options.builder().stages(true, false).ats(false).build())
                         .enabled();
         stage1.submit(0x40, 0);
         assertThat(stage1.commandError()).describedAs("ATC_INV without ATS").isEqualTo(CERROR_ILL);

@@ -107,8 +107,7 @@ class StallTest {
         stalled(IOVA);
         assertThat(smmu.event().number()).isEqualTo(Event.F_PERMISSION);
         tables.map(IOVA + 0x1000, 0x6000, 12, READ_WRITE);
-        tables.setDescriptor(
-                IOVA + 0x1000, tables.descriptor(IOVA + 0x1000) & ~(1L << 10));
+        tables.setDescriptor(IOVA + 0x1000, tables.descriptor(IOVA + 0x1000) & ~(1L << 10));
         stalled(IOVA + 0x1000);
         assertThat(smmu.event().number()).isEqualTo(Event.F_ACCESS);
         tables.map(IOVA + 0x2000, 1L << 47, 12, READ_WRITE);
@@ -286,8 +285,7 @@ class StallTest {
     @Test
     @DisplayName("§3.9.1: a Translation Request never stalls")
     void atsDoesNotStall() {
-        smmu.smmu.requestTranslation(
-                new AtsRequest(REQUESTER, IOVA, 1, 12, false, false));
+        smmu.smmu.requestTranslation(new AtsRequest(REQUESTER, IOVA, 1, 12, false, false));
         assertThat(smmu.hasEvent()).isFalse();
     }
 
@@ -299,15 +297,12 @@ class StallTest {
         assertThat(terminating.read32(0) >>> 24 & 3).isEqualTo(1);
         assertThat(terminating.read32(0x014) >>> 16).describedAs("STALL_MAX").isZero();
         stalling(terminating);
-        assertAborted(
-                terminating.smmu.translate(REQUESTER, IOVA, Translation.READ, new Waiting()));
+        assertAborted(terminating.smmu.translate(REQUESTER, IOVA, Translation.READ, new Waiting()));
         assertThat(terminating.event().number()).isEqualTo(Event.C_BAD_CD);
         terminating.ste(SID, 1 | 5 << 1 | CONTEXTS, 1L << 27, 0, 0);
         terminating.invalidateAll();
         assertAborted(terminating.read(IOVA));
-        assertThat(terminating.event().number())
-                .describedAs("S1STALLD")
-                .isEqualTo(Event.C_BAD_STE);
+        assertThat(terminating.event().number()).describedAs("S1STALLD").isEqualTo(Event.C_BAD_STE);
         terminating.submit(RESUME, 0);
         assertThat(terminating.commandError()).isEqualTo(1);
     }

@@ -104,7 +104,8 @@ class StreamTest {
     }
 
     @Test
-    @DisplayName("§7.3.11: C_BAD_CD for V = 0, AA64 = 0, reserved bits of a granule, and S = 1 where nothing stalls")
+    @DisplayName(
+            "§7.3.11: C_BAD_CD for V = 0, AA64 = 0, reserved bits of a granule, and S = 1 where nothing stalls")
     void anIllegalDescriptorIsC_BAD_CD() {
         smmu.stage1Stream(SID, 0, 0);
         assertAborted(smmu.read(0x1000));

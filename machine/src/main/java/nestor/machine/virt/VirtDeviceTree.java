@@ -1,6 +1,7 @@
 package nestor.machine.virt;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.OptionalInt;
 import nestor.machine.boot.FdtWriter;
 import nestor.machine.gic.GicV3;
@@ -14,8 +15,10 @@ import nestor.smmuv3.SmmuV3;
  * @param cpus number of vCPUs; Aff0 is the number, the other affinity fields are 0
  * @param iommuRid of a virtio-iommu on bus 0, which then is in front of all other functions
  * @param smmu whether the board's SMMUv3 is in front of all functions
+ * @param stalling RIDs, on bus 0, of functions whose requests may stall
  */
-public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid, boolean smmu) {
+public record VirtDeviceTree(
+        long ramBytes, int cpus, OptionalInt iommuRid, boolean smmu, List<Integer> stalling) {
     /**
      * What changes from boot to boot.
      *
@@ -221,6 +224,12 @@ public record VirtDeviceTree(long ramBytes, int cpus, OptionalInt iommuRid, bool
                     .cells("reg", rid << 8, 0, 0, 0, 0)
                     .cells("#iommu-cells", 1)
                     .cells("phandle", IOMMU_PHANDLE)
+                    .end();
+        }
+        for (int rid : stalling) {
+            fdt.begin("dev@%x,%x".formatted(rid >>> 3, rid & 7))
+                    .cells("reg", rid << 8, 0, 0, 0, 0)
+                    .flag("dma-can-stall")
                     .end();
         }
         fdt.end();

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalInt;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,7 +33,9 @@ class VirtDeviceTreeTest {
 
     @Test
     void hasWhatALinuxKernelLooksFor() throws IOException, InterruptedException {
-        String tree = decompiled(new VirtDeviceTree(512L << 20, 2, OptionalInt.empty(), false));
+        String tree =
+                decompiled(
+                        new VirtDeviceTree(512L << 20, 2, OptionalInt.empty(), false, List.of()));
         assertThat(tree)
                 .contains("compatible = \"linux,dummy-virt\"")
                 .contains("memory@40000000")
@@ -57,7 +60,9 @@ class VirtDeviceTreeTest {
 
     @Test
     void iommuMapLeavesOutTheIommuItself() throws IOException, InterruptedException {
-        String tree = decompiled(new VirtDeviceTree(512L << 20, 1, OptionalInt.of(0x18), false));
+        String tree =
+                decompiled(
+                        new VirtDeviceTree(512L << 20, 1, OptionalInt.of(0x18), false, List.of()));
         assertThat(tree)
                 .contains("iommu-map = <0x00 0x04 0x00 0x18 0x19 0x04 0x19 0xffe7>")
                 .contains("iommu@3,0 { compatible = \"pci1af4,1057\";")
@@ -67,7 +72,8 @@ class VirtDeviceTreeTest {
 
     @Test
     void anSmmuIsInFrontOfEveryFunction() throws IOException, InterruptedException {
-        String tree = decompiled(new VirtDeviceTree(512L << 20, 1, OptionalInt.empty(), true));
+        String tree =
+                decompiled(new VirtDeviceTree(512L << 20, 1, OptionalInt.empty(), true, List.of()));
         assertThat(tree)
                 .contains("smmuv3@9050000 { compatible = \"arm,smmu-v3\";")
                 .contains("reg = <0x00 0x9050000 0x00 0x20000>")

@@ -91,7 +91,9 @@ public final class ConfigCache {
             long first = Integer.toUnsignedLong(sid) & -count;
             long end = Math.min(first + count, streams.length());
             int start = (int) Math.min(first, streams.length());
-            for (int i = filled.nextSetBit(start); i >= 0 && i < end; i = filled.nextSetBit(i + 1)) {
+            for (int i = filled.nextSetBit(start);
+                    i >= 0 && i < end;
+                    i = filled.nextSetBit(i + 1)) {
                 streams.setRelease(i, null);
                 filled.clear(i);
             }

@@ -177,8 +177,8 @@ public final class ContextTable {
         return new FetchFailed(ConfigFault.fetchAborted(ConfigFault.Kind.F_CD_FETCH, gpa));
     }
 
-    private static long physical(
-            long address, StreamTableEntry ste, @Nullable NestedWalker nested) throws FetchFailed {
+    private static long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
+            throws FetchFailed {
         if (nested == null) {
             return address;
         }
