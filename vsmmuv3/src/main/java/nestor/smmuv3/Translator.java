@@ -1,7 +1,9 @@
 package nestor.smmuv3;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import nestor.iommu.AccessRights;
+import nestor.iommu.AtsAnswer;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
@@ -59,11 +61,6 @@ final class Translator {
     private static final AtsCompletion FAILED =
             new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
 
-    /** Accesses by privilege and {@link Translation} bits, for the walker. */
-    private static final Access[] UNPRIVILEGED = accesses(false);
-
-    private static final Access[] PRIVILEGED = accesses(true);
-
     /**
      * What the control registers say, as one value.
      *
@@ -92,6 +89,7 @@ final class Translator {
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final OutputQueue events;
     private final StallBuffer stalls = new StallBuffer();
+    private final Translation.Mapping stage1Bypass;
     private volatile Settings settings = Settings.RESET;
 
     Translator(
@@ -105,6 +103,7 @@ final class Translator {
         this.walker = new Walker(new PhysicalTables(memory));
         this.contexts = new ContextTable(memory, options);
         this.configs = new ConfigCache(options.sidBits());
+        this.stage1Bypass = new Translation.Mapping(0, options.intermediateBits(), 0, ALL_ACCESS);
         this.events =
                 new OutputQueue(
                         memory,
@@ -116,38 +115,6 @@ final class Translator {
                                 Cr0.EVENTQEN.isSet(registers.get(Registers.CR0ACK))
                                         && !interrupts.isActive(GlobalError.EVENTQ_ABT_ERR),
                         false);
-    }
-
-    private static Access[] accesses(boolean privileged) {
-        Access[] all = new Access[ALL_ACCESS + 1];
-        for (int access = 0; access <= ALL_ACCESS; access++) {
-            all[access] = Access.of(permissions(access, privileged));
-        }
-        return all;
-    }
-
-    private static int permissions(int access, boolean privileged) {
-        int permissions = 0;
-        if ((access & Translation.READ) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_READ : Permissions.USER_READ;
-        }
-        if ((access & Translation.WRITE) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_WRITE : Permissions.USER_WRITE;
-        }
-        if ((access & Translation.EXECUTE) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_EXECUTE : Permissions.USER_EXECUTE;
-        }
-        return permissions;
-    }
-
-    private static int granted(int permissions, boolean privileged) {
-        int access = 0;
-        for (int bit = Translation.READ; bit <= Translation.EXECUTE; bit <<= 1) {
-            if (Permissions.allow(permissions, permissions(bit, privileged))) {
-                access |= bit;
-            }
-        }
-        return access;
     }
 
     Iotlb iotlb() {
@@ -205,9 +172,9 @@ final class Translator {
             return now.bypassAborts() ? ABORTED : IDENTITY;
         }
         StreamConfig config = configs.lookup(requester.rid(), requester.pasid());
-        if (config != null) {
+        if (config != null && !isBeyondBypass(config, iova)) {
             if (config.isIdentity()) {
-                return IDENTITY;
+                return identity(config);
             }
             long canonical = canonical(config, iova);
             Translation.Mapping hit = cached(config, requester.privileged(), canonical);
@@ -216,6 +183,15 @@ final class Translator {
             }
         }
         return walk(now, requester, iova, access, waiting);
+    }
+
+    /** §3.4: stage 1, bypassed by S1DSS, takes no address that is no intermediate address. */
+    private boolean isBeyondBypass(StreamConfig config, long iova) {
+        return config.bypassesStage1() && iova >>> options.intermediateBits() != 0;
+    }
+
+    private Translation identity(StreamConfig config) {
+        return config.bypassesStage1() ? stage1Bypass : IDENTITY;
     }
 
     /** The address without a top byte that is ignored: as it is cached and invalidated. */
@@ -252,11 +228,20 @@ final class Translator {
         if (config.ste().aborts()) {
             return ABORTED;
         }
+        if (isBeyondBypass(config, iova)) {
+            record(
+                    Event.walk(
+                            WalkResult.Fault.of(WalkResult.Kind.ADDRESS_SIZE, 1, 0, iova),
+                            requester,
+                            iova,
+                            access));
+            return ABORTED;
+        }
         if (config.isIdentity()) {
-            return IDENTITY;
+            return identity(config);
         }
         boolean privileged = requester.privileged();
-        Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
+        Access wanted = AccessRights.needed(access, privileged);
         return switch (walkTables(config, iova, wanted)) {
             case WalkResult.Fault fault -> faulted(config, fault, requester, iova, access, waiting);
             case WalkResult.Mapping mapping -> {
@@ -286,7 +271,7 @@ final class Translator {
                 iova & -1L << mapping.sizeLog2(),
                 mapping.sizeLog2(),
                 mapping.output(),
-                granted(mapping.permissions(), privileged));
+                AccessRights.granted(mapping.permissions(), privileged));
     }
 
     /** §5.4, CD.PAN: privileged data accesses do not reach pages that user software may access. */
@@ -465,7 +450,7 @@ final class Translator {
             throw new IllegalStateException("split-stage ATS without stage 2");
         }
         boolean privileged = requester.privileged();
-        Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
+        Access wanted = AccessRights.needed(access, privileged);
         return switch (nested.walkStage2(ipa, wanted)) {
             case WalkResult.Mapping mapping -> block(mapping, ipa, privileged);
             case WalkResult.Fault fault -> faulted(config, fault, requester, ipa, access, null);
@@ -497,7 +482,7 @@ final class Translator {
         switch (configure(now, requester.rid(), requester.pasid())) {
             case ContextTable.Result.Failed(ConfigFault fault) -> {
                 return fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH && !isAborted(fault)
-                        ? new AtsCompletion.Entries(List.of(nothing(request)))
+                        ? new AtsCompletion.Entries(List.of(AtsAnswer.nothing(request)))
                         : FAILED;
             }
             case ContextTable.Result.Configured(StreamConfig config) -> {
@@ -522,69 +507,29 @@ final class Translator {
         return UNSUPPORTED;
     }
 
-    /** No access to one translation unit. */
-    private static AtsEntry nothing(AtsRequest request) {
-        long flags = request.requester().privileged() ? AtsEntry.PRIVILEGED.mask() : 0;
-        return AtsEntry.of(0, request.smallestUnitLog2(), flags);
-    }
-
     private AtsCompletion entries(StreamConfig config, AtsRequest request, int eats) {
-        int unitLog2 = request.smallestUnitLog2();
-        long first = request.address() & -1L << unitLog2;
-        long bytes = (long) request.translations() << unitLog2;
-        List<AtsEntry> entries = new ArrayList<>();
-        long done = 0;
-        while (done < bytes) {
-            long iova = first + done;
-            AtsEntry entry = entry(config, request, eats, iova);
-            if (entry == null) {
-                return entries.isEmpty() ? FAILED : new AtsCompletion.Entries(entries);
-            }
-            entries.add(entry);
-            if (entry.sizeLog2() >= Long.SIZE - 1) {
-                break;
-            }
-            long size = 1L << entry.sizeLog2();
-            done += size - (iova & size - 1);
-        }
-        return new AtsCompletion.Entries(entries);
+        return AtsAnswer.completion(request, iova -> entry(config, request, eats, iova));
     }
 
-    /** Null for a Completer Abort. */
-    private @Nullable AtsEntry entry(StreamConfig config, AtsRequest request, int eats, long iova) {
-        Requester requester = request.requester();
-        boolean privileged = requester.privileged();
-        long flags = privileged ? AtsEntry.PRIVILEGED.mask() : 0;
+    /** Empty for a Completer Abort. */
+    private Optional<AtsEntry> entry(StreamConfig config, AtsRequest request, int eats, long iova) {
         if (config.isIdentity()) { // S1DSS bypass
-            flags = AtsEntry.READ.mask() | AtsEntry.WRITE.mask();
-            int sizeLog2 = options.outputBits();
-            return iova >>> sizeLog2 == 0 ? AtsEntry.of(0, sizeLog2, flags) : nothing(request);
+            return Optional.of(AtsAnswer.identity(request, iova, options.outputBits()));
         }
-        int asked = Translation.READ;
-        asked |= request.noWrite() ? 0 : Translation.WRITE;
-        asked |= request.execute() ? Translation.EXECUTE : 0;
-        Access wanted = Access.upTo(permissions(asked, privileged));
-        WalkResult result = walkTables(config, iova, wanted);
-        if (result instanceof WalkResult.Fault fault) {
-            return Event.number(fault.kind()) == Event.F_WALK_EABT ? null : nothing(request);
-        }
-        var mapping = (WalkResult.Mapping) result;
-        int access = granted(mapping.permissions(), privileged);
-        if (!request.execute() || (access & Translation.READ) == 0) {
-            access &= ~Translation.EXECUTE;
-        }
-        if ((access & (Translation.READ | Translation.WRITE)) == 0
-                || mapping.sizeLog2() < request.smallestUnitLog2()) {
-            return nothing(request);
-        }
-        flags |= (access & Translation.READ) != 0 ? AtsEntry.READ.mask() : 0;
-        flags |= (access & Translation.WRITE) != 0 ? AtsEntry.WRITE.mask() : 0;
-        flags |= (access & Translation.EXECUTE) != 0 ? AtsEntry.EXECUTE.mask() : 0;
-        long output =
-                eats == StreamTableEntry.EATS_SPLIT_STAGE
-                        ? intermediate(config, iova, wanted, mapping)
-                        : mapping.output();
-        return AtsEntry.of(output, mapping.sizeLog2(), flags);
+        Access wanted = AtsAnswer.wanted(request);
+        return switch (walkTables(config, iova, wanted)) {
+            case WalkResult.Fault fault ->
+                    Event.number(fault.kind()) == Event.F_WALK_EABT
+                            ? Optional.empty()
+                            : Optional.of(AtsAnswer.nothing(request));
+            case WalkResult.Mapping mapping -> {
+                long output =
+                        eats == StreamTableEntry.EATS_SPLIT_STAGE
+                                ? intermediate(config, iova, wanted, mapping)
+                                : mapping.output();
+                yield Optional.of(AtsAnswer.of(request, mapping, output));
+            }
+        };
     }
 
     /** The IPA of the block that both stages map. */
