@@ -3,7 +3,6 @@ package nestor.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.machine.Machine;
 import nestor.machine.MachineOutcome;
@@ -27,12 +26,12 @@ record Evidence(
     /**
      * What the machine held when it ended.
      *
-     * @param smmu what its SMMUv3 advertises
+     * @param smmus what each SMMUv3 advertises
      * @param atc what the translation caches of endpoints counted, by the devices' names
      */
-    record Registers(Optional<SmmuIdentification> smmu, Map<String, AtcStatistics> atc) {
+    record Registers(List<SmmuIdentification> smmus, Map<String, AtcStatistics> atc) {
         static Registers of(Machine machine) {
-            return new Registers(machine.smmuIdentification(), machine.atcStatistics());
+            return new Registers(machine.smmuIdentifications(), machine.atcStatistics());
         }
     }
 }

@@ -4,14 +4,12 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.ImageException;
@@ -21,7 +19,7 @@ import nestor.vmm.chardev.CharBackend;
 
 /** Boots a preset's machine as one of its runs says, and gathers what the guest reports. */
 final class GuestTest {
-    private static final long DISK_BYTES = 16L << 20;
+    private static final long DISK_BYTES = 8L << 20;
     static final String READ_DISK = "disk";
     static final String WRITTEN_DISK = "scratch";
     private static final String REPORT = "report";
@@ -34,11 +32,6 @@ final class GuestTest {
      * it.
      */
     private static final long HIDDEN_BYTES = 1L << 20;
-
-    /** How a line for the host begins that is no part of the guest's report. */
-    private static final String FOR_HOST = "nestor: ";
-
-    private static final String REQUEST = FOR_HOST + "request ";
 
     private static final int MAX_COMMAND_LINE = 2000;
     private static final Pattern STATUS = Pattern.compile("(.*)nestor: exec status=(\\d{1,3})");
@@ -79,55 +72,46 @@ final class GuestTest {
             Path written = scratch.zeros("scratch.img", DISK_BYTES);
             MachinePlan plan = plan(run, read, written);
             Guest guest = Guest.of(plan, host, terminal, checksCommandLine(plan, run));
-            VirtualMachine vm = virtualMachine();
-            GuestRequests requests =
-                    new GuestRequests(
-                            run.requests(), new MonitorCommands(vm::machine, vm::stop)::execute);
-            Boots boots = new Boots();
-            Ktap ktap = new Ktap();
-            LineBackend lines =
-                    new LineBackend(line -> {
-                        if (line.startsWith(REQUEST)) {
-                            requests.ask(line.substring(REQUEST.length()));
-                        } else if (line.startsWith(FOR_HOST)) {
-                            boots.accept(line.substring(FOR_HOST.length()));
-                        } else {
-                            ktap.accept(line);
-                        }
-                        report.guestLine(
-                                host.out(), line.startsWith(FOR_HOST) ? "# " + line : line);
-                    });
+            TestRun done = check(run, report, plan, guest, log, read, written);
+            tell(done.ending());
+            ended(done.exitCode(), done.ending(), log);
+            return done;
+        }
+    }
+
+    private TestRun check(
+            PresetRun run,
+            TestReport report,
+            MachinePlan plan,
+            Guest guest,
+            KernelLog log,
+            Path read,
+            Path written)
+            throws ConfigException, IOException {
+        VirtualMachine vm = virtualMachine();
+        MonitorCommands monitor = new MonitorCommands(vm::machine, vm::stop);
+        try (GuestRequests requests = new GuestRequests(run.requests(), monitor::execute)) {
+            GuestLines lines = new GuestLines(requests, report, host.out());
             AtomicReference<Evidence.Registers> registers =
-                    new AtomicReference<>(new Evidence.Registers(Optional.empty(), Map.of()));
+                    new AtomicReference<>(new Evidence.Registers(List.of(), Map.of()));
             vm.onDeviceDeleted(requests::deleted);
             vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
-            VirtualMachine.Ending ending = boot(vm, plan, guest, log, lines);
-            requests.close();
-            List<Result> missing = missing(ktap.results(), run);
-            missing.forEach(result ->
-                    report.guestLine(
-                            host.out(), "not ok " + result.number() + " " + result.name()));
-            List<Result> results = new ArrayList<>(ktap.results());
-            results.addAll(missing);
-            List<Result> found =
-                    HostChecks.run(
-                            preset,
-                            run,
-                            results,
-                            new Evidence(
-                                    read,
-                                    written,
-                                    log.faults(),
-                                    ending.outcome(),
-                                    registers.get(),
-                                    requests,
-                                    boots));
+            VirtualMachine.Ending ending =
+                    boot(vm, plan, guest, log, new LineBackend(lines::accept));
+            List<Result> results = lines.complete(run.checks());
+            Evidence evidence =
+                    new Evidence(
+                            read,
+                            written,
+                            log.faults(),
+                            ending.outcome(),
+                            registers.get(),
+                            requests,
+                            lines.boots());
             String title =
                     guest.title() + ", preset " + preset.profile().name() + ", run " + run.name();
-            TestRun done = new TestRun(run.name(), title, results, found, ending);
-            tell(ending);
-            ended(done.exitCode(), ending, log);
-            return done;
+            List<Result> found = HostChecks.run(preset, run, results, evidence);
+            return new TestRun(run.name(), title, results, found, ending);
         }
     }
 
@@ -181,6 +165,9 @@ final class GuestTest {
             run.kernelRelease()
                     .ifPresent(release -> settings.set(Setting.KERNEL_RELEASE, "--run", release));
         }
+        if (settings.get(Setting.MACHINE).isEmpty()) {
+            run.machine().ifPresent(machine -> settings.set(Setting.MACHINE, "--run", machine));
+        }
         settings.set(Setting.NO_REBOOT, "-no-reboot", run.reboots() ? "off" : "on");
         for (String device : run.devices()) {
             settings.devices().add(OptionList.parse("--run", device, "driver"));
@@ -223,23 +210,6 @@ final class GuestTest {
             log.keep();
             host.log().error("the kernel's console is in " + log.file());
         }
-    }
-
-    /** As failed, what the guest should have reported and did not. */
-    private static List<Result> missing(List<Result> reported, PresetRun run) {
-        List<Result> missing = new ArrayList<>();
-        for (String check : run.checks()) {
-            if (reported.stream().noneMatch(result -> result.name().equals(check))) {
-                missing.add(
-                        new Result(
-                                reported.size() + missing.size() + 1,
-                                check,
-                                Outcome.FAILED,
-                                "",
-                                List.of("the guest did not report it")));
-            }
-        }
-        return missing;
     }
 
     private static String checksCommandLine(MachinePlan plan, PresetRun run)

@@ -12,6 +12,7 @@ import java.util.Optional;
  * @param about one line for {@code --list}
  * @param kernelRelease the kernel this run is about; empty for the one that the user or the default
  *     names
+ * @param machine the machine type with its properties; empty for the preset's
  * @param arguments added to the kernel's command line
  * @param checks of the guest, in order; each is a file in {@code initramfs/checks}
  * @param devices besides the preset's, in QEMU's spelling
@@ -24,6 +25,7 @@ record PresetRun(
         String name,
         String about,
         Optional<String> kernelRelease,
+        Optional<String> machine,
         List<String> arguments,
         List<String> checks,
         List<String> devices,
@@ -55,6 +57,7 @@ record PresetRun(
         private final String about;
         private final List<String> checks;
         private Optional<String> kernelRelease = Optional.empty();
+        private Optional<String> machine = Optional.empty();
         private List<String> arguments = List.of();
         private List<String> devices = List.of();
         private Map<String, String> diskProperties = Map.of();
@@ -69,6 +72,11 @@ record PresetRun(
 
         Builder kernelRelease(String release) {
             kernelRelease = Optional.of(release);
+            return this;
+        }
+
+        Builder machine(String type) {
+            machine = Optional.of(type);
             return this;
         }
 
@@ -102,6 +110,7 @@ record PresetRun(
                     name,
                     about,
                     kernelRelease,
+                    machine,
                     arguments,
                     checks,
                     devices,

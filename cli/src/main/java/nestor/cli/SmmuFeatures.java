@@ -86,13 +86,11 @@ final class SmmuFeatures {
         return word | flag(24, BBML.getInt(id.idr3()) == 2 && isAtLeast(release, 6, 17));
     }
 
-    /** What the driver's log says, without the device's name, line by line. */
+    /** How lines of the driver's log end; older drivers say more before. */
     static List<String> log(SmmuIdentification id, String release) {
         int outputBits = OUTPUT_BITS[OAS.getInt(id.idr5())];
         List<String> lines = new ArrayList<>();
-        lines.add(
-                "ias %d-bit, oas %d-bit (features 0x%08x)"
-                        .formatted(outputBits, outputBits, word(id, release)));
+        lines.add("oas %d-bit (features 0x%08x)".formatted(outputBits, word(id, release)));
         lines.add(queue(CMDQS.getInt(id.idr1()), "cmdq"));
         lines.add(queue(EVENTQS.getInt(id.idr1()), "evtq"));
         if (PRI.isSet(id.idr0())) {

@@ -1,5 +1,6 @@
 package nestor.cli;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import nestor.guest.GuestProfile;
@@ -32,7 +33,20 @@ final class SmmuRuns {
                 translated(),
                 ats(),
                 hotPlug(),
+                torn(),
                 reboot());
+    }
+
+    /** No more is promised of how structures are fetched (IHI 0070, §3.21.3). */
+    private static PresetRun torn() {
+        return PresetRun.named(
+                        "torn",
+                        "each doubleword the SMMU fetches may be as old as the last invalidation",
+                        GuestProfile.SMMUV3.checks())
+                .machine("virt,iommu=none")
+                .arguments(BRIEF)
+                .devices("arm-smmuv3,primary-bus=pcie.0,fetch=torn:7")
+                .build();
     }
 
     /** The disk and a function with a DMA engine share a slot, so a group, so a domain. */
@@ -99,14 +113,20 @@ final class SmmuRuns {
         return PresetRun.named(
                         "reboot",
                         "20 reboots of one machine, each reads the disk",
-                        List.of("smmu-probed", "disk-read"))
-                .arguments(with("nestor.reboots=20"))
+                        List.of("smmu-probed"))
+                .arguments(
+                        "quiet",
+                        "nokaslr",
+                        "cryptomgr.notests",
+                        "initcall_blacklist=jent_mod_init,trace_eval_init",
+                        "rodata=off",
+                        "nestor.reboots=20")
                 .reboots()
                 .build();
     }
 
     private static String[] with(String... words) {
-        String[] all = java.util.Arrays.copyOf(BRIEF, BRIEF.length + words.length);
+        String[] all = Arrays.copyOf(BRIEF, BRIEF.length + words.length);
         System.arraycopy(words, 0, all, BRIEF.length, words.length);
         return all;
     }

@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
@@ -256,9 +255,9 @@ public final class Machine implements AutoCloseable {
         return board.atcStatistics();
     }
 
-    /** What the board's SMMUv3 advertises; empty without one. Any thread. */
-    public Optional<SmmuIdentification> smmuIdentification() {
-        return board.smmuIdentification();
+    /** What each SMMUv3 advertises, in the order of their addresses. Any thread. */
+    public List<SmmuIdentification> smmuIdentifications() {
+        return board.smmuIdentifications();
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

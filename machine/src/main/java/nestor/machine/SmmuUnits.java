@@ -8,7 +8,6 @@ import static nestor.machine.DeviceProperty.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
@@ -234,9 +233,9 @@ final class SmmuUnits {
         }
     }
 
-    /** The first unit, if there is one. */
-    Optional<SmmuV3> first() {
-        return units.stream().findFirst();
+    /** What each unit advertises, in the order of their addresses. */
+    List<SmmuIdentification> identifications() {
+        return units.stream().map(unit -> SmmuIdentification.read(unit.registers())).toList();
     }
 
     void reset() {

@@ -8,7 +8,6 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.stream.IntStream;
 import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Cluster;
@@ -235,8 +234,8 @@ final class VirtBoard {
         return pci.atcStatistics();
     }
 
-    Optional<SmmuIdentification> smmuIdentification() {
-        return smmus.first().map(unit -> SmmuIdentification.read(unit.registers()));
+    List<SmmuIdentification> smmuIdentifications() {
+        return smmus.identifications();
     }
 
     boolean isRam(long gpa) {
