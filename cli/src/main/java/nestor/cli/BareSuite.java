@@ -122,8 +122,7 @@ final class BareSuite {
                         .toList();
         List<TestRun> done = new ArrayList<>();
         try (Terminal terminal = new Terminal()) {
-            Path image =
-                    ImageStore.open(new ProgressBar(host.log(), terminal)).bareSuite(kit);
+            Path image = ImageStore.open(new ProgressBar(host.log(), terminal)).bareSuite(kit);
             report.begin(host.out(), wanted.size());
             for (Run run : wanted) {
                 report.beginRun(host.out(), run.name());
@@ -183,9 +182,7 @@ final class BareSuite {
     private static List<Result> judged(Ktap ktap) {
         boolean complete = ktap.isComplete() && !ktap.results().isEmpty();
         List<String> why =
-                complete
-                        ? List.of()
-                        : List.of("%d results came".formatted(ktap.results().size()));
+                complete ? List.of() : List.of("%d results came".formatted(ktap.results().size()));
         return List.of(
                 new Result(
                         1,

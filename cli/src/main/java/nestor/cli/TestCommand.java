@@ -62,8 +62,7 @@ final class TestCommand implements Callable<Integer> {
     @Option(
             names = "--suite",
             paramLabel = "NAME",
-            description =
-                    "Instead of a preset's guest, one of our own on the bare machine: bare.")
+            description = "Instead of a preset's guest, one of our own on the bare machine: bare.")
     private @Nullable String suite;
 
     @Option(

@@ -61,7 +61,10 @@ class BareSuiteIT {
                         LIMIT, "test", "--suite", "bare", "--run", "lean", "--format", "junit");
 
         assertThat(result.exitCode()).describedAs(result.stderr()).isZero();
-        assertThat(result.stdout()).startsWith("<?xml").contains("stall=off").contains("</testsuites>");
+        assertThat(result.stdout())
+                .startsWith("<?xml")
+                .contains("stall=off")
+                .contains("</testsuites>");
     }
 
     @Test
