@@ -16,7 +16,10 @@ import java.util.List;
  * @param structures in the order of the table: a unit of all others after the rest of its segment
  */
 public record DmarTable(
-        int hostBits, boolean interruptRemapping, boolean x2apicOptOut, List<Structure> structures) {
+        int hostBits,
+        boolean interruptRemapping,
+        boolean x2apicOptOut,
+        List<Structure> structures) {
     private static final int HEADER_BYTES = 36;
     private static final int REVISION = 1;
     private static final int CHECKSUM_OFFSET = 9;
@@ -106,8 +109,7 @@ public record DmarTable(
      *
      * @param last inclusive
      */
-    public record Rmrr(int segment, long base, long last, List<Scope> scopes)
-            implements Structure {
+    public record Rmrr(int segment, long base, long last, List<Scope> scopes) implements Structure {
         public Rmrr {
             scopes = List.copyOf(scopes);
         }
@@ -160,9 +162,7 @@ public record DmarTable(
                         .put(new byte[10])
                         .put(body.toByteArray())
                         .array();
-        ByteBuffer.wrap(table)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .putInt(LENGTH_OFFSET, table.length);
+        ByteBuffer.wrap(table).order(ByteOrder.LITTLE_ENDIAN).putInt(LENGTH_OFFSET, table.length);
         byte sum = 0;
         for (byte each : table) {
             sum += each;

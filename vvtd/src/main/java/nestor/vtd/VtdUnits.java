@@ -15,9 +15,9 @@ import nestor.pci.TranslationAgent;
 import nestor.vmm.interrupt.MsiSink;
 
 /**
- * The units under one host bridge, each with its scope (§8.3). A requester belongs to the first unit
- * whose scope holds it, as in the DMAR table, where the unit of all others comes last; requests and
- * interrupts of one that belongs to none pass.
+ * The units under one host bridge, each with its scope (§8.3). A requester belongs to the first
+ * unit whose scope holds it, as in the DMAR table, where the unit of all others comes last;
+ * requests and interrupts of one that belongs to none pass.
  */
 public final class VtdUnits implements TranslationAgent, MsiSink {
     /**
@@ -75,8 +75,7 @@ public final class VtdUnits implements TranslationAgent, MsiSink {
     public AtsCompletion requestTranslation(AtsRequest request) {
         return of(request.requester().rid())
                 .map(unit -> unit.requestTranslation(request))
-                .orElseGet(
-                        () -> new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST));
+                .orElseGet(() -> new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST));
     }
 
     @Override

@@ -67,8 +67,7 @@ class DmarTableTest {
             sum += each;
         }
         assertThat(sum).isZero();
-        assertThat(new String(bytes, 0, 4, StandardCharsets.US_ASCII))
-                .isEqualTo("DMAR");
+        assertThat(new String(bytes, 0, 4, StandardCharsets.US_ASCII)).isEqualTo("DMAR");
         assertThat(bytes[4] & 0xff | (bytes[5] & 0xff) << 8).isEqualTo(bytes.length);
         assertThat(bytes[36]).isEqualTo((byte) 47);
         assertThat(bytes[37]).isEqualTo((byte) 1);

@@ -87,8 +87,7 @@ final class HostileGuest {
             case 1 -> vtd.legacyContext(address() | flags | 1, choices.below(0x1000));
             case 2 -> vtd.context(VtdHarness.DIRECTORY | flags & 0xfff | 1, choices.below(1 << 20));
             case 3 ->
-                    vtd.store(
-                            VtdHarness.DIRECTORY + 8L * choices.below(0x4000), address() | flags);
+                    vtd.store(VtdHarness.DIRECTORY + 8L * choices.below(0x4000), address() | flags);
             case 4 ->
                     vtd.pasid(
                             choices.below(64),

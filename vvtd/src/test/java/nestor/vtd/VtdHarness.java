@@ -218,7 +218,8 @@ final class VtdHarness {
 
     /** P, TT, and the second stage of so many levels. */
     void legacyContext(int translationType, PageTables tables, int tableLevels) {
-        legacyContext(1 | (long) translationType << 2 | tables.root(), tableLevels - 2 | (long) DID << 8);
+        legacyContext(
+                1 | (long) translationType << 2 | tables.root(), tableLevels - 2 | (long) DID << 8);
     }
 
     /** The scalable-mode context entry of the RID. */

@@ -150,8 +150,7 @@ class VtdRandomizedTest {
                             write ? Translation.WRITE : Translation.READ);
             switch (expected) {
                 case WalkResult.Mapping mapping ->
-                        assertThat(VtdHarness.gpa(seen, input))
-                                .isEqualTo(mapping.translate(input));
+                        assertThat(VtdHarness.gpa(seen, input)).isEqualTo(mapping.translate(input));
                 case WalkResult.Fault _ -> {
                     VtdHarness.assertRejected(seen);
                     assertThat(vtd.fault().pasid()).isEqualTo(pasid);

@@ -52,9 +52,7 @@ class VtdUnitsTest {
         var requester = Requester.withoutPasid(0x100);
         assertThat(units.translate(requester, AddressType.UNTRANSLATED, 0xfee0_0000L, 2))
                 .isEqualTo(InterruptRange.MESSAGE);
-        assertThat(
-                        units.requestTranslation(
-                                new AtsRequest(requester, 0x1000, 1, 12, false, false)))
+        assertThat(units.requestTranslation(new AtsRequest(requester, 0x1000, 1, 12, false, false)))
                 .isEqualTo(new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST));
         assertThat(units.requestPage(new PageRequest(requester, 0x1000, 1, 1, true)))
                 .isEqualTo(CompletionStatus.UNSUPPORTED_REQUEST);
