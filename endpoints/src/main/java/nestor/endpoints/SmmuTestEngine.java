@@ -4,10 +4,12 @@ import nestor.atc.Atc;
 import nestor.atc.AtcOptions;
 import nestor.pci.AtsOptions;
 import nestor.pci.BarKind;
+import nestor.pci.CompletionStatus;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PasidOptions;
 import nestor.pci.PciFunction;
 import nestor.pci.PriOptions;
+import nestor.pci.StalledTransaction;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
 
@@ -18,9 +20,10 @@ import nestor.vmm.mmio.MmioRegion;
  *
  * <p>Commands run on the device's loop, a slice at a time, so that frames progress together.
  * Accesses are non-secure. While ATS is enabled, and in frames with {@code pctrl} bit 8, they go
- * through the function's cache; a page that is missing there is requested while PRI is enabled. The
- * function's own BARs are no target of its DMA, as the bus has it ({@code P2P} of the engine's own
- * driver therefore ends in ERROR); a peer's DMA does reach them.
+ * through the function's cache; a page that is missing there is requested while PRI is enabled. An
+ * engine that stalls has neither ATS nor PRI: it sends untranslated requests and waits for them.
+ * The function's own BARs are no target of its DMA, as the bus has it ({@code P2P} of the engine's
+ * own driver therefore ends in ERROR); a peer's DMA does reach them.
  */
 public final class SmmuTestEngine {
     private static final int VENDOR = 0x13b5;
@@ -51,10 +54,11 @@ public final class SmmuTestEngine {
      *
      * @param name for messages
      * @param loop where commands run
+     * @param faults how the engine comes by a page that is not there
      */
-    public SmmuTestEngine(String name, DeviceLoop loop) {
+    public SmmuTestEngine(String name, DeviceLoop loop, PageFaults faults) {
         this.loop = loop;
-        this.function =
+        PciFunction.Builder builder =
                 PciFunction.builder(name)
                         .ids(VENDOR, DEVICE)
                         .classCode(CLASS_OTHER)
@@ -63,10 +67,15 @@ public final class SmmuTestEngine {
                         .msix(VECTORS, INTERRUPT_BAR, 0, PBA_OFFSET)
                         .express()
                         .pasid(PasidOptions.ofWidth(PASID_BITS).withExecute().withPrivileged())
-                        .ats(AtsOptions.ofQueueDepth(InvalidateRequest.ITAGS))
-                        .pri(PriOptions.ofCapacity(SmmuTestFrames.FRAMES))
-                        .onReset(this::reset)
-                        .build();
+                        .onReset(this::reset);
+        this.function =
+                switch (faults) {
+                    case PRI ->
+                            builder.ats(AtsOptions.ofQueueDepth(InvalidateRequest.ITAGS))
+                                    .pri(PriOptions.ofCapacity(SmmuTestFrames.FRAMES))
+                                    .build();
+                    case STALL -> builder.canStall().build();
+                };
         this.atc =
                 Atc.on(
                         function.ats(),
@@ -86,11 +95,48 @@ public final class SmmuTestEngine {
             return;
         }
         boolean ats = job.command().ats() || function.ats().atsEnabled();
-        if (!job.advance(SLICE_UNITS, ats ? cached : untranslated, function.rid())) {
+        SmmuTestJob.Sender sender =
+                function.canStall() ? stalling(job) : ats ? cached::move : untranslated::move;
+        if (!job.advance(SLICE_UNITS, sender, function.rid())) {
             frames.progress(job);
-            loop.post(() -> runSlice(job));
+            if (!job.stalled()) {
+                loop.post(() -> runSlice(job));
+            }
         } else if (!job.failed() || !ats || !pages.request(job)) {
             frames.finish(job).ifPresent(function::signalMsix);
+        }
+    }
+
+    private SmmuTestJob.Sender stalling(SmmuTestJob job) {
+        Waiting waiting = new Waiting(job);
+        return (requester, iova, data, access) ->
+                DmaPath.writes(access)
+                        ? function.dma().write(requester, iova, data, waiting)
+                        : function.dma().read(requester, iova, data, waiting);
+    }
+
+    /** What becomes of a job's stalled access. */
+    private final class Waiting implements StalledTransaction {
+        private final SmmuTestJob job;
+
+        Waiting(SmmuTestJob job) {
+            this.job = job;
+        }
+
+        @Override
+        public void retry() {
+            loop.post(() -> {
+                job.resume();
+                runSlice(job);
+            });
+        }
+
+        @Override
+        public void terminate(CompletionStatus status) {
+            loop.post(() -> {
+                job.resume(status);
+                runSlice(job);
+            });
         }
     }
 

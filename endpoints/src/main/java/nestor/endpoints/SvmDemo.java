@@ -6,12 +6,14 @@ import nestor.pci.AtsEndpoint;
 import nestor.pci.AtsOptions;
 import nestor.pci.AtsPort;
 import nestor.pci.BarKind;
+import nestor.pci.CompletionStatus;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;
 import nestor.pci.PasidOptions;
 import nestor.pci.PciFunction;
 import nestor.pci.PriOptions;
 import nestor.pci.Requester;
+import nestor.pci.StalledTransaction;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
 import org.jspecify.annotations.Nullable;
@@ -20,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * The demo device of in-guest shared virtual memory, {@code 1234:0b11}: it writes a pattern to, or
  * checks the CRC of, a buffer given by its address in a process, through PASID, ATS and PRI.
  * Sections cite {@code docs/devices/svm-demo.md}.
+ *
+ * <p>With {@link PageFaults#STALL} there is no ATS and no PRI: requests are untranslated, and one
+ * whose page is missing waits for its SMMU.
  *
  * <p>PASID and commands are posted to the device's loop; everything that follows happens there. A
  * command that is written while another runs is ignored. What ends a command early: its PASID is
@@ -92,10 +97,11 @@ public final class SvmDemo {
      * @param loop where commands run
      * @param atcEntries translations that are cached: any number up to 8, or 8 times a power of two
      *     up to 2^20; 0 caches none
+     * @param faults how the device comes by a page that is not there
      */
-    public SvmDemo(String name, DeviceLoop loop, int atcEntries) {
+    public SvmDemo(String name, DeviceLoop loop, int atcEntries, PageFaults faults) {
         this.loop = loop;
-        this.function =
+        PciFunction.Builder builder =
                 PciFunction.builder(name)
                         .ids(VENDOR, DEVICE)
                         .revision(REVISION)
@@ -104,10 +110,16 @@ public final class SvmDemo {
                         .expressAt(EXPRESS_OFFSET)
                         .msiWithoutMasking()
                         .pasid(PasidOptions.ofWidth(PASID_BITS).withPrivileged())
-                        .ats(AtsOptions.ofQueueDepth(INVALIDATE_QUEUE_DEPTH).withStuBits(STU_BITS))
-                        .pri(PriOptions.ofCapacity(PAGE_REQUEST_CAPACITY))
-                        .onReset(this::reset)
-                        .build();
+                        .onReset(this::reset);
+        AtsOptions ats = AtsOptions.ofQueueDepth(INVALIDATE_QUEUE_DEPTH).withStuBits(STU_BITS);
+        this.function =
+                switch (faults) {
+                    case PRI ->
+                            builder.ats(ats)
+                                    .pri(PriOptions.ofCapacity(PAGE_REQUEST_CAPACITY))
+                                    .build();
+                    case STALL -> builder.canStall().build();
+                };
         this.groups = new SvmPageGroups(function.ats(), 0, 0);
         AtcOptions cache =
                 atcEntries <= ATC_WAYS
@@ -137,9 +149,18 @@ public final class SvmDemo {
             finish(FAILURE, started);
             return;
         }
+        Waiting waiting = function.canStall() ? new Waiting(started) : null;
         SvmTransfer begun =
                 new SvmTransfer(
-                        function, atc, command, command.requester(function.rid(), pasid), groups);
+                        function,
+                        atc,
+                        command,
+                        command.requester(function.rid(), pasid),
+                        groups,
+                        waiting);
+        if (waiting != null) {
+            waiting.owner = begun;
+        }
         transfer = begun;
         advance(begun, begun.step(), started);
     }
@@ -193,6 +214,9 @@ public final class SvmDemo {
         if (value != PASID_DISABLED
                 && function.ats().admits(new Requester(function.rid(), value, false))) {
             pasid = value;
+            if (function.canStall()) {
+                return;
+            }
             atc.start(value);
             groups =
                     new SvmPageGroups(
@@ -233,6 +257,35 @@ public final class SvmDemo {
             disable();
             groups = new SvmPageGroups(function.ats(), 0, 0);
         });
+    }
+
+    /** What becomes of the transfer's stalled request. */
+    private final class Waiting implements StalledTransaction {
+        private final int started;
+
+        /** On the loop only. */
+        private @Nullable SvmTransfer owner;
+
+        Waiting(int started) {
+            this.started = started;
+        }
+
+        @Override
+        public void retry() {
+            loop.post(() -> wake(null));
+        }
+
+        @Override
+        public void terminate(CompletionStatus status) {
+            loop.post(() -> wake(status));
+        }
+
+        private void wake(@Nullable CompletionStatus ended) {
+            SvmTransfer asleep = owner;
+            if (asleep != null && asleep == transfer && isCurrent(started)) {
+                advance(asleep, asleep.resume(ended), started);
+            }
+        }
     }
 
     /** Messages to the enabled PASID; the cache gets the invalidations for itself. */

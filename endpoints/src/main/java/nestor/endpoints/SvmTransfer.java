@@ -9,6 +9,8 @@ import nestor.pci.CompletionStatus;
 import nestor.pci.PageResponse;
 import nestor.pci.PciFunction;
 import nestor.pci.Requester;
+import nestor.pci.StalledTransaction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One command of the demo device under way (§3): translations of the rest of the buffer are
@@ -59,21 +61,32 @@ final class SvmTransfer {
     private long missing;
     private int fruitless;
 
+    /** What waits for stalled requests; null for a function with ATS and PRI. */
+    private final @Nullable StalledTransaction waiting;
+
+    private boolean stalled;
+
+    /** How the stalled request ended, if it is not to be sent again. */
+    private @Nullable CompletionStatus terminated;
+
     /**
      * @param requester whose PASID is enabled, with the command's mode
      * @param groups of the PASID
+     * @param waiting null unless the function's requests stall
      */
     SvmTransfer(
             PciFunction function,
             Atc atc,
             SvmCommand command,
             Requester requester,
-            SvmPageGroups groups) {
+            SvmPageGroups groups,
+            @Nullable StalledTransaction waiting) {
         this.function = function;
         this.atc = atc;
         this.command = command;
         this.requester = requester;
         this.groups = groups;
+        this.waiting = waiting;
     }
 
     private static MemorySegment pattern() {
@@ -94,7 +107,7 @@ final class SvmTransfer {
     }
 
     Step step() {
-        if (awaited >= 0) {
+        if (awaited >= 0 || stalled) {
             return Step.SLEEPING;
         }
         if (command.wraps()) {
@@ -104,7 +117,7 @@ final class SvmTransfer {
             if (moved == command.bytes()) {
                 return Step.DONE;
             }
-            Step ended = piece();
+            Step ended = waiting == null ? piece() : piece(waiting);
             if (ended != Step.RUNNABLE) {
                 return ended;
             }
@@ -119,6 +132,39 @@ final class SvmTransfer {
         }
         awaited = -1;
         return response.code() == PageResponse.SUCCESS ? Step.RUNNABLE : Step.FAILED;
+    }
+
+    /**
+     * The stalled request may be sent again, or is over.
+     *
+     * @param ended null to send it again
+     */
+    Step resume(@Nullable CompletionStatus ended) {
+        stalled = false;
+        terminated = ended;
+        return Step.RUNNABLE;
+    }
+
+    /** Moves one piece by an untranslated request, which may stall. */
+    private Step piece(StalledTransaction stalling) {
+        long at = command.address() + moved;
+        int count = count(PIECE_BYTES - (at & PIECE_BYTES - 1));
+        MemorySegment data = data(count);
+        CompletionStatus status = terminated;
+        terminated = null;
+        if (status == null) {
+            status =
+                    command.toMemory()
+                            ? function.dma().write(requester, at, data, stalling)
+                            : function.dma().read(requester, at, data, stalling);
+        } else if (!command.toMemory()) {
+            data.fill((byte) 0);
+        }
+        if (status == null) {
+            stalled = true;
+            return Step.SLEEPING;
+        }
+        return moved(count, status);
     }
 
     /** Moves one piece, or asks for what it needs. Invalidations complete after it. */
@@ -180,22 +226,34 @@ final class SvmTransfer {
         if (entry.untranslatedOnly()) {
             return Step.FAILED;
         }
-        long rest = command.bytes() - moved;
-        long most = Math.min(entry.bytesFrom(at), PIECE_BYTES);
-        int count = (int) (Long.compareUnsigned(rest, most) < 0 ? rest : most);
+        int count = count(Math.min(entry.bytesFrom(at), PIECE_BYTES));
         long address = entry.translate(at);
-        CompletionStatus status;
-        if (command.toMemory()) {
-            int phase = (int) Long.remainderUnsigned(moved, PATTERN_PERIOD);
-            MemorySegment data = PATTERN.asSlice(phase, count);
-            status = function.dma().writeTranslated(function.requester(), address, data);
-        } else {
-            MemorySegment data = bufferSegment.asSlice(0, count);
-            status = function.dma().readTranslated(function.requester(), address, data);
-            crc = SvmChecksum.update(crc, buffer, count);
-        }
+        MemorySegment data = data(count);
+        CompletionStatus status =
+                command.toMemory()
+                        ? function.dma().writeTranslated(function.requester(), address, data)
+                        : function.dma().readTranslated(function.requester(), address, data);
+        return moved(count, status);
+    }
+
+    private int count(long most) {
+        long rest = command.bytes() - moved;
+        return (int) (Long.compareUnsigned(rest, most) < 0 ? rest : most);
+    }
+
+    /** What is written next, or where to read it to. */
+    private MemorySegment data(int count) {
+        return command.toMemory()
+                ? PATTERN.asSlice((int) Long.remainderUnsigned(moved, PATTERN_PERIOD), count)
+                : bufferSegment.asSlice(0, count);
+    }
+
+    private Step moved(int count, CompletionStatus status) {
         if (status != CompletionStatus.SUCCESSFUL) {
             return Step.FAILED;
+        }
+        if (!command.toMemory()) {
+            crc = SvmChecksum.update(crc, buffer, count);
         }
         moved += count;
         return Step.RUNNABLE;

@@ -18,7 +18,7 @@ class SmmuTestEngineFuzzTest {
     void everyAccessIsDefined(FuzzedDataProvider data) {
         try (Board board = new Board(1 << 16)) {
             ManualLoop loop = new ManualLoop();
-            board.plug(new SmmuTestEngine("engine", loop).function());
+            board.plug(new SmmuTestEngine("engine", loop, PageFaults.PRI).function());
             TranslatingAgent agent = new TranslatingAgent();
             for (int page = 0; page < 16; page++) {
                 agent.map(IOVA + page * 4096L, Board.RAM + page * 4096L, page & 7);

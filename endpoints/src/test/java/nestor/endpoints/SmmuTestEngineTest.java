@@ -33,7 +33,7 @@ class SmmuTestEngineTest {
 
     private final Board board = new Board(RAM_BYTES);
     private final ManualLoop loop = new ManualLoop();
-    private final SmmuTestEngine engine = new SmmuTestEngine("engine", loop);
+    private final SmmuTestEngine engine = new SmmuTestEngine("engine", loop, PageFaults.PRI);
 
     @BeforeEach
     void plug() {
@@ -425,7 +425,7 @@ class SmmuTestEngineTest {
     @DisplayName("§4 P2P: a peer's 64-bit write starts a frame")
     void aPeerStartsAFrame() throws GuestAccessException {
         ManualLoop peerLoop = new ManualLoop();
-        SmmuTestEngine peer = new SmmuTestEngine("peer", peerLoop);
+        SmmuTestEngine peer = new SmmuTestEngine("peer", peerLoop, PageFaults.PRI);
         board.host.plug(5, 0, peer.function());
         board.mmio.write(0x3f00_0000L + (5 << 15) + 0x10, 4, Board.BAR + 0x20_0000);
         board.mmio.write(0x3f00_0000L + (5 << 15) + 4, 2, 6);

@@ -35,7 +35,7 @@ final class SvmBench implements AutoCloseable {
      */
     SvmBench(int atcEntries, GuestMemory ram, long spanBytes) {
         board = new Board(ram);
-        device = new SvmDemo("svm", loop, atcEntries);
+        device = new SvmDemo("svm", loop, atcEntries, PageFaults.PRI);
         board.plug(device.function());
         os = new SvmOs(board.host.atsEndpoint(Board.RID).orElseThrow(), Board.RAM, spanBytes);
         board.host.iommu(os, _ -> true);

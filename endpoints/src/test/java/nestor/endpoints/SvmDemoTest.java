@@ -252,12 +252,12 @@ class SvmDemoTest {
     void atcSizesAreChecked() {
         for (int good : new int[] {0, 1, 3, 8, 16, 32, 1024, 1 << 20}) {
             assertThat(SvmDemo.isAtcSize(good)).isTrue();
-            new SvmDemo("svm", new ManualLoop(), good);
+            new SvmDemo("svm", new ManualLoop(), good, PageFaults.PRI);
         }
         for (long bad : new long[] {-1, 9, 24, 1 << 21, 1L << 40}) {
             assertThat(SvmDemo.isAtcSize(bad)).isFalse();
         }
-        assertThatThrownBy(() -> new SvmDemo("svm", new ManualLoop(), 9))
+        assertThatThrownBy(() -> new SvmDemo("svm", new ManualLoop(), 9, PageFaults.PRI))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 }

@@ -13,10 +13,15 @@ import java.util.Optional;
 public final class DeviceCatalog {
     private static final DeviceProperty ID = text("id", "name of the device, unique");
 
+    private static final DeviceProperty STALL =
+            onOff("stall", "off", "page faults stall in the SMMU (dma-can-stall); no ATS, no PRI");
+
     private static final List<DeviceProperty> PCI_PLACE =
             List.of(
                     ID,
-                    text("bus", "pcie.0, or the id of a pcie-root-port (default pcie.0)"),
+                    text(
+                            "bus",
+                            "pcie.0, or the id of a pcie-root-port or a pxb-pcie (default pcie.0)"),
                     new DeviceProperty(
                             "addr",
                             DeviceProperty.Kind.PCI_ADDRESS,
@@ -37,6 +42,10 @@ public final class DeviceCatalog {
                             "iommu_platform",
                             "off",
                             "offer VIRTIO_F_ACCESS_PLATFORM: DMA goes through the IOMMU"),
+                    onOff(
+                            "ats",
+                            "off",
+                            "ATS capability, and a cache of translations; needs iommu_platform=on"),
                     choice(
                             "disable-legacy",
                             "on",
@@ -134,7 +143,7 @@ public final class DeviceCatalog {
                             "smmu-test-engine",
                             DeviceType.PCI,
                             "SMMUv3 test engine: 512 frames that move memory (13b5:ff80)",
-                            PCI_PLACE),
+                            with(PCI_PLACE, STALL)),
                     new DeviceType(
                             "svm-demo",
                             DeviceType.PCI,
@@ -145,7 +154,22 @@ public final class DeviceCatalog {
                                             "atc-entries",
                                             "1024",
                                             "translations cached: 0..8, or 8 times a power of"
-                                                    + " two"))),
+                                                    + " two"),
+                                    STALL)),
+                    new DeviceType(
+                            SmmuUnits.DRIVER,
+                            DeviceType.BOARD,
+                            "Arm SMMUv3 in front of the functions of one root bus and below",
+                            SmmuUnits.PROPERTIES),
+                    new DeviceType(
+                            PciPlan.EXPANDER,
+                            DeviceType.PCI,
+                            "a further PCI Express root bus, named by its id; takes root ports and"
+                                    + " integrated functions",
+                            List.of(
+                                    ID,
+                                    choice("bus", "pcie.0", "where it hangs", "pcie.0"),
+                                    number("bus_nr", "", "number of the bus, 1..255 (required)"))),
                     new DeviceType(
                             "pcie-root-port",
                             DeviceType.PCI,

@@ -1,6 +1,7 @@
 package nestor.pci;
 
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What an endpoint holds to reach memory: its function's bus mastering is checked here, then the
@@ -25,4 +26,21 @@ public interface DmaPort {
 
     /** As {@link #write}, with AT = Translated; see {@link #readTranslated}. */
     CompletionStatus writeTranslated(Requester requester, long address, MemorySegment src);
+
+    /**
+     * As {@link #read(Requester, long, MemorySegment)}, of a function that can wait. Blocks before
+     * the one that stalled have moved, and move again when the request is sent again.
+     *
+     * @return null if the request is stalled; {@code waiting} is then told how it goes on
+     */
+    default @Nullable CompletionStatus read(
+            Requester requester, long iova, MemorySegment dst, StalledTransaction waiting) {
+        return read(requester, iova, dst);
+    }
+
+    /** As {@link #read(Requester, long, MemorySegment, StalledTransaction)}, for a write. */
+    default @Nullable CompletionStatus write(
+            Requester requester, long iova, MemorySegment src, StalledTransaction waiting) {
+        return write(requester, iova, src);
+    }
 }

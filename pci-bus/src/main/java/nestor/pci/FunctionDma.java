@@ -16,6 +16,9 @@ final class FunctionDma implements DmaPort {
     private static final ValueLayout.OfInt MESSAGE =
             ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** The least that one translation covers. */
+    private static final long GRANULE_BYTES = 4096;
+
     private final PciFunction function;
     private final FunctionAts ats;
     private final boolean behindIommu;
@@ -32,22 +35,42 @@ final class FunctionDma implements DmaPort {
 
     @Override
     public CompletionStatus read(Requester requester, long iova, MemorySegment dst) {
-        return read(requester, AddressType.UNTRANSLATED, iova, dst);
+        return ended(read(requester, AddressType.UNTRANSLATED, iova, dst, null));
     }
 
     @Override
     public CompletionStatus write(Requester requester, long iova, MemorySegment src) {
-        return write(requester, AddressType.UNTRANSLATED, iova, src);
+        return ended(write(requester, AddressType.UNTRANSLATED, iova, src, null));
     }
 
     @Override
     public CompletionStatus readTranslated(Requester requester, long address, MemorySegment dst) {
-        return read(requester, AddressType.TRANSLATED, address, dst);
+        return ended(read(requester, AddressType.TRANSLATED, address, dst, null));
     }
 
     @Override
     public CompletionStatus writeTranslated(Requester requester, long address, MemorySegment src) {
-        return write(requester, AddressType.TRANSLATED, address, src);
+        return ended(write(requester, AddressType.TRANSLATED, address, src, null));
+    }
+
+    @Override
+    public @Nullable CompletionStatus read(
+            Requester requester, long iova, MemorySegment dst, StalledTransaction waiting) {
+        return read(requester, AddressType.UNTRANSLATED, iova, dst, waiting);
+    }
+
+    @Override
+    public @Nullable CompletionStatus write(
+            Requester requester, long iova, MemorySegment src, StalledTransaction waiting) {
+        return write(requester, AddressType.UNTRANSLATED, iova, src, waiting);
+    }
+
+    /** Only a request that can wait is stalled. */
+    private static CompletionStatus ended(@Nullable CompletionStatus status) {
+        if (status == null) {
+            throw new IllegalStateException("a request was stalled that cannot wait");
+        }
+        return status;
     }
 
     /** Writes an interrupt message. Posted: a message that faults is the IOMMU's to record. */
@@ -57,56 +80,67 @@ final class FunctionDma implements DmaPort {
         write(function.requester(), address, message);
     }
 
-    private CompletionStatus read(
-            Requester requester, AddressType type, long address, MemorySegment dst) {
+    private @Nullable CompletionStatus read(
+            Requester requester,
+            AddressType type,
+            long address,
+            MemorySegment dst,
+            @Nullable StalledTransaction waiting) {
         PciFunction.State state = function.state();
         if (!ats.maySend(state, requester, type)) {
             return CompletionStatus.UNSUPPORTED_REQUEST;
         }
-        CompletionStatus status = request(state, requester, type, address, dst, Translation.READ);
-        if (status != CompletionStatus.SUCCESSFUL) {
+        CompletionStatus status =
+                request(state, requester, type, address, dst, Translation.READ, waiting);
+        if (status != null && status != CompletionStatus.SUCCESSFUL) {
             function.noteCompletion(status);
         }
         return status;
     }
 
-    private CompletionStatus write(
-            Requester requester, AddressType type, long address, MemorySegment src) {
+    private @Nullable CompletionStatus write(
+            Requester requester,
+            AddressType type,
+            long address,
+            MemorySegment src,
+            @Nullable StalledTransaction waiting) {
         PciFunction.State state = function.state();
         return ats.maySend(state, requester, type)
-                ? request(state, requester, type, address, src, Translation.WRITE)
+                ? request(state, requester, type, address, src, Translation.WRITE, waiting)
                 : CompletionStatus.UNSUPPORTED_REQUEST;
     }
 
     /** Marks the request as under way for the removal of its function, which waits for that. */
-    private CompletionStatus request(
+    private @Nullable CompletionStatus request(
             PciFunction.State state,
             Requester given,
             AddressType type,
             long address,
             MemorySegment data,
-            int access) {
+            int access,
+            @Nullable StalledTransaction waiting) {
         Quiescence requests = function.requests();
         if (requests == null) {
-            return translateAndMove(state, given, type, address, data, access);
+            return translateAndMove(state, given, type, address, data, access, waiting);
         }
         long ticket = requests.enter();
         try {
             return function.state().mayMaster() // it may have left meanwhile
-                    ? translateAndMove(state, given, type, address, data, access)
+                    ? translateAndMove(state, given, type, address, data, access, waiting)
                     : CompletionStatus.UNSUPPORTED_REQUEST;
         } finally {
             requests.exit(ticket);
         }
     }
 
-    private CompletionStatus translateAndMove(
+    private @Nullable CompletionStatus translateAndMove(
             PciFunction.State state,
             Requester given,
             AddressType type,
             long address,
             MemorySegment data,
-            int access) {
+            int access,
+            @Nullable StalledTransaction waiting) {
         long sizeBytes = data.byteSize();
         if (sizeBytes == 0) {
             return CompletionStatus.SUCCESSFUL;
@@ -119,7 +153,7 @@ final class FunctionDma implements DmaPort {
         if (agent == null) {
             // A PASID, and an address that somebody translated, mean nothing without an IOMMU.
             return type == AddressType.UNTRANSLATED && !requester.hasPasid()
-                    ? move(state, null, requester, type, address, data, access)
+                    ? move(state, null, requester, type, address, data, access, waiting)
                     : CompletionStatus.UNSUPPORTED_REQUEST;
         }
         long ticket = agent.enterDma();
@@ -128,20 +162,21 @@ final class FunctionDma implements DmaPort {
             if (type == AddressType.TRANSLATED && !ats.maySend(state, requester, type)) {
                 return CompletionStatus.UNSUPPORTED_REQUEST;
             }
-            return move(state, agent, requester, type, address, data, access);
+            return move(state, agent, requester, type, address, data, access, waiting);
         } finally {
             agent.exitDma(ticket);
         }
     }
 
-    private CompletionStatus move(
+    private @Nullable CompletionStatus move(
             PciFunction.State state,
             @Nullable TranslationAgent agent,
             Requester requester,
             AddressType type,
             long address,
             MemorySegment data,
-            int access) {
+            int access,
+            @Nullable StalledTransaction waiting) {
         Completer completer = function.host().completer();
         boolean direct = type == AddressType.TRANSLATED && state.accessControl().directTranslated();
         long sizeBytes = data.byteSize();
@@ -151,13 +186,28 @@ final class FunctionDma implements DmaPort {
             long gpa = at;
             long bytes = sizeBytes - done;
             if (agent != null && !(direct && completer.isPeer(state, at))) {
-                switch (agent.translate(requester, type, at, access)) {
+                Translation translation =
+                        waiting == null
+                                ? agent.translate(requester, type, at, access)
+                                : agent.translate(requester, at, access, waiting);
+                switch (translation) {
                     case Translation.Mapping mapping -> {
                         gpa = mapping.gpa(at);
                         bytes = Math.min(bytes, mapping.bytesFrom(at));
                     }
                     case Translation.Rejected rejected -> {
                         return rejected.status();
+                    }
+                    case Translation.Ignored _ -> {
+                        bytes = Math.min(bytes, GRANULE_BYTES - (at & GRANULE_BYTES - 1));
+                        if (access == Translation.READ) {
+                            data.asSlice(done, bytes).fill((byte) 0);
+                        }
+                        done += bytes;
+                        continue;
+                    }
+                    case Translation.Stalled _ -> {
+                        return null;
                     }
                 }
             }

@@ -47,6 +47,7 @@ public final class PciFunction {
     private final List<Capability> capabilities;
     private final boolean express;
     private final int expressOffset;
+    private final boolean canStall;
     private final @Nullable Runnable onReset;
     private final @Nullable RootPort asPort;
     private final @Nullable Msi msi;
@@ -62,6 +63,9 @@ public final class PciFunction {
 
     /** Requests under way, of a function that may leave the bus; null on bus 0. */
     private @Nullable Quiescence requests;
+
+    /** Number of the root bus, for a function on one. */
+    private int rootBus;
 
     private int devfn;
     private volatile @Nullable State state;
@@ -80,6 +84,7 @@ public final class PciFunction {
         this.capabilities = new ArrayList<>(builder.capabilities);
         this.express = builder.express;
         this.expressOffset = builder.expressOffset;
+        this.canStall = builder.canStall;
         this.onReset = builder.onReset;
         this.asPort = builder.asPort;
         this.ats = new FunctionAts(this, builder.pasid, builder.ats, builder.pri);
@@ -147,6 +152,14 @@ public final class PciFunction {
         return ats;
     }
 
+    /**
+     * Whether the function sends requests that wait for a {@link StalledTransaction}: what a device
+     * tree calls {@code dma-can-stall}.
+     */
+    public boolean canStall() {
+        return canStall;
+    }
+
     /** The function as receiver of ATS and PRI messages; empty without ATS. */
     Optional<AtsEndpoint> atsEndpoint() {
         return ats.receivesMessages() ? Optional.of(ats) : Optional.empty();
@@ -192,6 +205,11 @@ public final class PciFunction {
         return devfn;
     }
 
+    /** The root bus, of a function that is not behind a root port. */
+    int rootBus() {
+        return rootBus;
+    }
+
     State state() {
         State now = state;
         if (now == null) {
@@ -215,7 +233,7 @@ public final class PciFunction {
     }
 
     /** Lays out configuration space; from here on the function answers. */
-    void attach(PciHost bus, @Nullable RootPort port, int deviceAndFunction) {
+    void attach(PciHost bus, @Nullable RootPort port, int root, int deviceAndFunction) {
         if (host != null) {
             throw new IllegalArgumentException(name + " is plugged already");
         }
@@ -225,6 +243,7 @@ public final class PciFunction {
         }
         above = port;
         requests = port == null ? null : new Quiescence();
+        rootBus = root;
         devfn = deviceAndFunction;
         boolean resettable = onReset != null;
         if (asPort != null) {
@@ -334,7 +353,7 @@ public final class PciFunction {
 
     /** Derives {@link State} from the registers; called by the host with its routing lock held. */
     void decode() {
-        int bus = above == null ? 0 : above.secondaryBus();
+        int bus = above == null ? rootBus : above.secondaryBus();
         int rid = (int) RID_BUS.set(devfn, bus);
         State before = state;
         Requester requester =
@@ -471,6 +490,7 @@ public final class PciFunction {
         private @Nullable PasidOptions pasid;
         private @Nullable AtsOptions ats;
         private @Nullable PriOptions pri;
+        private boolean canStall;
         private @Nullable Runnable onReset;
         private @Nullable RootPort asPort;
 
@@ -489,6 +509,12 @@ public final class PciFunction {
         public Builder subsystem(int vendorId, int subsystemId) {
             subsystemVendor = vendorId;
             subsystem = subsystemId;
+            return this;
+        }
+
+        /** The function waits for requests that are stalled. */
+        public Builder canStall() {
+            canStall = true;
             return this;
         }
 

@@ -34,4 +34,10 @@ public sealed interface Translation {
 
     /** No translation: the request completes with {@code status}. */
     record Rejected(CompletionStatus status) implements Translation {}
+
+    /** The request is over, without effect: a read gives zeros, a write is ignored (RAZ/WI). */
+    record Ignored() implements Translation {}
+
+    /** The agent keeps the request; its {@link StalledTransaction} hears what becomes of it. */
+    record Stalled() implements Translation {}
 }

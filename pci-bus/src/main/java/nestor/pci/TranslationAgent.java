@@ -23,6 +23,18 @@ public interface TranslationAgent {
     Translation translate(Requester requester, AddressType type, long address, int access);
 
     /**
+     * Translates one untranslated request of a function that can wait. An agent without a stall
+     * model never lets it.
+     *
+     * @param waiting hears, if the answer is {@link Translation.Stalled}, when to try again
+     * @return as above, or {@link Translation.Stalled}
+     */
+    default Translation translate(
+            Requester requester, long address, int access, StalledTransaction waiting) {
+        return translate(requester, AddressType.UNTRANSLATED, address, access);
+    }
+
+    /**
      * Answers one Translation Request (§10.2.2). A page that is not mapped is a successful
      * completion without permissions, and no fault. An agent without ATS answers UR.
      *

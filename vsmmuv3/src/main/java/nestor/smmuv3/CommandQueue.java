@@ -35,6 +35,14 @@ final class CommandQueue {
         PageResponse.RESPONSE_FAILURE, PageResponse.INVALID_REQUEST, PageResponse.SUCCESS
     };
 
+    /** CMD_RESUME.RESP: Abort and Action bits (§4.6.1). */
+    private static final StallBuffer.Response[] RESUME_RESPONSES = {
+        StallBuffer.Response.RAZ_WI,
+        StallBuffer.Response.RETRY,
+        StallBuffer.Response.ABORT,
+        StallBuffer.Response.RETRY
+    };
+
     /** A CMD_SYNC, or a CMD_ATC_INV without a free ITag, that keeps the queue from going on. */
     private static final class Parked {
         final Command.@Nullable Sync sync;
@@ -197,11 +205,11 @@ final class CommandQueue {
     private Progress execute(Command command) throws StoppedException {
         switch (command) {
             case Command.Prefetch _, Command.CfgiVmsPidm _ -> {}
-            case Command.CfgiSte(int sid, _) -> translator.configs().drop(sid);
+            case Command.CfgiSte(int sid, _) -> translator.invalidate(sid);
             case Command.CfgiSteRange(int sid, int range) ->
-                    translator.configs().dropRange(range == RANGE_ALL ? 0 : sid, range);
-            case Command.CfgiCd(int sid, _, _) -> translator.configs().drop(sid);
-            case Command.CfgiCdAll(int sid) -> translator.configs().drop(sid);
+                    translator.invalidateRange(range == RANGE_ALL ? 0 : sid, range);
+            case Command.CfgiCd(int sid, _, _) -> translator.invalidate(sid);
+            case Command.CfgiCdAll(int sid) -> translator.invalidate(sid);
             case Command.TlbiNhAll(int vmid) -> {
                 needs(options.stage1());
                 drop(TlbTag.nhAll(vmid(vmid)));
@@ -236,9 +244,15 @@ final class CommandQueue {
             case Command.Sync sync -> {
                 return synchronize(sync);
             }
+            case Command.Resume(int sid, int stag, int response) -> {
+                needs(options.stall());
+                translator.stalls().resume(sid, stag, RESUME_RESPONSES[response]);
+            }
+            case Command.StallTerm(int sid) -> {
+                needs(options.stall());
+                translator.stalls().terminate(sid);
+            }
             case Command.TlbiEl2 _, // SMMU_IDR0.Hyp is clear
-                    Command.Resume _, // the stall model is not there
-                    Command.StallTerm _,
                     Command.Illegal _ ->
                     needs(false);
         }
@@ -296,16 +310,17 @@ final class CommandQueue {
 
     private void respond(Command.PriResp command) throws StoppedException {
         needs(options.pri() && command.response() < RESPONSE_CODES.length);
-        if (!isOn(Cr0.SMMUEN.mask())) {
+        int sid = command.sid();
+        if (!isOn(Cr0.SMMUEN.mask()) || sid < 0 || sid >>> options.sidBits() != 0) {
             return;
         }
         var response =
                 new PageResponse(
-                        command.sid(),
+                        sid,
                         command.pasid(),
                         command.prgIndex(),
                         RESPONSE_CODES[command.response()]);
-        route.endpoint(command.sid()).ifPresent(endpoint -> endpoint.pageResponse(response));
+        route.endpoint(sid).ifPresent(endpoint -> endpoint.pageResponse(response));
     }
 
     private Progress synchronize(Command.Sync sync) throws StoppedException {

@@ -71,8 +71,17 @@ final class OutputQueue {
         return value & (2L << log2) - 1;
     }
 
-    /** Appends a record of 8-byte words. */
+    /** Appends a record of 8-byte words, or notes that one was lost. */
     Outcome write(long... words) {
+        return write(true, words);
+    }
+
+    /** Appends a record of 8-byte words that, if there is no room, is not lost. */
+    Outcome offer(long... words) {
+        return write(false, words);
+    }
+
+    private Outcome write(boolean losing, long... words) {
         synchronized (lock) {
             if (!enabled.getAsBoolean()) {
                 return Outcome.OFF;
@@ -86,7 +95,7 @@ final class OutputQueue {
             long tail = index(consumed, log2);
             boolean full = (head ^ tail) == 1L << log2;
             if (full || unacknowledged && closedByOverflow) {
-                if (!unacknowledged) {
+                if (losing && !unacknowledged) {
                     registers.set(prod, produced ^ Queue.OVERFLOW.mask());
                 }
                 return Outcome.OVERFLOWED;

@@ -10,9 +10,11 @@ import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
+import nestor.pci.StalledTransaction;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
 import nestor.smmuv3.Registers.Cr0;
+import nestor.smmuv3.Registers.Cr1;
 import nestor.smmuv3.Registers.Cr2;
 import nestor.smmuv3.Registers.Gbpa;
 import nestor.smmuv3.Registers.StreamTableBase;
@@ -98,12 +100,21 @@ public final class SmmuV3 implements TranslationAgent {
                 value -> registers.set(Registers.IRQ_CTRLACK, value & irqMask(options)));
         registers.onWrite(
                 Registers.GBPA, value -> translator.bypassAborts(Gbpa.ABORT.isSet(value)));
-        registers.onWrite(Registers.GERRORN, _ -> loop.post(commands::serve));
+        registers.onWrite(
+                Registers.GERRORN,
+                _ ->
+                        loop.post(() -> {
+                            commands.serve();
+                            translator.stalls().retryHeld();
+                        }));
+        registers.onWrite(
+                Registers.EVENTQ_CONS, _ -> loop.post(() -> translator.stalls().retryHeld()));
         registers.onWrite(Registers.CMDQ_PROD, _ -> loop.post(commands::serve));
         BooleanSupplier off = () -> !translates();
         frame.guard(Registers.STRTAB_BASE, off);
         frame.guard(Registers.STRTAB_BASE_CFG, off);
         frame.guard(Registers.CR2, off);
+        frame.guardCr1(this::lockedOfCr1);
         frame.guard(Registers.CMDQ_BASE, () -> !isOn(Cr0.CMDQEN.mask()));
         frame.guard(Registers.CMDQ_CONS, () -> !isOn(Cr0.CMDQEN.mask()));
         frame.guard(Registers.EVENTQ_BASE, () -> !isOn(Cr0.EVENTQEN.mask()));
@@ -127,6 +138,12 @@ public final class SmmuV3 implements TranslationAgent {
                     Registers.PRIQ_IRQ_CFG1,
                     Registers.PRIQ_IRQ_CFG2);
         }
+    }
+
+    /** §6.3.11: table attributes while translating, queue attributes while a queue is on. */
+    private long lockedOfCr1() {
+        boolean queues = isOn(Cr0.CMDQEN.mask() | Cr0.EVENTQEN.mask() | Cr0.PRIQEN.mask());
+        return (translates() ? Cr1.TABLE.mask() : 0) | (queues ? Cr1.QUEUE.mask() : 0);
     }
 
     private static long irqMask(SmmuV3Options options) {
@@ -165,8 +182,14 @@ public final class SmmuV3 implements TranslationAgent {
                         Gbpa.ABORT.isSet(registers.get(Registers.GBPA)),
                         streamTable()));
         quiescence.whenQuiescent(() -> {
+            if (!Cr0.SMMUEN.isSet(value)) {
+                translator.stalls().terminateAll();
+            }
             registers.set(Registers.CR0ACK, value);
-            loop.post(commands::serve);
+            loop.post(() -> {
+                commands.serve();
+                translator.stalls().retryHeld();
+            });
         });
     }
 
@@ -199,8 +222,14 @@ public final class SmmuV3 implements TranslationAgent {
     @Override
     public Translation translate(Requester requester, AddressType type, long address, int access) {
         return type == AddressType.UNTRANSLATED
-                ? translator.translate(requester, address, access)
+                ? translator.translate(requester, address, access, null)
                 : translator.translated(requester, address, access);
+    }
+
+    @Override
+    public Translation translate(
+            Requester requester, long address, int access, StalledTransaction waiting) {
+        return translator.translate(requester, address, access, waiting);
     }
 
     @Override

@@ -18,6 +18,9 @@ import nestor.vmm.register.BitField;
  * @param pri PRI, which needs ATS
  * @param rangeInvalidation RIL
  * @param splitStageAts NS1ATS clear: EATS = 2 is there
+ * @param stall STALL_MODEL = 0, stall and terminate; else 1, terminate only
+ * @param event SEV
+ * @param fetch how configuration structures are read
  */
 public record SmmuV3Options(
         boolean stage1,
@@ -29,9 +32,18 @@ public record SmmuV3Options(
         boolean ats,
         boolean pri,
         boolean rangeInvalidation,
-        boolean splitStageAts) {
+        boolean splitStageAts,
+        boolean stall,
+        boolean event,
+        StructureFetch fetch) {
+    /** STALL_MAX: stalled transactions that software has not answered. */
+    static final int STALL_MAX = 128;
+
     /** Log2 of the largest queues: 4096 entries. */
     static final int QUEUE_LOG2 = 12;
+
+    /** Requester IDs. */
+    private static final int SID_BITS = 16;
 
     private static final int[] OUTPUT_BITS = {32, 36, 40, 42, 44, 48};
 
@@ -51,9 +63,121 @@ public record SmmuV3Options(
         outputSizeCode(outputBits);
     }
 
-    /** Both stages, 48 bits, 20-bit substreams, ATS, PRI, range invalidation, HTTU = 2. */
+    /** Everything there is, read as {@link StructureFetch#atomic64} does. */
     public static SmmuV3Options whole() {
-        return new SmmuV3Options(true, true, 16, 20, 48, 2, true, true, true, true);
+        return new Builder().build();
+    }
+
+    /** Starts with everything there is. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** Both stages, 48 bits, 20-bit substreams, ATS, PRI, stalls …, unless told otherwise. */
+    public static final class Builder {
+        private boolean stage1 = true;
+        private boolean stage2 = true;
+        private int ssidBits = 20;
+        private int outputBits = 48;
+        private int hardwareUpdates = 2;
+        private boolean ats = true;
+        private boolean pri = true;
+        private boolean rangeInvalidation = true;
+        private boolean splitStageAts = true;
+        private boolean stall = true;
+        private boolean event = true;
+        private StructureFetch fetch = StructureFetch.atomic64();
+
+        private Builder() {}
+
+        /** S1P, S2P: at least one. */
+        public Builder stages(boolean first, boolean second) {
+            stage1 = first;
+            stage2 = second;
+            return this;
+        }
+
+        /** SSIDSIZE. */
+        public Builder ssidBits(int bits) {
+            ssidBits = bits;
+            return this;
+        }
+
+        /** OAS. */
+        public Builder outputBits(int bits) {
+            outputBits = bits;
+            return this;
+        }
+
+        /** HTTU. */
+        public Builder hardwareUpdates(int httu) {
+            hardwareUpdates = httu;
+            return this;
+        }
+
+        /** ATS; without it there is no PRI and no split-stage ATS either. */
+        public Builder ats(boolean there) {
+            ats = there;
+            return this;
+        }
+
+        /** PRI. */
+        public Builder pri(boolean there) {
+            pri = there;
+            return this;
+        }
+
+        /** RIL. */
+        public Builder rangeInvalidation(boolean there) {
+            rangeInvalidation = there;
+            return this;
+        }
+
+        /** Not NS1ATS. */
+        public Builder splitStageAts(boolean there) {
+            splitStageAts = there;
+            return this;
+        }
+
+        /** STALL_MODEL. */
+        public Builder stall(boolean there) {
+            stall = there;
+            return this;
+        }
+
+        /** SEV. */
+        public Builder event(boolean there) {
+            event = there;
+            return this;
+        }
+
+        /** How structures are read. */
+        public Builder fetch(StructureFetch how) {
+            fetch = how;
+            return this;
+        }
+
+        /**
+         * The options.
+         *
+         * @throws IllegalArgumentException if there is no such SMMU
+         */
+        public SmmuV3Options build() {
+            return new SmmuV3Options(
+                    stage1,
+                    stage2,
+                    SID_BITS,
+                    ssidBits,
+                    outputBits,
+                    hardwareUpdates,
+                    ats,
+                    pri && ats,
+                    rangeInvalidation,
+                    splitStageAts && ats && stage1 && stage2,
+                    stall,
+                    event,
+                    fetch);
+        }
     }
 
     private static int outputSizeCode(int bits) {
@@ -81,16 +205,17 @@ public record SmmuV3Options(
         static final BitField NS1ATS = bit(11);
         static final BitField ASID16 = bit(12);
         static final BitField MSI = bit(13);
+        static final BitField SEV = bit(14);
         static final BitField PRI = bit(16);
         static final BitField VMID16 = bit(18);
         static final BitField CD2L = bit(19);
         static final BitField TTENDIAN = bits(22, 21);
         static final BitField STALL_MODEL = bits(25, 24);
-        static final BitField TERM_MODEL = bit(26);
         static final BitField ST_LEVEL = bits(28, 27);
 
         static final int AARCH64 = 2;
         static final int LITTLE_ENDIAN = 2;
+        static final int STALL_AND_TERMINATE = 0;
         static final int TERMINATE_ONLY = 1;
         static final int TWO_LEVEL = 1;
     }
@@ -119,6 +244,7 @@ public record SmmuV3Options(
         static final BitField GRAN4K = bit(4);
         static final BitField GRAN16K = bit(5);
         static final BitField GRAN64K = bit(6);
+        static final BitField STALL_MAX = bits(31, 16);
     }
 
     long idr0() {
@@ -131,8 +257,8 @@ public record SmmuV3Options(
         value |= Idr0.ASID16.mask() | Idr0.MSI.mask() | flag(Idr0.PRI, pri);
         value |= flag(Idr0.VMID16, stage2) | flag(Idr0.CD2L, ssidBits > 0);
         value = Idr0.TTENDIAN.set(value, Idr0.LITTLE_ENDIAN);
-        value = Idr0.STALL_MODEL.set(value, Idr0.TERMINATE_ONLY);
-        value |= Idr0.TERM_MODEL.mask();
+        value |= flag(Idr0.SEV, event);
+        value = Idr0.STALL_MODEL.set(value, stall ? Idr0.STALL_AND_TERMINATE : Idr0.TERMINATE_ONLY);
         return Idr0.ST_LEVEL.set(value, Idr0.TWO_LEVEL);
     }
 
@@ -156,7 +282,8 @@ public record SmmuV3Options(
         return Idr5.OAS.set(0, outputSizeCode(outputBits))
                 | Idr5.GRAN4K.mask()
                 | Idr5.GRAN16K.mask()
-                | Idr5.GRAN64K.mask();
+                | Idr5.GRAN64K.mask()
+                | Idr5.STALL_MAX.set(0, stall ? STALL_MAX : 0);
     }
 
     private static long flag(BitField field, boolean set) {

@@ -1,7 +1,9 @@
 package nestor.smmuv3;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import nestor.iommu.AccessRights;
+import nestor.iommu.AtsAnswer;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
@@ -18,6 +20,7 @@ import nestor.pci.AtsEntry;
 import nestor.pci.AtsRequest;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
+import nestor.pci.StalledTransaction;
 import nestor.pci.Translation;
 import nestor.smmuv3.Registers.Cr0;
 import nestor.smmuv3.Registers.GlobalError;
@@ -49,16 +52,14 @@ final class Translator {
     private static final Translation ABORTED =
             new Translation.Rejected(CompletionStatus.COMPLETER_ABORT);
 
+    private static final Translation IGNORED = new Translation.Ignored();
+    private static final Translation STALLED = new Translation.Stalled();
+
     private static final AtsCompletion UNSUPPORTED =
             new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST);
 
     private static final AtsCompletion FAILED =
             new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
-
-    /** Accesses by privilege and {@link Translation} bits, for the walker. */
-    private static final Access[] UNPRIVILEGED = accesses(false);
-
-    private static final Access[] PRIVILEGED = accesses(true);
 
     /**
      * What the control registers say, as one value.
@@ -87,6 +88,8 @@ final class Translator {
     private final ConfigCache configs;
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final OutputQueue events;
+    private final StallBuffer stalls = new StallBuffer();
+    private final Translation.Mapping stage1Bypass;
     private volatile Settings settings = Settings.RESET;
 
     Translator(
@@ -100,6 +103,7 @@ final class Translator {
         this.walker = new Walker(new PhysicalTables(memory));
         this.contexts = new ContextTable(memory, options);
         this.configs = new ConfigCache(options.sidBits());
+        this.stage1Bypass = new Translation.Mapping(0, options.intermediateBits(), 0, ALL_ACCESS);
         this.events =
                 new OutputQueue(
                         memory,
@@ -113,48 +117,29 @@ final class Translator {
                         false);
     }
 
-    private static Access[] accesses(boolean privileged) {
-        Access[] all = new Access[ALL_ACCESS + 1];
-        for (int access = 0; access <= ALL_ACCESS; access++) {
-            all[access] = Access.of(permissions(access, privileged));
-        }
-        return all;
-    }
-
-    private static int permissions(int access, boolean privileged) {
-        int permissions = 0;
-        if ((access & Translation.READ) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_READ : Permissions.USER_READ;
-        }
-        if ((access & Translation.WRITE) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_WRITE : Permissions.USER_WRITE;
-        }
-        if ((access & Translation.EXECUTE) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_EXECUTE : Permissions.USER_EXECUTE;
-        }
-        return permissions;
-    }
-
-    private static int granted(int permissions, boolean privileged) {
-        int access = 0;
-        for (int bit = Translation.READ; bit <= Translation.EXECUTE; bit <<= 1) {
-            if (Permissions.allow(permissions, permissions(bit, privileged))) {
-                access |= bit;
-            }
-        }
-        return access;
-    }
-
-    ConfigCache configs() {
-        return configs;
-    }
-
     Iotlb iotlb() {
         return iotlb;
     }
 
+    StallBuffer stalls() {
+        return stalls;
+    }
+
     void settings(Settings now) {
         settings = now;
+    }
+
+    /** CMD_CFGI_*: configurations of these streams are read again. */
+    void invalidate(int sid) {
+        configs.drop(sid);
+        options.fetch().invalidate(stream -> stream == sid);
+    }
+
+    /** CMD_CFGI_STE_RANGE. */
+    void invalidateRange(int sid, int range) {
+        configs.dropRange(sid, range);
+        long block = Integer.toUnsignedLong(sid) >>> range + 1;
+        options.fetch().invalidate(stream -> (long) stream >>> range + 1 == block);
     }
 
     void bypassAborts(boolean aborts) {
@@ -170,20 +155,26 @@ final class Translator {
 
     void reset() {
         settings = Settings.RESET;
-        configs.dropRange(0, 31);
+        stalls.reset();
+        invalidateRange(0, 31);
         iotlb.invalidate(Tags.ALL, IovaRange.ALL);
     }
 
-    /** An Untranslated transaction. */
-    Translation translate(Requester requester, long iova, int access) {
+    /**
+     * An Untranslated transaction.
+     *
+     * @param waiting null if the requester cannot wait: a fault that were to stall it terminates it
+     */
+    Translation translate(
+            Requester requester, long iova, int access, @Nullable StalledTransaction waiting) {
         Settings now = settings;
         if (!now.enabled()) {
             return now.bypassAborts() ? ABORTED : IDENTITY;
         }
         StreamConfig config = configs.lookup(requester.rid(), requester.pasid());
-        if (config != null) {
+        if (config != null && !isBeyondBypass(config, iova)) {
             if (config.isIdentity()) {
-                return IDENTITY;
+                return identity(config);
             }
             long canonical = canonical(config, iova);
             Translation.Mapping hit = cached(config, requester.privileged(), canonical);
@@ -191,7 +182,16 @@ final class Translator {
                 return canonical == iova ? hit : shifted(hit, iova - canonical);
             }
         }
-        return walk(now, requester, iova, access);
+        return walk(now, requester, iova, access, waiting);
+    }
+
+    /** §3.4: stage 1, bypassed by S1DSS, takes no address that is no intermediate address. */
+    private boolean isBeyondBypass(StreamConfig config, long iova) {
+        return config.bypassesStage1() && iova >>> options.intermediateBits() != 0;
+    }
+
+    private Translation identity(StreamConfig config) {
+        return config.bypassesStage1() ? stage1Bypass : IDENTITY;
     }
 
     /** The address without a top byte that is ignored: as it is cached and invalidated. */
@@ -211,28 +211,39 @@ final class Translator {
         return own != null || config.cd() == null ? own : iotlb.lookup(TlbTag.global(tag), iova);
     }
 
-    private Translation walk(Settings now, Requester requester, long iova, int access) {
+    private Translation walk(
+            Settings now,
+            Requester requester,
+            long iova,
+            int access,
+            @Nullable StalledTransaction waiting) {
         long epoch = iotlb.epoch(); // before the configuration, which says where tables lie
         StreamConfig config;
         switch (configure(now, requester.rid(), requester.pasid())) {
             case ContextTable.Result.Configured(StreamConfig found) -> config = found;
             case ContextTable.Result.Failed(ConfigFault fault) -> {
-                if (fault.kind() != ConfigFault.Kind.C_BAD_STREAMID || now.recordsInvalidSid()) {
-                    record(Event.config(fault, requester, iova, access));
-                }
-                return ABORTED;
+                return notConfigured(now, fault, requester, iova, access, waiting);
             }
         }
         if (config.ste().aborts()) {
             return ABORTED;
         }
+        if (isBeyondBypass(config, iova)) {
+            record(
+                    Event.walk(
+                            WalkResult.Fault.of(WalkResult.Kind.ADDRESS_SIZE, 1, 0, iova),
+                            requester,
+                            iova,
+                            access));
+            return ABORTED;
+        }
         if (config.isIdentity()) {
-            return IDENTITY;
+            return identity(config);
         }
         boolean privileged = requester.privileged();
-        Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
+        Access wanted = AccessRights.needed(access, privileged);
         return switch (walkTables(config, iova, wanted)) {
-            case WalkResult.Fault fault -> faulted(config, fault, requester, iova, access);
+            case WalkResult.Fault fault -> faulted(config, fault, requester, iova, access, waiting);
             case WalkResult.Mapping mapping -> {
                 if (isPrivilegedAccessNever(config, mapping, privileged, access)) {
                     yield faulted(
@@ -241,7 +252,8 @@ final class Translator {
                                     WalkResult.Kind.PERMISSION, 1, mapping.level(), iova),
                             requester,
                             iova,
-                            access);
+                            access,
+                            waiting);
                 }
                 long canonical = canonical(config, iova);
                 Translation.Mapping block = block(mapping, canonical, privileged);
@@ -259,7 +271,7 @@ final class Translator {
                 iova & -1L << mapping.sizeLog2(),
                 mapping.sizeLog2(),
                 mapping.output(),
-                granted(mapping.permissions(), privileged));
+                AccessRights.granted(mapping.permissions(), privileged));
     }
 
     /** §5.4, CD.PAN: privileged data accesses do not reach pages that user software may access. */
@@ -290,25 +302,89 @@ final class Translator {
                 : nested.walk(stage1, iova, wanted);
     }
 
+    private Translation notConfigured(
+            Settings now,
+            ConfigFault fault,
+            Requester requester,
+            long iova,
+            int access,
+            @Nullable StalledTransaction waiting) {
+        Event event = Event.config(fault, requester, iova, access);
+        StreamTableEntry ste = fault.ste();
+        if (ste != null && event.isTranslationRelated()) {
+            return terminate(event, ste.s2s(), ste.s2r(), requester, iova, access, waiting)
+                    ? ABORTED
+                    : STALLED;
+        }
+        if (fault.kind() != ConfigFault.Kind.C_BAD_STREAMID || now.recordsInvalidSid()) {
+            record(event);
+        }
+        return ABORTED;
+    }
+
     private Translation faulted(
             StreamConfig config,
             WalkResult.Fault fault,
             Requester requester,
             long iova,
-            int access) {
-        boolean always = Event.number(fault.kind()) == Event.F_WALK_EABT;
-        if (always || config.records(fault.stage())) {
-            record(Event.walk(fault, requester, iova, access));
+            int access,
+            @Nullable StalledTransaction waiting) {
+        Event event = Event.walk(fault, requester, iova, access);
+        if (!event.isTranslationRelated()) {
+            record(event);
+            return ABORTED;
         }
-        return ABORTED;
+        int stage = fault.stage();
+        boolean stalls = config.stalls(stage);
+        if (!terminate(event, stalls, config.records(stage), requester, iova, access, waiting)) {
+            return STALLED;
+        }
+        return config.aborts(stage) ? ABORTED : IGNORED;
+    }
+
+    /**
+     * §3.12: what becomes of a transaction that met one of the four faults which software chooses
+     * for. False if it stalls.
+     *
+     * @param stalls CD.S or STE.S2S: recorded in any case
+     * @param records CD.R or STE.S2R
+     */
+    private boolean terminate(
+            Event event,
+            boolean stalls,
+            boolean records,
+            Requester requester,
+            long iova,
+            int access,
+            @Nullable StalledTransaction waiting) {
+        if (stalls && waiting != null) {
+            stalls().stall(requester, iova, access, waiting, stag -> offer(event.stalled(stag)));
+            return false;
+        }
+        if (stalls || records) {
+            record(event);
+        }
+        return true;
+    }
+
+    /** Records a stalled transaction, unless there is no room now. */
+    private boolean offer(Event event) {
+        return told(events.offer(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
     }
 
     private void record(Event event) {
-        switch (events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3())) {
+        told(events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
+    }
+
+    /** Interrupts for what became of a record; whether it is in the queue. */
+    private boolean told(OutputQueue.Outcome outcome) {
+        switch (outcome) {
             case WRITTEN_FIRST -> interrupts.eventQueue();
             case ABORTED -> interrupts.error(GlobalError.EVENTQ_ABT_ERR);
             case WRITTEN, OVERFLOWED, OFF -> {}
         }
+        return outcome == OutputQueue.Outcome.WRITTEN
+                || outcome == OutputQueue.Outcome.WRITTEN_FIRST;
     }
 
     private ContextTable.Result configure(Settings now, int sid, int ssid) {
@@ -318,16 +394,17 @@ final class Translator {
         }
         long sampled = configs.epoch();
         ContextTable.Result result =
-                switch (now.streams().find(memory, sid)) {
+                switch (now.streams().find(memory, options.fetch(), sid)) {
                     case StreamTable.Result.Failed(ConfigFault fault) ->
                             new ContextTable.Result.Failed(fault);
                     case StreamTable.Result.Found(StreamTableEntry entry) ->
                             entry.isLegal(options)
-                                    ? contexts.resolve(entry, ssid)
+                                    ? contexts.resolve(entry, sid, ssid)
                                     : new ContextTable.Result.Failed(
-                                            new ConfigFault(ConfigFault.Kind.C_BAD_STE, 0, null));
+                                            ConfigFault.of(ConfigFault.Kind.C_BAD_STE));
                 };
-        if (result instanceof ContextTable.Result.Configured(StreamConfig config)) {
+        if (result instanceof ContextTable.Result.Configured(StreamConfig config)
+                && options.fetch().caches()) {
             configs.insert(sid, ssid, sampled, config);
         }
         return result;
@@ -373,10 +450,10 @@ final class Translator {
             throw new IllegalStateException("split-stage ATS without stage 2");
         }
         boolean privileged = requester.privileged();
-        Access wanted = (privileged ? PRIVILEGED : UNPRIVILEGED)[access & ALL_ACCESS];
+        Access wanted = AccessRights.needed(access, privileged);
         return switch (nested.walkStage2(ipa, wanted)) {
             case WalkResult.Mapping mapping -> block(mapping, ipa, privileged);
-            case WalkResult.Fault fault -> faulted(config, fault, requester, ipa, access);
+            case WalkResult.Fault fault -> faulted(config, fault, requester, ipa, access, null);
         };
     }
 
@@ -405,7 +482,7 @@ final class Translator {
         switch (configure(now, requester.rid(), requester.pasid())) {
             case ContextTable.Result.Failed(ConfigFault fault) -> {
                 return fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH && !isAborted(fault)
-                        ? new AtsCompletion.Entries(List.of(nothing(request)))
+                        ? new AtsCompletion.Entries(List.of(AtsAnswer.nothing(request)))
                         : FAILED;
             }
             case ContextTable.Result.Configured(StreamConfig config) -> {
@@ -430,69 +507,29 @@ final class Translator {
         return UNSUPPORTED;
     }
 
-    /** No access to one translation unit. */
-    private static AtsEntry nothing(AtsRequest request) {
-        long flags = request.requester().privileged() ? AtsEntry.PRIVILEGED.mask() : 0;
-        return AtsEntry.of(0, request.smallestUnitLog2(), flags);
-    }
-
     private AtsCompletion entries(StreamConfig config, AtsRequest request, int eats) {
-        int unitLog2 = request.smallestUnitLog2();
-        long first = request.address() & -1L << unitLog2;
-        long bytes = (long) request.translations() << unitLog2;
-        List<AtsEntry> entries = new ArrayList<>();
-        long done = 0;
-        while (done < bytes) {
-            long iova = first + done;
-            AtsEntry entry = entry(config, request, eats, iova);
-            if (entry == null) {
-                return entries.isEmpty() ? FAILED : new AtsCompletion.Entries(entries);
-            }
-            entries.add(entry);
-            if (entry.sizeLog2() >= Long.SIZE - 1) {
-                break;
-            }
-            long size = 1L << entry.sizeLog2();
-            done += size - (iova & size - 1);
-        }
-        return new AtsCompletion.Entries(entries);
+        return AtsAnswer.completion(request, iova -> entry(config, request, eats, iova));
     }
 
-    /** Null for a Completer Abort. */
-    private @Nullable AtsEntry entry(StreamConfig config, AtsRequest request, int eats, long iova) {
-        Requester requester = request.requester();
-        boolean privileged = requester.privileged();
-        long flags = privileged ? AtsEntry.PRIVILEGED.mask() : 0;
+    /** Empty for a Completer Abort. */
+    private Optional<AtsEntry> entry(StreamConfig config, AtsRequest request, int eats, long iova) {
         if (config.isIdentity()) { // S1DSS bypass
-            flags = AtsEntry.READ.mask() | AtsEntry.WRITE.mask();
-            int sizeLog2 = options.outputBits();
-            return iova >>> sizeLog2 == 0 ? AtsEntry.of(0, sizeLog2, flags) : nothing(request);
+            return Optional.of(AtsAnswer.identity(request, iova, options.outputBits()));
         }
-        int asked = Translation.READ;
-        asked |= request.noWrite() ? 0 : Translation.WRITE;
-        asked |= request.execute() ? Translation.EXECUTE : 0;
-        Access wanted = Access.upTo(permissions(asked, privileged));
-        WalkResult result = walkTables(config, iova, wanted);
-        if (result instanceof WalkResult.Fault fault) {
-            return Event.number(fault.kind()) == Event.F_WALK_EABT ? null : nothing(request);
-        }
-        var mapping = (WalkResult.Mapping) result;
-        int access = granted(mapping.permissions(), privileged);
-        if (!request.execute() || (access & Translation.READ) == 0) {
-            access &= ~Translation.EXECUTE;
-        }
-        if ((access & (Translation.READ | Translation.WRITE)) == 0
-                || mapping.sizeLog2() < request.smallestUnitLog2()) {
-            return nothing(request);
-        }
-        flags |= (access & Translation.READ) != 0 ? AtsEntry.READ.mask() : 0;
-        flags |= (access & Translation.WRITE) != 0 ? AtsEntry.WRITE.mask() : 0;
-        flags |= (access & Translation.EXECUTE) != 0 ? AtsEntry.EXECUTE.mask() : 0;
-        long output =
-                eats == StreamTableEntry.EATS_SPLIT_STAGE
-                        ? intermediate(config, iova, wanted, mapping)
-                        : mapping.output();
-        return AtsEntry.of(output, mapping.sizeLog2(), flags);
+        Access wanted = AtsAnswer.wanted(request);
+        return switch (walkTables(config, iova, wanted)) {
+            case WalkResult.Fault fault ->
+                    Event.number(fault.kind()) == Event.F_WALK_EABT
+                            ? Optional.empty()
+                            : Optional.of(AtsAnswer.nothing(request));
+            case WalkResult.Mapping mapping -> {
+                long output =
+                        eats == StreamTableEntry.EATS_SPLIT_STAGE
+                                ? intermediate(config, iova, wanted, mapping)
+                                : mapping.output();
+                yield Optional.of(AtsAnswer.of(request, mapping, output));
+            }
+        };
     }
 
     /** The IPA of the block that both stages map. */

@@ -104,15 +104,21 @@ class StreamTest {
     }
 
     @Test
-    @DisplayName("§7.3.11: C_BAD_CD for V = 0, A = 0 and S = 1 under a terminating, aborting model")
+    @DisplayName(
+            "§7.3.11: C_BAD_CD for V = 0, AA64 = 0, reserved bits of a granule, and S = 1 where nothing stalls")
     void anIllegalDescriptorIsC_BAD_CD() {
         smmu.stage1Stream(SID, 0, 0);
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_CD);
-        smmu.store(CONTEXTS, SmmuHarness.cdWord0(1) & ~(1L << 46));
+        smmu.store(CONTEXTS, SmmuHarness.cdWord0(1) & ~(1L << 41));
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_CD);
+        smmu.cd(0, 1, 0, 3L << 6);
+        assertAborted(smmu.read(0x1000));
+        assertEvent(Event.C_BAD_CD);
+        smmu.ste(SID, 1 | 5 << 1 | CONTEXTS, 1L << 27, 0, 0);
         smmu.cd(0, 1, 0, 1L << 44);
+        smmu.invalidateAll();
         assertAborted(smmu.read(0x1000));
         assertEvent(Event.C_BAD_CD);
     }
@@ -146,6 +152,21 @@ class StreamTest {
         assertThat(gpa(smmu.read(0x7000_0123L), 0x7000_0123L)).isEqualTo(0x5123);
         assertAborted(smmu.translate(pasid(0), 0x7000_0000L, Translation.READ));
         assertEvent(Event.F_STREAM_DISABLED);
+    }
+
+    @Test
+    @DisplayName("§3.4: stage 1, bypassed by S1DSS, refuses what is no intermediate address")
+    void aBypassedStage1ChecksTheInputSize() {
+        smmu.stage1Stream(SID, 4, 1);
+        long last = (1L << 48) - 4;
+        assertThat(gpa(smmu.read(last), last)).isEqualTo(last);
+
+        assertAborted(smmu.read(1L << 48));
+
+        SmmuHarness.EventRecord event = smmu.event();
+        assertThat(event.number()).isEqualTo(Event.F_ADDR_SIZE);
+        assertThat(event.dw1()).isEqualTo(1L << 35 | 2L << 40);
+        assertThat(event.dw2()).isEqualTo(1L << 48);
     }
 
     @Test

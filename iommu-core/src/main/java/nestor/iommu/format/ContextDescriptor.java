@@ -129,8 +129,20 @@ public record ContextDescriptor(
     private static final int SMALL_BITS = 48;
     private static final int LARGE_BITS = 52;
     private static final int LARGE_GRANULE_LOG2 = 16;
+    private static final int MIN_TSZ = 16;
+    private static final int MAX_TSZ = 39;
     private static final BitField SELECT = bit(55);
     private static final int[] IPS_BITS = {32, 36, 40, 42, 44, 48, 52, 56};
+
+    /** Log2 of the granule that a TG0 code means, here as in TCR_EL1; 0 for the reserved one. */
+    static int granule0(int tg0) {
+        return TG0_GRANULES[tg0];
+    }
+
+    /** The same for TG1. */
+    static int granule1(int tg1) {
+        return TG1_GRANULES[tg1];
+    }
 
     /** Decodes doublewords 0 to 3. */
     public static ContextDescriptor decode(long dw0, long dw1, long dw2, long dw3) {
@@ -202,6 +214,25 @@ public record ContextDescriptor(
     /** Whether {@code iova} is one of the upper range's, of TTB1. */
     public static boolean isUpper(long iova) {
         return SELECT.isSet(iova);
+    }
+
+    /**
+     * Whether the ranges with walks can be walked (§5.4.1): a granule, a size and tables within the
+     * output size.
+     *
+     * @param oasBits the SMMU's output size, which limits IPS
+     */
+    public boolean hasLegalRanges(int oasBits) {
+        int output = Math.min(outputBits(), oasBits);
+        return isLegal(range0, output) && isLegal(range1, output);
+    }
+
+    private static boolean isLegal(Range range, int output) {
+        return range.disabled
+                || range.granuleLog2 != 0
+                        && range.tsz >= MIN_TSZ
+                        && range.tsz <= MAX_TSZ
+                        && range.ttb >>> output == 0;
     }
 
     /** Output bits that IPS asks for: 32..56; the SMMU's own size limits it. */

@@ -1,5 +1,6 @@
 package nestor.smmuv3.config;
 
+import java.util.BitSet;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import nestor.pci.Requester;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +23,10 @@ public final class ConfigCache {
 
     private final AtomicReferenceArray<@Nullable Stream> streams;
     private final Object lock = new Object();
+
+    /** Streams that have something cached; under the lock. */
+    private final BitSet filled = new BitSet();
+
     private volatile long epoch;
 
     /** A cache for stream IDs of so many bits. */
@@ -57,6 +62,7 @@ public final class ConfigCache {
             if (stream == null) {
                 stream = new Stream();
                 streams.setRelease(sid, stream);
+                filled.set(sid);
             }
             if (ssid == Requester.NO_PASID) {
                 stream.withoutSsid = config;
@@ -72,6 +78,7 @@ public final class ConfigCache {
             epoch++;
             if (sid >= 0 && sid < streams.length()) {
                 streams.setRelease(sid, null);
+                filled.clear(sid);
             }
         }
     }
@@ -82,8 +89,13 @@ public final class ConfigCache {
             epoch++;
             long count = 1L << range + 1;
             long first = Integer.toUnsignedLong(sid) & -count;
-            for (long i = first; i < Math.min(first + count, streams.length()); i++) {
-                streams.setRelease((int) i, null);
+            long end = Math.min(first + count, streams.length());
+            int start = (int) Math.min(first, streams.length());
+            for (int i = filled.nextSetBit(start);
+                    i >= 0 && i < end;
+                    i = filled.nextSetBit(i + 1)) {
+                streams.setRelease(i, null);
+                filled.clear(i);
             }
         }
     }

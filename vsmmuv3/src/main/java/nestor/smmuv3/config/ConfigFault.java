@@ -10,8 +10,13 @@ import org.jspecify.annotations.Nullable;
  * @param kind the event it is
  * @param fetchAddress of the structure that could not be read, else 0
  * @param stage2 the stage-2 fault on the way to a context descriptor, else null
+ * @param ste whose stage 2 it is, else null
  */
-public record ConfigFault(Kind kind, long fetchAddress, WalkResult.@Nullable Fault stage2) {
+public record ConfigFault(
+        Kind kind,
+        long fetchAddress,
+        WalkResult.@Nullable Fault stage2,
+        @Nullable StreamTableEntry ste) {
     /** Events of configuration. */
     public enum Kind {
         C_BAD_STREAMID,
@@ -24,7 +29,12 @@ public record ConfigFault(Kind kind, long fetchAddress, WalkResult.@Nullable Fau
         C_BAD_CD
     }
 
-    static ConfigFault of(Kind kind) {
-        return new ConfigFault(kind, 0, null);
+    /** A fault that is all in its kind. */
+    public static ConfigFault of(Kind kind) {
+        return new ConfigFault(kind, 0, null, null);
+    }
+
+    static ConfigFault fetchAborted(Kind kind, long address) {
+        return new ConfigFault(kind, address, null, null);
     }
 }

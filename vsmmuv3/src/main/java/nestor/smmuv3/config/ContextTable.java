@@ -1,9 +1,7 @@
 package nestor.smmuv3.config;
 
-import static nestor.vmm.register.BitField.bit;
-import static nestor.vmm.register.BitField.bits;
-
 import nestor.iommu.format.ContextDescriptor;
+import nestor.iommu.format.ContextTableFormat;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
 import nestor.paging.Permissions;
@@ -14,7 +12,6 @@ import nestor.pci.Requester;
 import nestor.smmuv3.SmmuV3Options;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
-import nestor.vmm.register.BitField;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,19 +19,6 @@ import org.jspecify.annotations.Nullable;
  * which context descriptor, found through one or two levels and, nested, through stage 2.
  */
 public final class ContextTable {
-    /** A level-1 context descriptor. */
-    private static final BitField V = bit(0);
-
-    private static final BitField L2PTR = bits(51, 12);
-    private static final int L1_DESCRIPTOR_BYTES = 8;
-
-    /** Log2 of the context descriptors in a leaf table of S1Fmt 1 and 2. */
-    private static final int LEAF_4K = 6;
-
-    private static final int LEAF_64K = 10;
-    private static final int MIN_TSZ = 16;
-    private static final int MAX_TSZ = 39;
-
     private static final Access READ = Access.of(Permissions.PRIVILEGED_READ);
 
     private final GuestMemory memory;
@@ -68,18 +52,14 @@ public final class ContextTable {
         }
     }
 
-    /** The effective IPS: no more than the output size. */
-    static int outputBits(ContextDescriptor cd, SmmuV3Options options) {
-        return Math.min(cd.outputBits(), options.outputBits());
-    }
-
     /**
      * The configuration for {@code ssid}.
      *
      * @param ste legal
+     * @param sid the entry's stream
      * @param ssid a substream, or {@link Requester#NO_PASID}
      */
-    public Result resolve(StreamTableEntry ste, int ssid) {
+    public Result resolve(StreamTableEntry ste, int sid, int ssid) {
         VmsaV8Stage2 stage2 = ste.stage2() ? stage2(ste) : null;
         NestedWalker nested = stage2 == null ? null : new NestedWalker(physical, stage2);
         if (!ste.stage1()) {
@@ -109,8 +89,8 @@ public final class ContextTable {
             }
         }
         try {
-            ContextDescriptor cd = fetch(ste, index, substreams, nested);
-            return isLegal(cd)
+            ContextDescriptor cd = fetch(ste, sid, index, substreams, nested);
+            return isLegal(cd, ste)
                     ? configured(StreamConfig.withStage1(ste, cd, stage2, nested, options))
                     : failed(ConfigFault.Kind.C_BAD_CD);
         } catch (FetchFailed e) {
@@ -138,40 +118,45 @@ public final class ContextTable {
     }
 
     private ContextDescriptor fetch(
-            StreamTableEntry ste, int index, boolean substreams, @Nullable NestedWalker nested)
+            StreamTableEntry ste,
+            int sid,
+            int index,
+            boolean substreams,
+            @Nullable NestedWalker nested)
             throws FetchFailed {
-        long table = ste.s1ContextPtr();
-        int within = index;
-        if (substreams && ste.s1Fmt() != 0) {
-            int leafLog2 = ste.s1Fmt() == 1 ? LEAF_4K : LEAF_64K;
-            long at = table + (long) (index >>> leafLog2) * L1_DESCRIPTOR_BYTES;
-            long gpa = physical(at, nested);
-            long descriptor;
+        var table =
+                new ContextTableFormat(
+                        ste.s1ContextPtr(), ste.s1Fmt(), substreams ? ste.s1CdMax() : 0);
+        long entry = table.entry(index);
+        if (table.isTwoLevel()) {
+            long gpa = physical(table.level1(index), ste, nested);
+            long level1;
             try {
-                descriptor = memory.getLongLe(gpa);
+                level1 = memory.getLongLe(gpa);
             } catch (GuestAccessException e) {
                 throw fetchAborted(gpa);
             }
             int addressBits = nested == null ? options.outputBits() : options.intermediateBits();
-            if (!V.isSet(descriptor) || L2PTR.getInPlace(descriptor) >>> addressBits != 0) {
+            if (!ContextTableFormat.isValid(level1, addressBits)) {
                 throw new FetchFailed(ConfigFault.of(ConfigFault.Kind.C_BAD_SUBSTREAMID));
             }
-            table = L2PTR.getInPlace(descriptor);
-            within = index & (1 << leafLog2) - 1;
+            entry = table.entry(level1, index);
         }
-        long gpa = physical(table + (long) within * ContextDescriptor.BYTES, nested);
+        long gpa = physical(entry, ste, nested);
         try {
-            return ContextDescriptor.read(memory, gpa);
+            long[] words = options.fetch().fetch(memory, sid, gpa);
+            return ContextDescriptor.decode(words[0], words[1], words[2], words[3]);
         } catch (GuestAccessException e) {
             throw fetchAborted(gpa);
         }
     }
 
     private static FetchFailed fetchAborted(long gpa) {
-        return new FetchFailed(new ConfigFault(ConfigFault.Kind.F_CD_FETCH, gpa, null));
+        return new FetchFailed(ConfigFault.fetchAborted(ConfigFault.Kind.F_CD_FETCH, gpa));
     }
 
-    private static long physical(long address, @Nullable NestedWalker nested) throws FetchFailed {
+    private static long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
+            throws FetchFailed {
         if (nested == null) {
             return address;
         }
@@ -182,30 +167,21 @@ public final class ContextTable {
                             new ConfigFault(
                                     ConfigFault.Kind.STAGE2_OF_CD_FETCH,
                                     fault.descriptor(),
-                                    fault));
+                                    fault,
+                                    ste));
         };
     }
 
-    /** §5.4.1. A is 1, as aborting is the only way to terminate here; S is 0. */
-    private boolean isLegal(ContextDescriptor cd) {
+    /** §5.4.1. */
+    private boolean isLegal(ContextDescriptor cd, StreamTableEntry ste) {
         int updates = options.hardwareUpdates();
         return cd.valid()
                 && cd.aarch64()
-                && cd.abort()
-                && !cd.stall()
+                && !(cd.stall() && (!options.stall() || ste.s1StallDisabled()))
                 && !cd.bigEndian()
                 && !(cd.hardwareAccess() && updates < 1)
                 && !(cd.hardwareDirty() && updates < 2)
                 && !cd.hardwareTableAccess()
-                && isLegal(cd.range0(), cd)
-                && isLegal(cd.range1(), cd);
-    }
-
-    private boolean isLegal(ContextDescriptor.Range range, ContextDescriptor cd) {
-        return range.disabled()
-                || range.granuleLog2() != 0
-                        && range.tsz() >= MIN_TSZ
-                        && range.tsz() <= MAX_TSZ
-                        && range.ttb() >>> outputBits(cd, options) == 0;
+                && cd.hasLegalRanges(options.outputBits());
     }
 }

@@ -72,9 +72,24 @@ public record StreamConfig(
         return cd == null && stage2 == null && !ste.aborts();
     }
 
+    /** Whether S1DSS makes traffic without a substream bypass stage 1. */
+    public boolean bypassesStage1() {
+        return cd == null && ste.stage1();
+    }
+
     /** Whether a fault of {@code stage} is recorded (CD.R, STE.S2R). */
     public boolean records(int stage) {
         return stage == 2 ? ste.s2r() : cd != null && cd.record();
+    }
+
+    /** Whether a fault of {@code stage} stalls the transaction (CD.S, STE.S2S). */
+    public boolean stalls(int stage) {
+        return stage == 2 ? ste.s2s() : cd != null && cd.stall();
+    }
+
+    /** Whether a transaction that ends in a fault of {@code stage} aborts (CD.A) or is RAZ/WI. */
+    public boolean aborts(int stage) {
+        return stage == 2 || cd == null || cd.abort();
     }
 
     /** The stage-1 format for {@code iova}; null if its range has no walks: F_TRANSLATION. */

@@ -2,6 +2,7 @@ package nestor.smmuv3.config;
 
 import static nestor.vmm.register.BitField.bits;
 
+import nestor.smmuv3.StructureFetch;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.register.BitField;
@@ -29,7 +30,7 @@ public record StreamTable(long base, int log2Size, int split) {
     }
 
     /** Finds the entry of {@code sid}; nothing on the way is cached. */
-    public Result find(GuestMemory memory, int sid) {
+    public Result find(GuestMemory memory, StructureFetch structures, int sid) {
         if (Integer.toUnsignedLong(sid) >>> log2Size != 0) {
             return badStreamId();
         }
@@ -50,9 +51,11 @@ public record StreamTable(long base, int log2Size, int split) {
                 address = align(L2PTR.getInPlace(descriptor), span - 1, StreamTableEntry.BYTES);
             }
             at = address + index * StreamTableEntry.BYTES;
-            return new Result.Found(StreamTableEntry.read(memory, at));
+            long[] words = structures.fetch(memory, sid, at);
+            return new Result.Found(
+                    StreamTableEntry.decode(words[0], words[1], words[2], words[3]));
         } catch (GuestAccessException e) {
-            return new Result.Failed(new ConfigFault(ConfigFault.Kind.F_STE_FETCH, at, null));
+            return new Result.Failed(ConfigFault.fetchAborted(ConfigFault.Kind.F_STE_FETCH, at));
         }
     }
 

@@ -6,8 +6,6 @@ import static nestor.vmm.register.BitField.bits;
 import nestor.paging.VmsaV8Geometry;
 import nestor.paging.VmsaV8Stage2;
 import nestor.smmuv3.SmmuV3Options;
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.register.BitField;
 
 /**
@@ -158,15 +156,6 @@ public record StreamTableEntry(
                 Word3.S2TTB.getInPlace(dw3));
     }
 
-    /** Reads and decodes the entry at {@code gpa}, each doubleword once. */
-    public static StreamTableEntry read(GuestMemory memory, long gpa) throws GuestAccessException {
-        return decode(
-                memory.getLongLe(gpa),
-                memory.getLongLe(gpa + 8),
-                memory.getLongLe(gpa + 16),
-                memory.getLongLe(gpa + 24));
-    }
-
     /** Config[2] clear: all traffic is aborted, without an event. */
     public boolean aborts() {
         return config < 4;
@@ -213,8 +202,10 @@ public record StreamTableEntry(
         };
     }
 
-    /** With the terminate model only, S1STALLD counts for nothing. */
     private boolean isStage1Legal(SmmuV3Options options) {
+        if (s1StallDisabled && !options.stall()) {
+            return false;
+        }
         if (options.ssidBits() != 0 && s1CdMax > options.ssidBits()) {
             return false;
         }
@@ -223,7 +214,7 @@ public record StreamTableEntry(
     }
 
     private boolean isStage2Legal(SmmuV3Options options) {
-        if (s2s || !s2aa64 || s2endi || s2GranuleLog2 == 0) {
+        if (s2s && !options.stall() || !s2aa64 || s2endi || s2GranuleLog2 == 0) {
             return false;
         }
         if (s2ha && options.hardwareUpdates() < 1 || s2hd && options.hardwareUpdates() < 2) {

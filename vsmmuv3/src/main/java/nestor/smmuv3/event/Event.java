@@ -45,6 +45,9 @@ public record Event(long dw0, long dw1, long dw2, long dw3) {
     private static final BitField STREAM_ID = bits(63, 32);
 
     /** Doubleword 1 of a fault. */
+    private static final BitField STAG = bits(15, 0);
+
+    private static final BitField STALL = bit(31);
     private static final BitField PNU = bit(33);
 
     private static final BitField IND = bit(34);
@@ -73,6 +76,16 @@ public record Event(long dw0, long dw1, long dw2, long dw3) {
     /** The event number. */
     public int number() {
         return NUMBER.getInt(dw0);
+    }
+
+    /** Whether it is one of the four faults that CD.A, R and S speak about (§5.5). */
+    public boolean isTranslationRelated() {
+        return number() >= F_TRANSLATION && number() <= F_PERMISSION;
+    }
+
+    /** The record of a transaction that is stalled under {@code stag}. */
+    public Event stalled(int stag) {
+        return new Event(dw0, STALL.mask() | STAG.set(dw1, stag), dw2, dw3);
     }
 
     private static long head(int number, int sid, int ssid) {
@@ -135,7 +148,9 @@ public record Event(long dw0, long dw1, long dw2, long dw3) {
     public static Event walk(WalkResult.Fault fault, Requester requester, long iova, int access) {
         int number = number(fault.kind());
         long dw1 = attributes(requester, access);
-        boolean ownTable = number == F_WALK_EABT && fault.subject() == WalkResult.Subject.ACCESS;
+        // An abort on a stage-1 descriptor is of CLASS TT; on one of stage 2, of what it
+        // translates.
+        boolean ownTable = number == F_WALK_EABT && fault.stage() == 1;
         boolean table = fault.subject() != WalkResult.Subject.ACCESS || ownTable;
         dw1 = CLASS.set(dw1, table ? CLASS_TT : CLASS_IN);
         if (fault.stage() == 2) {
