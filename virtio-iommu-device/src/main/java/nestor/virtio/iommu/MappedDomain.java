@@ -6,16 +6,18 @@ import java.util.TreeMap;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
+import nestor.iommu.host.Stage1Intent;
 import nestor.pci.Translation;
+import nestor.virtio.iommu.table.SpaceTag;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An address space that endpoints share (§5.13.4): the mappings the driver made, in address order,
- * and in the IOTLB, under the domain's own tag, the blocks of them that were used.
+ * A domain of mappings, or one that bypasses: the mappings the driver made, in address order, and
+ * in the IOTLB, under the domain's own tag, the blocks of them that were used.
  *
  * <p>The driver's requests change a domain on the device's loop; any thread translates.
  */
-final class Domain {
+final class MappedDomain implements Domain {
     private static final int PAGE_LOG2 = 12;
 
     /** A range mapped as a whole: one MAP request, or a region mapped to itself. */
@@ -37,6 +39,8 @@ final class Domain {
         }
     }
 
+    private final int id;
+    private final int serial;
     private final boolean bypass;
     private final long tag;
     private final Iotlb iotlb;
@@ -45,13 +49,16 @@ final class Domain {
     private int endpoints;
 
     /**
+     * @param id the driver's number for it
+     * @param serial for {@link SpaceTag}
      * @param bypass whether attached endpoints reach memory untranslated; such a domain has no
      *     mappings
-     * @param tag that no other domain has, nor had
      */
-    Domain(boolean bypass, long tag, Iotlb iotlb) {
+    MappedDomain(int id, int serial, boolean bypass, Iotlb iotlb) {
+        this.id = id;
+        this.serial = serial;
         this.bypass = bypass;
-        this.tag = tag;
+        this.tag = SpaceTag.ofDomain(serial);
         this.iotlb = iotlb;
     }
 
@@ -59,21 +66,35 @@ final class Domain {
         return bypass;
     }
 
-    /** Counts an endpoint that attaches. Loop only. */
-    void attach() {
+    @Override
+    public int id() {
+        return id;
+    }
+
+    @Override
+    public int serial() {
+        return serial;
+    }
+
+    @Override
+    public void attach(int endpoint) {
         endpoints++;
     }
 
-    /**
-     * Counts an endpoint that detaches; true if it was the last, with which this ends. Loop only.
-     */
-    boolean detach() {
+    @Override
+    public boolean detach(int endpoint) {
         endpoints--;
         if (endpoints > 0) {
             return false;
         }
         iotlb.invalidate(Tags.only(tag), IovaRange.ALL);
         return true;
+    }
+
+    /** A host cannot walk what was mapped by requests. */
+    @Override
+    public Stage1Intent intent() {
+        return bypass ? Stage1Intent.BYPASS : Stage1Intent.BLOCKED;
     }
 
     /** Mappings that exist. */
