@@ -10,9 +10,11 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import nestor.atc.AtcStatistics;
 import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
 import nestor.machine.MachineOutcome;
+import nestor.machine.SmmuIdentification;
 
 /**
  * What only the host can say: whether the guest's view of its disks, its IOMMU and its end is the
@@ -21,6 +23,13 @@ import nestor.machine.MachineOutcome;
 final class HostChecks {
     private static final int CHUNK_BYTES = 1 << 16;
 
+    /** A disk of 8 MiB in requests of 64 KiB, each of them unmapped. */
+    private static final long MIN_INVALIDATIONS = 16;
+
+    private static final int WARM_BOOTS = 3;
+    private static final long HEAP_GROWTH_BYTES = 8L << 20;
+    private static final long ANONYMOUS_GROWTH_BYTES = 16L << 20;
+
     private final List<Result> results = new ArrayList<>();
     private final List<Result> guest;
 
@@ -28,31 +37,134 @@ final class HostChecks {
         this.guest = guest;
     }
 
-    /**
-     * Runs them all.
-     *
-     * @param readDisk what the guest read
-     * @param writtenDisk what the guest wrote
-     */
-    static List<Result> run(
-            Preset preset,
-            List<Result> guest,
-            Path readDisk,
-            Path writtenDisk,
-            KernelLog log,
-            MachineOutcome outcome)
+    /** Runs those that the run gives reason for. */
+    static List<Result> run(Preset preset, PresetRun run, List<Result> guest, Evidence evidence)
             throws IOException {
         HostChecks checks = new HostChecks(guest);
-        checks.diskRead(readDisk);
-        checks.diskWritten(writtenDisk);
-        if (preset.hasVirtioIommu()) {
-            checks.faultsLogged(log.faults());
+        if (run.checks().contains("smmu-probed")) {
+            checks.smmuLog(evidence.registers().smmus());
+        }
+        if (run.checks().contains("disk-read")) {
+            checks.diskRead(evidence.readDisk());
+        }
+        if (run.checks().contains("disk-write")) {
+            checks.diskWritten(evidence.writtenDisk());
+        }
+        if (preset.hasVirtioIommu() && run.checks().contains("edu-dma")) {
+            checks.faultsLogged(evidence.faults());
+        }
+        if (run.checks().contains("ats-enabled")) {
+            evidence.registers().atc().forEach(checks::atcUsed);
+            checks.add(
+                    "every-disk-has-an-atc",
+                    evidence.registers().atc().size() == run.diskProperties().size(),
+                    List.of("devices=" + evidence.registers().atc().keySet()));
+        }
+        if (run.checks().contains("hotplug")) {
+            checks.hotDiskRead(evidence.readDisk());
+        }
+        if (!run.requests().isEmpty()) {
+            checks.requestsServed(evidence.requests());
+        }
+        if (run.reboots()) {
+            checks.boots(evidence.boots().list(), evidence.readDisk());
         }
         checks.add(
                 "clean-power-off",
-                outcome instanceof MachineOutcome.PoweredOff,
-                List.of("outcome=" + outcome));
+                evidence.outcome() instanceof MachineOutcome.PoweredOff,
+                List.of("outcome=" + evidence.outcome()));
         return checks.results;
+    }
+
+    /** The driver's log says what the registers advertise, no more and no less. */
+    private void smmuLog(List<SmmuIdentification> smmus) {
+        String release = value("smmu-probed", "release");
+        List<String> logged = values("smmu-probed", "log");
+        List<String> diagnostics = new ArrayList<>();
+        boolean right = !smmus.isEmpty();
+        for (SmmuIdentification id : smmus) {
+            diagnostics.add(
+                    "IDR0=0x%08x IDR1=0x%08x IDR3=0x%08x IDR5=0x%08x"
+                            .formatted(id.idr0(), id.idr1(), id.idr3(), id.idr5()));
+            for (String line : SmmuFeatures.log(id, release)) {
+                boolean said = logged.stream().anyMatch(l -> l.endsWith(" " + line));
+                diagnostics.add((said ? "logged=" : "missing=") + line);
+                right &= said;
+            }
+        }
+        add("driver-logs-what-the-registers-say", right, diagnostics);
+    }
+
+    /**
+     * DMA went by translated requests, and what the driver unmapped was invalidated in the device.
+     */
+    private void atcUsed(String device, AtcStatistics atc) {
+        add(
+                "atc-of-" + device,
+                atc.hits() > 0
+                        && atc.requests() > 0
+                        && atc.rangeInvalidations() >= MIN_INVALIDATIONS,
+                List.of(
+                        "translation_requests=" + atc.requests(),
+                        "accesses_by_cached_translations=" + atc.hits(),
+                        "range_invalidations=" + atc.rangeInvalidations(),
+                        "function_invalidations=" + atc.functionInvalidations(),
+                        "completions_overtaken=" + atc.staleDrops()));
+    }
+
+    private void hotDiskRead(Path disk) throws IOException {
+        String bytes = value("hotplug", "bytes");
+        String seen = value("hotplug", "sha256");
+        String host = bytes.matches("\\d{1,9}") ? sha256(disk, 0, Long.parseLong(bytes)) : "";
+        add("hot-disk-equals-host", host.equals(seen), List.of("host=" + host, "guest=" + seen));
+    }
+
+    private void requestsServed(GuestRequests requests) {
+        List<String> diagnostics = new ArrayList<>(requests.errors());
+        diagnostics.addFirst("requests=" + requests.asked().size());
+        add(
+                "requests-served",
+                requests.errors().isEmpty() && !requests.asked().isEmpty(),
+                diagnostics);
+    }
+
+    private void boots(List<Boots.Boot> boots, Path disk) throws IOException {
+        for (Boots.Boot boot : boots) {
+            String host = sha256(disk, boot.offset(), boot.bytes());
+            boolean right = boot.number() == boots.indexOf(boot) + 1 && boot.bytes() > 0;
+            add(
+                    "boot-" + boot.number(),
+                    right && host.equals(boot.sha256()),
+                    List.of(
+                            "offset=" + boot.offset(),
+                            "bytes=" + boot.bytes(),
+                            "host=" + host,
+                            "guest=" + boot.sha256(),
+                            "heap=" + boot.heapBytes(),
+                            "anonymous=" + boot.anonymousBytes()));
+        }
+        int promised = boots.isEmpty() ? 1 : boots.getFirst().of();
+        add(
+                "every-boot-came",
+                boots.size() == promised && promised > 1,
+                List.of("boots=" + boots.size(), "promised=" + promised));
+        add(
+                "memory-does-not-grow",
+                isBounded(boots),
+                List.of(
+                        "heap_growth_limit=" + HEAP_GROWTH_BYTES,
+                        "anonymous_growth_limit=" + ANONYMOUS_GROWTH_BYTES));
+    }
+
+    /** The first boots warm this process up: they compile what the later ones run. */
+    static boolean isBounded(List<Boots.Boot> boots) {
+        if (boots.isEmpty()) {
+            return false;
+        }
+        Boots.Boot warm = boots.get(Math.min(WARM_BOOTS, boots.size()) - 1);
+        Boots.Boot last = boots.getLast();
+        return last.heapBytes() - warm.heapBytes() <= HEAP_GROWTH_BYTES
+                && last.anonymousBytes() - warm.anonymousBytes() <= ANONYMOUS_GROWTH_BYTES;
     }
 
     private void diskRead(Path disk) throws IOException {
@@ -104,6 +216,16 @@ final class HostChecks {
                 .map((Map<String, String> values) -> values.getOrDefault(key, ""))
                 .findFirst()
                 .orElse("");
+    }
+
+    /** All values of a key that comes several times. */
+    private List<String> values(String check, String key) {
+        return guest.stream()
+                .filter(result -> result.name().equals(check))
+                .flatMap(result -> result.diagnostics().stream())
+                .filter(line -> line.startsWith(key + "="))
+                .map(line -> line.substring(key.length() + 1))
+                .toList();
     }
 
     private static String sha256(Path file, long offset, long bytes) throws IOException {

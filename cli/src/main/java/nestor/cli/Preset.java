@@ -22,6 +22,11 @@ record Preset(GuestProfile profile) {
                                                 .formatted(origin, name, names()))));
     }
 
+    /** What {@code nestor test} boots, in order. */
+    List<PresetRun> runs() {
+        return PresetRuns.of(profile);
+    }
+
     /** Whether DMA is translated at all. */
     boolean hasIommu() {
         return !profile.equals(GuestProfile.NONE);

@@ -81,7 +81,8 @@ final class RunCommand implements Callable<Integer> {
                         plan.preset().get(),
                         "scratch",
                         scratch.zeros("scratch.img", SCRATCH_DISK_BYTES),
-                        "off");
+                        "off",
+                        "");
                 plan = MachinePlan.of(settings);
             }
             Guest guest = Guest.of(plan, host, terminal, "console=ttyAMA0");

@@ -73,15 +73,20 @@ final class Settings {
         set(Setting.PRESET, PRESET, preset.profile().name());
     }
 
-    /** Adds a disk image and a preset's device for it. */
-    void addDisk(Preset preset, String id, Path image, String readOnly) throws CommandException {
+    /**
+     * Adds a disk image and a preset's device for it.
+     *
+     * @param properties of the device besides the preset's, each with its comma before
+     */
+    void addDisk(Preset preset, String id, Path image, String readOnly, String properties)
+            throws CommandException {
         SequencedMap<String, String> drive = new LinkedHashMap<>();
         drive.put("file", image.toString());
         drive.put("if", "none");
         drive.put("id", id);
         drive.put("readonly", readOnly);
         drives.add(new OptionList(PRESET, "", drive));
-        devices.add(OptionList.parse(PRESET, preset.disk(id), "driver"));
+        devices.add(OptionList.parse(PRESET, preset.disk(id) + properties, "driver"));
     }
 
     /** Adds a virtio console to a preset. */

@@ -11,49 +11,77 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** How {@code nestor test} writes what it found to standard output. */
 enum TestReport {
-    /** KTAP with two subtests, guest and host; the guest's lines appear as they come. */
+    /**
+     * KTAP: a subtest for each run, in it one for the guest and one for the host; the guest's lines
+     * appear as they come.
+     */
     KTAP {
         @Override
-        void begin(PrintStream out) {
-            out.print("KTAP version 1\n1..2\n");
+        void begin(PrintStream out, int runs) {
+            out.print("KTAP version 1\n1.." + runs + "\n");
+            out.flush();
+        }
+
+        @Override
+        void beginRun(PrintStream out, String name) {
+            out.print("  KTAP version 1\n  # Subtest: " + name + "\n  1..2\n");
             out.flush();
         }
 
         @Override
         void guestLine(PrintStream out, String line) {
-            out.print("  " + line + "\n");
+            out.print("    " + line + "\n");
             out.flush();
         }
 
         @Override
-        void end(PrintStream out, TestRun run) {
+        void endRun(PrintStream out, int number, TestRun run) {
             boolean guestPassed = TestRun.passed(run.guest()) && !run.guest().isEmpty();
-            out.print((guestPassed ? "ok" : "not ok") + " 1 guest\n");
-            out.print("  KTAP version 1\n  1.." + run.host().size() + "\n");
+            out.print("  " + word(guestPassed) + " 1 guest\n");
+            out.print("    KTAP version 1\n    1.." + run.host().size() + "\n");
             for (Result result : run.host()) {
-                result.diagnostics().forEach(line -> out.print("  # " + line + "\n"));
-                String word = result.outcome() == Outcome.FAILED ? "not ok" : "ok";
-                out.print("  " + word + " " + result.number() + " " + result.name() + "\n");
+                result.diagnostics().forEach(line -> out.print("    # " + line + "\n"));
+                String word = word(result.outcome() != Outcome.FAILED);
+                out.print("    " + word + " " + result.number() + " " + result.name() + "\n");
             }
-            out.print((TestRun.passed(run.host()) ? "ok" : "not ok") + " 2 host\n");
+            out.print("  " + word(TestRun.passed(run.host())) + " 2 host\n");
+            out.print(word(run.passed()) + " " + number + " " + run.name() + "\n");
+            out.flush();
+        }
+
+        private String word(boolean passed) {
+            return passed ? "ok" : "not ok";
         }
     },
     /** One JSON object. */
     JSON {
         @Override
-        void end(PrintStream out, TestRun run) {
+        void end(PrintStream out, List<TestRun> runs) {
             JsonMapper mapper = new JsonMapper();
             ObjectNode root = mapper.createObjectNode();
-            root.put("title", run.title());
-            root.put("exitCode", run.exitCode());
-            root.put("passed", run.count(Outcome.PASSED));
-            root.put("failed", run.count(Outcome.FAILED));
-            root.put("skipped", run.count(Outcome.SKIPPED));
-            root.put("milliseconds", run.ending().duration().toMillis());
-            root.put("instructions", run.ending().instructions());
-            write(root.putArray("guest"), run.guest());
-            write(root.putArray("host"), run.host());
+            root.put("exitCode", TestRun.exitCode(runs));
+            counts(root, runs);
+            ArrayNode array = root.putArray("runs");
+            for (TestRun run : runs) {
+                ObjectNode node = array.addObject();
+                node.put("name", run.name());
+                node.put("title", run.title());
+                node.put("exitCode", run.exitCode());
+                counts(node, List.of(run));
+                node.put("milliseconds", run.ending().duration().toMillis());
+                node.put("instructions", run.ending().instructions());
+                write(node.putArray("guest"), run.guest());
+                write(node.putArray("host"), run.host());
+            }
             out.print(mapper.writerWithDefaultPrettyPrinter().writeValueAsString(root) + "\n");
+        }
+
+        private void counts(ObjectNode node, List<TestRun> runs) {
+            for (Outcome outcome : Outcome.values()) {
+                node.put(
+                        outcome.name().toLowerCase(Locale.ROOT),
+                        runs.stream().mapToLong(run -> run.count(outcome)).sum());
+            }
         }
 
         private void write(ArrayNode array, List<Result> results) {
@@ -69,14 +97,17 @@ enum TestReport {
             }
         }
     },
-    /** JUnit's XML, two suites. */
+    /** JUnit's XML, two suites for each run. */
     JUNIT {
         @Override
-        void end(PrintStream out, TestRun run) {
+        void end(PrintStream out, List<TestRun> runs) {
             out.print("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-            out.print("<testsuites name=\"" + xml(run.title()) + "\">\n");
-            write(out, "guest", run.guest());
-            write(out, "host", run.host());
+            out.print("<testsuites name=\"nestor test\">\n");
+            for (TestRun run : runs) {
+                out.print("  <!-- " + xml(run.title()).replace("--", "- -") + " -->\n");
+                write(out, run.name() + ".guest", run.guest());
+                write(out, run.name() + ".host", run.host());
+            }
             out.print("</testsuites>\n");
         }
 
@@ -106,14 +137,20 @@ enum TestReport {
         }
     };
 
-    /** Before the guest starts. */
-    void begin(PrintStream out) {}
+    /** Before all runs. */
+    void begin(PrintStream out, int runs) {}
+
+    /** Before the guest of a run starts. */
+    void beginRun(PrintStream out, String name) {}
 
     /** A line of the guest's report. */
     void guestLine(PrintStream out, String line) {}
 
-    /** After all checks. */
-    abstract void end(PrintStream out, TestRun run);
+    /** After the checks of a run, the {@code number}th. */
+    void endRun(PrintStream out, int number, TestRun run) {}
+
+    /** After all runs. */
+    void end(PrintStream out, List<TestRun> runs) {}
 
     /**
      * Text inside an element or an attribute; characters that XML cannot carry become a question

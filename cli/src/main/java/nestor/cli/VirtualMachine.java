@@ -68,6 +68,7 @@ final class VirtualMachine {
             new AtomicReference<>(Optional.empty());
     private volatile Runnable onStop = () -> {};
     private volatile Consumer<String> onDeviceDeleted = _ -> {};
+    private volatile Consumer<Machine> onEnded = _ -> {};
     private volatile boolean timedOut;
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
@@ -83,6 +84,11 @@ final class VirtualMachine {
     /** Who is told the id of each device that has left; before {@link #run}. */
     void onDeviceDeleted(Consumer<String> listener) {
         onDeviceDeleted = listener;
+    }
+
+    /** Who looks at the machine once it has ended, before it is closed; before {@link #run}. */
+    void onEnded(Consumer<Machine> observer) {
+        onEnded = observer;
     }
 
     /** Asks the machine to stop, if it runs. Any thread. */
@@ -120,6 +126,7 @@ final class VirtualMachine {
             start.run();
             MachineOutcome outcome = machine.run();
             ended.countDown();
+            onEnded.accept(machine);
             Ending ending =
                     new Ending(
                             outcome,

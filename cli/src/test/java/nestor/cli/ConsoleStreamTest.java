@@ -46,7 +46,7 @@ final class ConsoleStreamTest {
 
     @Test
     void aCommandSurvivesTheKernelCommandLine() {
-        assertThat(TestCommand.percentEncode("dmesg | grep -i 'ü'"))
+        assertThat(GuestTest.percentEncode("dmesg | grep -i 'ü'"))
                 .isEqualTo("dmesg%20%7C%20grep%20-i%20%27%C3%BC%27");
     }
 

@@ -7,10 +7,12 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
 import nestor.machine.MachineOutcome;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 final class TestRunTest {
@@ -34,32 +36,57 @@ final class TestRunTest {
     }
 
     @Test
-    void ktapNestsGuestAndHost() {
+    void severalRunsFailAsTheWorstOfThem() {
+        MachineOutcome off = new MachineOutcome.PoweredOff();
+        TestRun good = run(ending(off, false, false, 0), PASSED);
+        TestRun bad = run(ending(off, false, false, 0), FAILED);
+        TestRun panicked = run(ending(off, true, false, 0), PASSED);
+
+        assertThat(TestRun.exitCode(List.of(good, good))).isZero();
+        assertThat(TestRun.exitCode(List.of(bad, good))).isEqualTo(1);
+        assertThat(TestRun.exitCode(List.of(bad, panicked, good))).isEqualTo(3);
+        assertThat(run(ending(off, false, false, 0)).passed())
+                .describedAs("a guest that reported nothing")
+                .isFalse();
+    }
+
+    @Test
+    @DisplayName("Linux ktap.rst, nested tests: each level two more columns, its plan first")
+    void ktapNestsRunsThenGuestAndHost() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         PrintStream out = new PrintStream(bytes, true, StandardCharsets.UTF_8);
-        TestReport.KTAP.begin(out);
-        TestReport.KTAP.guestLine(out, "KTAP version 1");
-        TestReport.KTAP.guestLine(out, "ok 1 a");
-        TestReport.KTAP.end(
-                out,
+        TestRun run =
                 new TestRun(
+                        "strict",
                         "t",
                         List.of(PASSED),
                         List.of(FAILED),
-                        ending(new MachineOutcome.PoweredOff(), false, false, 0)));
+                        ending(new MachineOutcome.PoweredOff(), false, false, 0));
+        TestReport.KTAP.begin(out, 1);
+        TestReport.KTAP.beginRun(out, "strict");
+        TestReport.KTAP.guestLine(out, "KTAP version 1");
+        TestReport.KTAP.guestLine(out, "1..1");
+        TestReport.KTAP.guestLine(out, "ok 1 a");
+        TestReport.KTAP.endRun(out, 1, run);
+        TestReport.KTAP.end(out, List.of(run));
 
         assertThat(bytes.toString(StandardCharsets.UTF_8))
                 .isEqualTo(
                         """
                         KTAP version 1
-                        1..2
+                        1..1
                           KTAP version 1
-                          ok 1 a
-                        ok 1 guest
-                          KTAP version 1
-                          1..1
-                          not ok 2 b
-                        not ok 2 host
+                          # Subtest: strict
+                          1..2
+                            KTAP version 1
+                            1..1
+                            ok 1 a
+                          ok 1 guest
+                            KTAP version 1
+                            1..1
+                            not ok 2 b
+                          not ok 2 host
+                        not ok 1 strict
                         """);
     }
 
@@ -68,15 +95,39 @@ final class TestRunTest {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         TestReport.JUNIT.end(
                 new PrintStream(bytes, true, StandardCharsets.UTF_8),
-                run(ending(new MachineOutcome.PoweredOff(), false, false, 0), PASSED, SKIPPED));
+                List.of(
+                        run(
+                                ending(new MachineOutcome.PoweredOff(), false, false, 0),
+                                PASSED,
+                                SKIPPED)));
 
         assertThat(bytes.toString(StandardCharsets.UTF_8))
+                .contains("<testsuite name=\"run.guest\" tests=\"2\"")
                 .contains("<system-out>x=&lt;1&gt;</system-out>", "<skipped message=\"none\"/>");
         assertThat(TestReport.xml("\u001b[1m\u0000\ud800")).isEqualTo("?[1m??");
     }
 
+    @Test
+    void aRunAboutAnotherKernelThanTheUsersIsLeftOutUnlessNamed() throws CommandException {
+        PresetRun plain = PresetRun.named("plain", "", List.of()).build();
+        PresetRun newest =
+                PresetRun.named("newest", "", List.of()).kernelRelease("backports").build();
+        List<PresetRun> runs = List.of(plain, newest);
+
+        assertThat(PresetRuns.choose(runs, List.of(), false, Optional.empty()))
+                .containsExactly(plain, newest);
+        assertThat(PresetRuns.choose(runs, List.of(), false, Optional.of("stable")))
+                .containsExactly(plain);
+        assertThat(PresetRuns.choose(runs, List.of(), false, Optional.of("backports")))
+                .containsExactly(plain, newest);
+        assertThat(PresetRuns.choose(runs, List.of(), true, Optional.empty()))
+                .containsExactly(plain);
+        assertThat(PresetRuns.choose(runs, List.of("newest"), false, Optional.of("stable")))
+                .containsExactly(newest);
+    }
+
     private static TestRun run(VirtualMachine.Ending ending, Result... results) {
-        return new TestRun("title", List.of(results), List.of(), ending);
+        return new TestRun("run", "title", List.of(results), List.of(), ending);
     }
 
     private static VirtualMachine.Ending ending(

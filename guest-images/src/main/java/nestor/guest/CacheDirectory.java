@@ -172,6 +172,18 @@ final class CacheDirectory {
         return new Lock(channel);
     }
 
+    /** Waits for the lock, and says so if it takes time. */
+    Lock lock(Progress progress) throws IOException, InterruptedException {
+        List<Progress.Task> waiting = new ArrayList<>();
+        try {
+            return lock(() ->
+                    waiting.add(
+                            progress.begin("waiting for another nestor which uses the cache", -1)));
+        } finally {
+            waiting.forEach(Progress.Task::close);
+        }
+    }
+
     private static boolean tryLock(FileChannel channel) throws IOException {
         try {
             // Released when the channel is closed.

@@ -9,15 +9,18 @@ import java.util.stream.Stream;
 /** Our own files of the guest: its first process and its checks, by their path in the initramfs. */
 final class GuestFiles {
     private static final String RESOURCES = "initramfs/";
-    private static final String[] SCRIPTS = {"lib.sh", "run-checks"};
+    private static final String[] SCRIPTS = {"lib.sh", "reboots", "run-checks"};
     private static final String[] CHECKS = {
+        "ats-enabled",
         "console",
         "disk-discard",
         "disk-read",
         "disk-write",
         "edu-dma",
+        "hotplug",
         "iobench",
         "iommu-probed",
+        "lazy-flush",
         "msi",
         "no-iommu",
         "rng",

@@ -122,6 +122,13 @@ public final class ImageStore {
         }
     }
 
+    /** The image of a bare-metal suite, compiled if it is not in the cache. */
+    public Path bareSuite(BareKit kit) throws ImageException {
+        return guarded(() ->
+                CrossCompiler.ofHost(cache, progress)
+                        .image(kit.sources(), BareKit.FLAGS, kit.image()));
+    }
+
     /**
      * Fetches busybox and, if a release is given, a kernel, so that the package index is fetched
      * once for both.
@@ -155,7 +162,12 @@ public final class ImageStore {
     public List<CachedImage> list() throws ImageException {
         return guarded(() -> {
             List<CachedImage> images = new ArrayList<>();
-            for (String kind : List.of(DebianFetch.KERNELS, INITRAMFS, DebianFetch.PROGRAMS)) {
+            for (String kind :
+                    List.of(
+                            DebianFetch.KERNELS,
+                            INITRAMFS,
+                            DebianFetch.PROGRAMS,
+                            CrossCompiler.KIND)) {
                 images.addAll(cache.list(kind));
             }
             return images;
@@ -188,7 +200,12 @@ public final class ImageStore {
             try (CacheDirectory.Lock lock = lock()) {
                 long before = CacheDirectory.sizeBytes(cache.root());
                 for (String kind :
-                        List.of(SELECTIONS, DebianFetch.KERNELS, INITRAMFS, DebianFetch.PROGRAMS)) {
+                        List.of(
+                                SELECTIONS,
+                                DebianFetch.KERNELS,
+                                INITRAMFS,
+                                DebianFetch.PROGRAMS,
+                                CrossCompiler.KIND)) {
                     lock.drop(cache.root().resolve(kind));
                 }
                 return before;
@@ -197,14 +214,7 @@ public final class ImageStore {
     }
 
     private CacheDirectory.Lock lock() throws IOException, InterruptedException {
-        List<Progress.Task> waiting = new ArrayList<>();
-        try {
-            return cache.lock(() ->
-                    waiting.add(
-                            progress.begin("waiting for another nestor which uses the cache", -1)));
-        } finally {
-            waiting.forEach(Progress.Task::close);
-        }
+        return cache.lock(progress);
     }
 
     private static Optional<Kernel> describedKernel(Path folder) {

@@ -19,7 +19,9 @@ public final class DeviceCatalog {
     private static final List<DeviceProperty> PCI_PLACE =
             List.of(
                     ID,
-                    text("bus", "pcie.0, or the id of a pcie-root-port (default pcie.0)"),
+                    text(
+                            "bus",
+                            "pcie.0, or the id of a pcie-root-port or a pxb-pcie (default pcie.0)"),
                     new DeviceProperty(
                             "addr",
                             DeviceProperty.Kind.PCI_ADDRESS,
@@ -40,6 +42,10 @@ public final class DeviceCatalog {
                             "iommu_platform",
                             "off",
                             "offer VIRTIO_F_ACCESS_PLATFORM: DMA goes through the IOMMU"),
+                    onOff(
+                            "ats",
+                            "off",
+                            "ATS capability, and a cache of translations; needs iommu_platform=on"),
                     choice(
                             "disable-legacy",
                             "on",
@@ -150,6 +156,20 @@ public final class DeviceCatalog {
                                             "translations cached: 0..8, or 8 times a power of"
                                                     + " two"),
                                     STALL)),
+                    new DeviceType(
+                            SmmuUnits.DRIVER,
+                            DeviceType.BOARD,
+                            "Arm SMMUv3 in front of the functions of one root bus and below",
+                            SmmuUnits.PROPERTIES),
+                    new DeviceType(
+                            PciPlan.EXPANDER,
+                            DeviceType.PCI,
+                            "a further PCI Express root bus, named by its id; takes root ports and"
+                                    + " integrated functions",
+                            List.of(
+                                    ID,
+                                    choice("bus", "pcie.0", "where it hangs", "pcie.0"),
+                                    number("bus_nr", "", "number of the bus, 1..255 (required)"))),
                     new DeviceType(
                             "pcie-root-port",
                             DeviceType.PCI,

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import nestor.atc.Atc;
 import nestor.endpoints.RawFile;
 import nestor.pci.PciFunction;
 import nestor.vmm.loop.MailboxLoop;
@@ -14,6 +15,7 @@ final class Endpoint {
     private final PciFunction function;
     private final MailboxLoop loop;
     private final Optional<RawFile> disk;
+    private final Optional<Atc> atc;
     private final Consumer<Runnable> leave;
     private final AtomicBoolean closed = new AtomicBoolean();
 
@@ -25,11 +27,13 @@ final class Endpoint {
             PciFunction function,
             MailboxLoop loop,
             Optional<RawFile> disk,
+            Optional<Atc> atc,
             Consumer<Runnable> leave) {
         this.place = place;
         this.function = function;
         this.loop = loop;
         this.disk = disk;
+        this.atc = atc;
         this.leave = leave;
     }
 
@@ -47,6 +51,11 @@ final class Endpoint {
 
     MailboxLoop loop() {
         return loop;
+    }
+
+    /** The cache of translations of its function, if the machine knows it. */
+    Optional<Atc> atc() {
+        return atc;
     }
 
     /**

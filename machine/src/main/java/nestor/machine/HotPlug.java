@@ -17,7 +17,13 @@ final class HotPlug {
 
     /** What is part of the root complex, or takes its console at the machine's start. */
     private static final Set<String> FIXED =
-            Set.of("pcie-root-port", "virtio-iommu-pci", "virtio-serial-pci", "virtconsole");
+            Set.of(
+                    "pcie-root-port",
+                    PciPlan.EXPANDER,
+                    SmmuUnits.DRIVER,
+                    "virtio-iommu-pci",
+                    "virtio-serial-pci",
+                    "virtconsole");
 
     private final PciDevices devices;
     private final Object lock = new Object();
@@ -117,7 +123,7 @@ final class HotPlug {
                                             + ": no free port; -device pcie-root-port,id=ID adds"
                                             + " one before the machine runs"));
         }
-        if (wanted.equals(PciPlan.ROOT_BUS)) {
+        if (devices.roots().containsKey(wanted)) {
             throw options.wrong("bus", "not hot-pluggable; name a pcie-root-port");
         }
         if (!ports.containsKey(wanted)) {
@@ -150,7 +156,7 @@ final class HotPlug {
     private Endpoint find(String command, String id) throws ConfigException {
         for (Endpoint endpoint : devices.endpoints()) {
             if (endpoint.name().equals(id)) {
-                if (endpoint.place().bus().equals(PciPlan.ROOT_BUS)) {
+                if (devices.roots().containsKey(endpoint.place().bus())) {
                     throw new ConfigException(
                             "%s %s: not hot-pluggable: it is integrated on %s"
                                     .formatted(command, id, PciPlan.ROOT_BUS));
@@ -163,7 +169,7 @@ final class HotPlug {
         }
         List<String> removable =
                 devices.endpoints().stream()
-                        .filter(e -> !e.place().bus().equals(PciPlan.ROOT_BUS))
+                        .filter(e -> !devices.roots().containsKey(e.place().bus()))
                         .map(Endpoint::name)
                         .toList();
         throw new ConfigException(

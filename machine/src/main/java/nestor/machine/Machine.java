@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
+import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.machine.arm.Psci;
 import nestor.pci.FunctionInfo;
@@ -244,6 +245,19 @@ public final class Machine implements AutoCloseable {
     /** Every PCI function, as software has programmed it. Any thread. */
     public List<FunctionInfo> pciFunctions() {
         return board.pciFunctions();
+    }
+
+    /**
+     * What the translation caches of endpoints have counted, by the name of the device; of virtio
+     * devices with {@code ats=on}. Any thread.
+     */
+    public Map<String, AtcStatistics> atcStatistics() {
+        return board.atcStatistics();
+    }
+
+    /** What each SMMUv3 advertises, in the order of their addresses. Any thread. */
+    public List<SmmuIdentification> smmuIdentifications() {
+        return board.smmuIdentifications();
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

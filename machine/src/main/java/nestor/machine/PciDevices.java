@@ -13,7 +13,12 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Function;
+import nestor.atc.Atc;
+import nestor.atc.AtcOptions;
+import nestor.atc.AtcStatistics;
+import nestor.atc.CachedDmaPort;
 import nestor.endpoints.DiskImageException;
 import nestor.endpoints.Edu;
 import nestor.endpoints.IommuTestDevice;
@@ -48,18 +53,24 @@ final class PciDevices {
     private static final int BLK_QUEUES = 1;
     private static final int MIN_IOVA_BITS = 32;
 
+    /** A ring, and the pages of the largest disk request. */
+    private static final AtcOptions VIRTIO_ATC = AtcOptions.setAssociative(512, 8);
+
     private final PciHost host;
     private final Map<String, CharBackend> backends;
     private final Map<String, DriveConfig> drives;
     private final Thread.UncaughtExceptionHandler onEscape;
     private final Map<String, RootPort> ports = new LinkedHashMap<>();
+    private final Map<String, Integer> roots = new LinkedHashMap<>();
 
     /** Drives and character backends in use; devices that are hot-plugged change it. */
     private final Set<String> used = ConcurrentHashMap.newKeySet();
 
     private final List<Endpoint> endpoints = new CopyOnWriteArrayList<>();
-    private @Nullable MailboxLoop iommuLoop;
-    private String iommuName = "";
+
+    /** Loops of the IOMMUs by name. */
+    private final Map<String, MailboxLoop> iommuLoops = new LinkedHashMap<>();
+
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
@@ -99,10 +110,13 @@ final class PciDevices {
     }
 
     void plug(PciPlan plan) throws ConfigException {
+        roots.putAll(plan.roots());
+        roots.values().stream().filter(number -> number != 0).forEach(host::addRootBus);
         for (int i = 0; i < plan.placements().size(); i++) {
             PciPlan.Placement place = plan.placements().get(i);
             if (place.driver().equals("pcie-root-port")) {
-                ports.put(place.name(), host.addRootPort(place.name(), place.slot()));
+                int root = root(place.bus());
+                ports.put(place.name(), host.addRootPort(place.name(), root, place.slot()));
             } else if (place.driver().equals("virtio-iommu-pci")) {
                 plugIommu(place);
             } else {
@@ -110,12 +124,26 @@ final class PciDevices {
                 endpoints.add(endpoint);
                 RootPort port = ports.get(place.bus());
                 if (port == null) {
-                    host.plug(place.slot(), place.function(), endpoint.function());
+                    host.plug(
+                            root(place.bus()), place.slot(), place.function(), endpoint.function());
                 } else {
                     port.plug(place.function(), endpoint.function());
                 }
             }
         }
+    }
+
+    private int root(String bus) {
+        Integer number = roots.get(bus);
+        if (number == null) {
+            throw new IllegalStateException("no root bus " + bus);
+        }
+        return number;
+    }
+
+    /** Numbers of the root buses by name. */
+    Map<String, Integer> roots() {
+        return roots;
     }
 
     /** The root ports by name, in the order of the configuration. */
@@ -131,7 +159,7 @@ final class PciDevices {
     /** Whether a root port, the IOMMU or a device has this name. */
     boolean isNamed(String name) {
         return ports.containsKey(name)
-                || name.equals(iommuName)
+                || iommuLoops.containsKey(name)
                 || endpoints.stream().anyMatch(endpoint -> endpoint.name().equals(name));
     }
 
@@ -145,6 +173,9 @@ final class PciDevices {
     /** Makes a device; it is in nobody's list yet. */
     Endpoint make(PciPlan.Placement place, @Nullable DeviceOptions console) throws ConfigException {
         DeviceOptions options = place.options();
+        if (options.has("ats") && options.on("ats") && !options.on("iommu_platform")) {
+            throw options.wrong("ats", "needs iommu_platform=on");
+        }
         return switch (place.driver()) {
             case "virtio-blk-pci" -> {
                 String serial = serial(options);
@@ -179,7 +210,8 @@ final class PciDevices {
 
     private Endpoint onLoop(PciPlan.Placement place, Function<DeviceLoop, PciFunction> device) {
         MailboxLoop loop = loop(place.name());
-        return new Endpoint(place, device.apply(loop), loop, Optional.empty(), loop::post);
+        return new Endpoint(
+                place, device.apply(loop), loop, Optional.empty(), Optional.empty(), loop::post);
     }
 
     private static int testDeviceCache(DeviceOptions options) throws ConfigException {
@@ -203,7 +235,7 @@ final class PciDevices {
                 place, loop -> new SvmDemo(place.name(), loop, (int) entries, faults).function());
     }
 
-    /** The device tree, which says that a function stalls, knows the functions of bus 0. */
+    /** The device tree, which says that a function stalls, knows those of root buses only. */
     private PageFaults pageFaults(PciPlan.Placement place) throws ConfigException {
         if (!place.options().on("stall")) {
             return PageFaults.PRI;
@@ -219,16 +251,37 @@ final class PciDevices {
                 place.options().on("iommu_platform")
                         ? VirtioPci.Access.PLATFORM
                         : VirtioPci.Access.DIRECT;
+        if (place.options().on("ats")) {
+            return virtioWithAts(place, device, disk);
+        }
         MailboxLoop loop = loop(place.name());
         VirtioPci transport = new VirtioPci(place.name(), device, loop, access);
-        return new Endpoint(place, transport.function(), loop, disk, transport::remove);
+        return new Endpoint(
+                place, transport.function(), loop, disk, Optional.empty(), transport::remove);
     }
 
-    /** The loop of the machine's IOMMU, which ends after those of the endpoints. */
+    private Endpoint virtioWithAts(
+            PciPlan.Placement place, VirtioDevice device, Optional<RawFile> disk) {
+        AtomicReference<Atc> atc = new AtomicReference<>();
+        MailboxLoop loop = loop(place.name());
+        VirtioPci transport =
+                VirtioPci.withAts(
+                        place.name(),
+                        device,
+                        loop,
+                        function -> {
+                            Atc cache = Atc.on(function.ats(), VIRTIO_ATC);
+                            atc.set(cache);
+                            return new CachedDmaPort(function.dma(), function.ats(), cache);
+                        });
+        return new Endpoint(
+                place, transport.function(), loop, disk, Optional.of(atc.get()), transport::remove);
+    }
+
+    /** A loop for an IOMMU of the machine, which comes to rest after those of the endpoints. */
     MailboxLoop iommuLoop(String name) {
         MailboxLoop loop = loop(name);
-        iommuLoop = loop;
-        iommuName = name;
+        iommuLoops.put(name, loop);
         return loop;
     }
 
@@ -255,11 +308,6 @@ final class PciDevices {
                         defaults.limits());
         VirtioIommu agent = new VirtioIommu(config, this::isEndpoint);
         iommu = agent;
-        if (host.hasIommu()) {
-            throw new ConfigException(
-                    "-device virtio-iommu-pci: the board has an IOMMU already; use it or -machine"
-                            + " virt,iommu=none");
-        }
         MailboxLoop loop = iommuLoop(place.name());
         PciFunction function =
                 new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT).function();
@@ -334,6 +382,15 @@ final class PciDevices {
         return iommuRid;
     }
 
+    /** What the caches of the devices have counted, by the devices' names. */
+    Map<String, AtcStatistics> atcStatistics() {
+        Map<String, AtcStatistics> statistics = new LinkedHashMap<>();
+        for (Endpoint endpoint : endpoints) {
+            endpoint.atc().ifPresent(atc -> statistics.put(endpoint.name(), atc.statistics()));
+        }
+        return statistics;
+    }
+
     void reset() {
         quiesce();
         host.reset();
@@ -346,9 +403,7 @@ final class PciDevices {
     /** Waits until work under way on the loops is done: endpoints first, then the IOMMU. */
     void quiesce() {
         endpoints.forEach(endpoint -> quiesce(endpoint.loop()));
-        if (iommuLoop != null) {
-            quiesce(iommuLoop);
-        }
+        iommuLoops.values().forEach(PciDevices::quiesce);
     }
 
     private static void quiesce(MailboxLoop loop) {
@@ -372,9 +427,7 @@ final class PciDevices {
 
     /** Loops and disks; the last failure of a disk is thrown after all are closed. */
     void close() throws IOException {
-        if (iommuLoop != null) {
-            iommuLoop.close();
-        }
+        iommuLoops.values().forEach(MailboxLoop::close);
         IOException failed = null;
         for (Endpoint endpoint : endpoints) {
             try {

@@ -10,21 +10,32 @@ import java.util.TreeSet;
  * Which device goes where: the devices of a configuration, checked, with a place for each.
  *
  * @param placements root ports first, then in the order of the configuration
+ * @param roots numbers of the root buses by name
+ * @param smmus the {@code arm-smmuv3} devices
  * @param consoles the {@code virtconsole} of each {@code virtio-serial-pci}, by the latter's index
  *     among the placements
  */
-record PciPlan(List<Placement> placements, Map<Integer, DeviceOptions> consoles) {
+record PciPlan(
+        List<Placement> placements,
+        Map<String, Integer> roots,
+        List<DeviceOptions> smmus,
+        Map<Integer, DeviceOptions> consoles) {
     static final String ROOT_BUS = "pcie.0";
+
+    /** A further root bus. */
+    static final String EXPANDER = "pxb-pcie";
+
     private static final String ROOT_PORT = "pcie-root-port";
     private static final String SERIAL = "virtio-serial-pci";
     private static final String CONSOLE = "virtconsole";
     private static final String IOMMU = "virtio-iommu-pci";
     private static final int SLOTS = 32;
+    private static final int MAX_BUS = 255;
 
     /**
      * A device's place.
      *
-     * @param bus {@link #ROOT_BUS} or the id of a root port
+     * @param bus name of a root bus, or the id of a root port
      */
     record Placement(DeviceOptions options, String driver, String bus, int slot, int function) {
         /** The user's id, or a name made from the driver and the place. */
@@ -48,6 +59,8 @@ record PciPlan(List<Placement> placements, Map<Integer, DeviceOptions> consoles)
         private final List<Wanted> ports = new ArrayList<>();
         private final List<Wanted> others = new ArrayList<>();
         private final List<DeviceOptions> consoles = new ArrayList<>();
+        private final List<DeviceOptions> smmus = new ArrayList<>();
+        private final Map<String, Integer> roots = new LinkedHashMap<>(Map.of(ROOT_BUS, 0));
         private final Map<String, String> idOrigins = new LinkedHashMap<>();
         private final TreeSet<String> taken = new TreeSet<>();
 
@@ -58,9 +71,29 @@ record PciPlan(List<Placement> placements, Map<Integer, DeviceOptions> consoles)
             }
             switch (device.driver()) {
                 case CONSOLE -> consoles.add(options);
+                case SmmuUnits.DRIVER -> smmus.add(options);
+                case EXPANDER -> addRoot(options);
                 case ROOT_PORT -> ports.add(new Wanted(options, device.driver()));
                 default -> others.add(new Wanted(options, device.driver()));
             }
+        }
+
+        private void addRoot(DeviceOptions options) throws ConfigException {
+            String id = options.text("id");
+            if (id.isEmpty() || id.equals(ROOT_BUS)) {
+                throw options.wrong("id", "a root bus needs a name of its own");
+            }
+            if (options.text("bus_nr").isEmpty()) {
+                throw new ConfigException(options.origin() + ": bus_nr= is missing");
+            }
+            long number = options.number("bus_nr");
+            if (number < 1 || number > MAX_BUS) {
+                throw options.wrong("bus_nr", "must be 1 to " + MAX_BUS);
+            }
+            if (roots.containsValue((int) number)) {
+                throw options.wrong("bus_nr", "another root bus has it already");
+            }
+            roots.put(id, (int) number);
         }
 
         PciPlan plan() throws ConfigException {
@@ -79,20 +112,24 @@ record PciPlan(List<Placement> placements, Map<Integer, DeviceOptions> consoles)
             if (placements.stream().filter(p -> p.driver.equals(IOMMU)).count() > 1) {
                 throw new ConfigException("-device " + IOMMU + ": a machine has one IOMMU at most");
             }
-            return new PciPlan(placements, attachConsoles(placements));
+            return new PciPlan(placements, roots, smmus, attachConsoles(placements));
         }
 
         private void checkBus(Wanted wanted) throws ConfigException {
             String bus = bus(wanted.options);
-            boolean onRoot = bus.equals(ROOT_BUS);
+            boolean onRoot = roots.containsKey(bus);
             boolean behindPort =
                     ports.stream().anyMatch(port -> port.options.text("id").equals(bus));
             if (!onRoot && !behindPort) {
                 throw wanted.options.wrong(
-                        "bus", "no such bus; %s, or the id of a %s".formatted(ROOT_BUS, ROOT_PORT));
+                        "bus",
+                        "no such bus; %s, or the id of a %s or %s"
+                                .formatted(ROOT_BUS, ROOT_PORT, EXPANDER));
             }
-            boolean rootOnly = wanted.driver.equals(ROOT_PORT) || wanted.driver.equals(IOMMU);
-            if (rootOnly && !onRoot) {
+            if (wanted.driver.equals(ROOT_PORT) && !onRoot) {
+                throw wanted.options.wrong("bus", "a root port goes on a root bus");
+            }
+            if (wanted.driver.equals(IOMMU) && !bus.equals(ROOT_BUS)) {
                 throw wanted.options.wrong("bus", "this device goes on " + ROOT_BUS + " only");
             }
         }
@@ -101,7 +138,7 @@ record PciPlan(List<Placement> placements, Map<Integer, DeviceOptions> consoles)
             DeviceOptions options = wanted.options;
             int slot = slot(options);
             int function = function(options);
-            boolean behindPort = !bus(options).equals(ROOT_BUS);
+            boolean behindPort = !roots.containsKey(bus(options));
             if (slot >= SLOTS) {
                 throw options.wrong("addr", "slots are 0 to 1f");
             }
@@ -122,8 +159,9 @@ record PciPlan(List<Placement> placements, Map<Integer, DeviceOptions> consoles)
             if (!options.text("addr").isEmpty()) {
                 return new Placement(options, wanted.driver, bus, slot(options), function(options));
             }
-            boolean onRoot = bus.equals(ROOT_BUS);
-            int first = onRoot ? 1 : 0; // slot 0 of bus 0 is the host bridge's, by custom
+            boolean onRoot = roots.containsKey(bus);
+            int first =
+                    bus.equals(ROOT_BUS) ? 1 : 0; // slot 0 of bus 0 is the host bridge's, by custom
             int last = onRoot ? SLOTS - 1 : 0;
             for (int slot = first; slot <= last; slot++) {
                 if (isFree(bus, slot)) {

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Cluster;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.machine.arm.Pl011;
@@ -25,8 +26,6 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
-import nestor.smmuv3.SmmuV3;
-import nestor.smmuv3.SmmuV3Options;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.chardev.CharFrontend;
 import nestor.vmm.memory.GuestAccessException;
@@ -59,9 +58,6 @@ final class VirtBoard {
     private static final long MILLIS_PER_SECOND = 1000;
     private static final int RNG_SEED_BYTES = 64;
 
-    /** Above all Requester IDs. */
-    private static final int SMMU_DEVICE_ID = 0x1_0000;
-
     /** The kernel's COMMAND_LINE_SIZE on arm64; longer ones are cut there without a word. */
     private static final int MAX_ARGUMENTS = 2047;
 
@@ -77,7 +73,7 @@ final class VirtBoard {
     private final PciHost host;
     private final PciDevices pci;
     private final HotPlug hotPlug;
-    private @Nullable SmmuV3 smmu;
+    private final SmmuUnits smmus;
     private final List<Arm64Vcpu> vcpus = new ArrayList<>();
 
     VirtBoard(
@@ -89,6 +85,7 @@ final class VirtBoard {
         this.config = config;
         DeviceOptions.check("-machine virt", TYPE.properties(), config.typeProperties());
         PciPlan plan = PciPlan.of(PciDevices.withDrives(config.devices(), config.drives()));
+        smmus = SmmuUnits.of(hasSmmu(config), plan.smmus(), plan.roots());
         checkSizes(config);
         kernel = kernel(config.kernel());
         initrd = config.initrd().isPresent() ? initrd(config.initrd().get()) : null;
@@ -118,10 +115,8 @@ final class VirtBoard {
         pci = new PciDevices(host, backends, config.drives(), onEscape);
         hotPlug = new HotPlug(pci);
         try {
-            if (hasSmmu(config)) {
-                smmu = smmu(bus, doorbell);
-            }
             pci.plug(plan);
+            smmus.build(pci, host, memory, clock, gic, bus, doorbell);
         } catch (ConfigException e) {
             close();
             throw e;
@@ -132,42 +127,6 @@ final class VirtBoard {
 
     private static boolean hasSmmu(MachineConfig config) {
         return "smmuv3".equals(config.typeProperties().get("iommu"));
-    }
-
-    /** An SMMUv3 in front of every PCI function; stream IDs are Requester IDs. */
-    private SmmuV3 smmu(MmioBus bus, MsiDoorbell doorbell) {
-        var wires =
-                new SmmuV3.Wires(
-                        gic.spi(MemoryMap.SMMU_SPI),
-                        gic.spi(MemoryMap.SMMU_SPI + 1),
-                        gic.spi(MemoryMap.SMMU_SPI + 2),
-                        gic.spi(MemoryMap.SMMU_SPI + 3));
-        SmmuV3 unit =
-                new SmmuV3(
-                        SmmuV3Options.whole(),
-                        memory,
-                        pci.iommuLoop("smmuv3"),
-                        clock,
-                        host::atsEndpoint,
-                        wires,
-                        (address, data) -> writeMessage(doorbell, address, data));
-        bus.map(MemoryMap.SMMU, SmmuV3.REGISTER_BYTES, unit.registers());
-        host.iommu(unit, _ -> true);
-        return unit;
-    }
-
-    /** The SMMU's own messages: completions go to RAM, interrupts to the doorbell. */
-    private boolean writeMessage(MsiDoorbell doorbell, long address, int data) {
-        if (address - doorbell.gpa() >= 0 && address - doorbell.gpa() < doorbell.sizeBytes()) {
-            doorbell.sink().signal(SMMU_DEVICE_ID, address, data);
-            return true;
-        }
-        try {
-            memory.setIntLe(address, data);
-            return true;
-        } catch (GuestAccessException e) {
-            return false;
-        }
     }
 
     private void addVcpus(MmioBus bus, Psci.Power power) {
@@ -271,6 +230,14 @@ final class VirtBoard {
         return host.functions().stream().map(PciFunction::info).toList();
     }
 
+    Map<String, AtcStatistics> atcStatistics() {
+        return pci.atcStatistics();
+    }
+
+    List<SmmuIdentification> smmuIdentifications() {
+        return smmus.identifications();
+    }
+
     boolean isRam(long gpa) {
         return memory.contains(gpa, Integer.BYTES);
     }
@@ -278,9 +245,7 @@ final class VirtBoard {
     /** Everything as after power-on; no vCPU runs. */
     void reset() {
         pci.reset();
-        if (smmu != null) {
-            smmu.reset();
-        }
+        smmus.reset();
         uart.reset();
         rtc.reset();
         gic.reset();
@@ -298,8 +263,8 @@ final class VirtBoard {
                 new VirtDeviceTree(
                                 config.memoryBytes(),
                                 config.cpus(),
+                                rootBuses(),
                                 pci.iommuRid(),
-                                smmu != null,
                                 stalling())
                         .flatten(
                                 new VirtDeviceTree.Chosen(
@@ -317,7 +282,18 @@ final class VirtBoard {
         vcpus.getFirst().start(layout.kernelGpa(), layout.dtbGpa());
     }
 
-    /** RIDs, on bus 0, of functions whose requests may stall. */
+    private List<VirtDeviceTree.RootBus> rootBuses() {
+        Map<Integer, Integer> indices = smmus.indicesByRoot();
+        return host.rootBuses().stream()
+                .map(root ->
+                        new VirtDeviceTree.RootBus(
+                                root,
+                                host.lastBusOf(root),
+                                indices.getOrDefault(root, VirtDeviceTree.NO_SMMU)))
+                .toList();
+    }
+
+    /** RIDs of functions whose requests may stall. */
     private List<Integer> stalling() {
         return host.functions().stream()
                 .filter(PciFunction::canStall)

@@ -64,6 +64,9 @@ public final class PciFunction {
     /** Requests under way, of a function that may leave the bus; null on bus 0. */
     private @Nullable Quiescence requests;
 
+    /** Number of the root bus, for a function on one. */
+    private int rootBus;
+
     private int devfn;
     private volatile @Nullable State state;
 
@@ -202,6 +205,11 @@ public final class PciFunction {
         return devfn;
     }
 
+    /** The root bus, of a function that is not behind a root port. */
+    int rootBus() {
+        return rootBus;
+    }
+
     State state() {
         State now = state;
         if (now == null) {
@@ -225,7 +233,7 @@ public final class PciFunction {
     }
 
     /** Lays out configuration space; from here on the function answers. */
-    void attach(PciHost bus, @Nullable RootPort port, int deviceAndFunction) {
+    void attach(PciHost bus, @Nullable RootPort port, int root, int deviceAndFunction) {
         if (host != null) {
             throw new IllegalArgumentException(name + " is plugged already");
         }
@@ -235,6 +243,7 @@ public final class PciFunction {
         }
         above = port;
         requests = port == null ? null : new Quiescence();
+        rootBus = root;
         devfn = deviceAndFunction;
         boolean resettable = onReset != null;
         if (asPort != null) {
@@ -344,7 +353,7 @@ public final class PciFunction {
 
     /** Derives {@link State} from the registers; called by the host with its routing lock held. */
     void decode() {
-        int bus = above == null ? 0 : above.secondaryBus();
+        int bus = above == null ? rootBus : above.secondaryBus();
         int rid = (int) RID_BUS.set(devfn, bus);
         State before = state;
         Requester requester =

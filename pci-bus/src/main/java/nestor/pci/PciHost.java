@@ -5,7 +5,9 @@ import static nestor.vmm.register.BitField.bits;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.NavigableMap;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.IntPredicate;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
@@ -85,8 +87,11 @@ public final class PciHost {
     private final Layout layout;
     private final Completer completer;
     private final Object routing = new Object();
-    private final @Nullable PciFunction[] bus0 = new @Nullable PciFunction[DEVFNS];
-    private volatile @Nullable Iommu iommu;
+
+    /** By bus number; complete before the machine runs. */
+    private final NavigableMap<Integer, @Nullable PciFunction[]> rootBuses = new TreeMap<>();
+
+    private volatile List<Iommu> iommus = List.of();
 
     /**
      * An empty host whose windows are mapped on {@code bus}.
@@ -97,6 +102,7 @@ public final class PciHost {
     public PciHost(Layout layout, GuestMemory memory, MmioBus bus, MsiDoorbell doorbell) {
         this.layout = layout;
         this.completer = new Completer(memory, doorbell);
+        addRootBus(0);
         bus.map(layout.ecamGpa(), (long) layout.buses() * ECAM_BYTES_PER_BUS, new Ecam());
         for (AddressRange window : layout.windows()) {
             long sizeBytes = window.last() - window.first() + 1;
@@ -108,44 +114,93 @@ public final class PciHost {
     }
 
     /**
-     * Plugs an integrated function on bus 0.
+     * Adds a root bus beside bus 0, as a further root complex has: the buses up to the next root
+     * bus are its own. Before the machine runs.
      *
+     * @param number 1..255, less than the host's number of buses
+     * @throws IllegalArgumentException if there is one of this number
+     */
+    public void addRootBus(int number) {
+        if (number < 0 || number >= layout.buses() || rootBuses.containsKey(number)) {
+            throw new IllegalArgumentException("no room for root bus " + number);
+        }
+        rootBuses.put(number, new @Nullable PciFunction[DEVFNS]);
+    }
+
+    /** Numbers of the root buses, in order; 0 is always among them. */
+    public List<Integer> rootBuses() {
+        return List.copyOf(rootBuses.keySet());
+    }
+
+    /** The last bus number before the root bus after {@code root}. */
+    public int lastBusOf(int root) {
+        Integer next = rootBuses.higherKey(root);
+        return next == null ? layout.buses() - 1 : next - 1;
+    }
+
+    /** {@link #plug(int, int, int, PciFunction)} on bus 0. */
+    public void plug(int device, int function, PciFunction f) {
+        plug(0, device, function, f);
+    }
+
+    /**
+     * Plugs an integrated function on a root bus.
+     *
+     * @param root number of the bus
      * @param device 0..31
      * @param function 0..7
-     * @throws IllegalArgumentException if the place is taken
+     * @throws IllegalArgumentException if there is no such bus or the place is taken
      */
-    public void plug(int device, int function, PciFunction f) {
+    public void plug(int root, int device, int function, PciFunction f) {
+        @Nullable PciFunction[] bus = rootBuses.get(root);
         int devfn = device * FUNCTIONS + function;
-        if (device < 0 || device >= DEVICES || function < 0 || function >= FUNCTIONS) {
-            throw new IllegalArgumentException("no such place: %x.%x".formatted(device, function));
+        if (bus == null
+                || device < 0
+                || device >= DEVICES
+                || function < 0
+                || function >= FUNCTIONS) {
+            throw new IllegalArgumentException(
+                    "no such place: %02x:%x.%x".formatted(root, device, function));
         }
-        if (bus0[devfn] != null) {
-            throw new IllegalArgumentException("00:%02x.%x is taken".formatted(device, function));
+        if (bus[devfn] != null) {
+            throw new IllegalArgumentException(
+                    "%02x:%02x.%x is taken".formatted(root, device, function));
         }
-        f.attach(this, null, devfn);
-        bus0[devfn] = f;
+        f.attach(this, null, root, devfn);
+        bus[devfn] = f;
         f.asPort().ifPresent(RootPort::attached);
         reconfigure();
     }
 
+    /** {@link #addRootPort(String, int, int)} on bus 0. */
+    public RootPort addRootPort(String id, int device) {
+        return addRootPort(id, 0, device);
+    }
+
     /**
-     * Adds a root port as function 0 of {@code device} on bus 0.
+     * Adds a root port as function 0 of {@code device} on a root bus.
      *
      * @param id of the port, for messages
-     * @throws IllegalArgumentException if the place is taken
+     * @param root number of the bus
+     * @throws IllegalArgumentException if there is no such bus or the place is taken
      */
-    public RootPort addRootPort(String id, int device) {
+    public RootPort addRootPort(String id, int root, int device) {
         RootPort port = new RootPort(this, id);
-        plug(device, 0, port.function());
+        plug(root, device, 0, port.function());
         return port;
     }
 
     /**
-     * Puts {@code agent} in front of memory for the RIDs that {@code rids} accepts; all others
-     * access memory untranslated. The predicate runs on every DMA: it must be quick and lock-free.
+     * Puts {@code agent} in front of memory for the RIDs that {@code rids} accepts and no earlier
+     * agent does; RIDs of none access memory untranslated. Of an agent that is given twice the last
+     * predicate counts. The predicate runs on every DMA: it must be quick and lock-free. Before the
+     * machine runs.
      */
     public void iommu(TranslationAgent agent, IntPredicate rids) {
-        iommu = new Iommu(agent, rids);
+        List<Iommu> more = new ArrayList<>(iommus);
+        more.removeIf(iommu -> iommu.agent().equals(agent));
+        more.add(new Iommu(agent, rids));
+        iommus = List.copyOf(more);
     }
 
     /**
@@ -164,19 +219,19 @@ public final class PciHost {
 
     /** Whether {@link #iommu} has put something in front of memory. */
     public boolean hasIommu() {
-        return iommu != null;
+        return !iommus.isEmpty();
     }
 
-    /** All functions, root ports included: bus 0 in device order, then behind each port. */
+    /** All functions, root ports included: root buses in device order, then behind each port. */
     public List<PciFunction> functions() {
-        List<PciFunction> all = new ArrayList<>(onBus0());
+        List<PciFunction> all = new ArrayList<>(onRootBuses());
         rootPorts().forEach(port -> all.addAll(port.functionsBelow()));
         return all;
     }
 
     /** Everything as fresh: registers, pending interrupts, and each device's own reset. */
     public void reset() {
-        for (PciFunction f : onBus0()) {
+        for (PciFunction f : onRootBuses()) {
             f.asPort().ifPresentOrElse(RootPort::reset, f::reset);
         }
         reconfigure();
@@ -187,15 +242,23 @@ public final class PciHost {
     }
 
     @Nullable TranslationAgent agentOf(int rid) {
-        Iommu now = iommu;
-        return now != null && now.rids().test(rid) ? now.agent() : null;
+        List<Iommu> all = iommus;
+        for (int i = 0; i < all.size(); i++) { // no iterator on the way of every DMA
+            Iommu iommu = all.get(i);
+            if (iommu.rids().test(rid)) {
+                return iommu.agent();
+            }
+        }
+        return null;
     }
 
     /** Whether the device of function 0 at {@code f}'s place has more functions (§7.5.1.1.9). */
     boolean isMultiFunction(PciFunction f) {
         List<PciFunction> siblings =
-                f.above().isPresent() ? f.above().get().functionsBelow() : onBus0();
-        return siblings.stream().anyMatch(s -> s != f && s.devfn() >>> 3 == f.devfn() >>> 3);
+                f.above().isPresent() ? f.above().get().functionsBelow() : onRootBuses();
+        return siblings.stream()
+                .anyMatch(s ->
+                        s != f && s.rootBus() == f.rootBus() && s.devfn() >>> 3 == f.devfn() >>> 3);
     }
 
     /** Derives routing from the registers; after every write that may change it. */
@@ -211,7 +274,7 @@ public final class PciHost {
             ports.forEach(RootPort::decode);
             ports.sort(Comparator.comparingInt(RootPort::secondaryBus));
             BarRoutes routes = new BarRoutes();
-            for (PciFunction f : onBus0()) {
+            for (PciFunction f : onRootBuses()) {
                 f.decode();
                 f.route(routes, layout.windows());
             }
@@ -239,11 +302,13 @@ public final class PciHost {
         return reachable;
     }
 
-    private List<PciFunction> onBus0() {
+    private List<PciFunction> onRootBuses() {
         List<PciFunction> present = new ArrayList<>();
-        for (PciFunction f : bus0) {
-            if (f != null) {
-                present.add(f);
+        for (@Nullable PciFunction[] bus : rootBuses.values()) {
+            for (PciFunction f : bus) {
+                if (f != null) {
+                    present.add(f);
+                }
             }
         }
         return present;
@@ -251,17 +316,18 @@ public final class PciHost {
 
     private List<RootPort> rootPorts() {
         List<RootPort> ports = new ArrayList<>();
-        onBus0().forEach(f -> f.asPort().ifPresent(ports::add));
+        onRootBuses().forEach(f -> f.asPort().ifPresent(ports::add));
         return ports;
     }
 
     /** Which function answers configuration requests; of ports with one number, the first. */
     private @Nullable PciFunction configTarget(int bus, int devfn) {
-        if (bus == 0) {
-            return bus0[devfn];
+        @Nullable PciFunction[] root = rootBuses.get(bus);
+        if (root != null) {
+            return root[devfn];
         }
-        for (PciFunction f : bus0) {
-            RootPort port = f == null ? null : f.asPort().orElse(null);
+        for (PciFunction f : onRootBuses()) {
+            RootPort port = f.asPort().orElse(null);
             PciFunction target = port == null ? null : port.claim(bus, devfn);
             if (target != null) {
                 return target;

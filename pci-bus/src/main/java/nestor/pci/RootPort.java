@@ -151,7 +151,7 @@ public final class RootPort {
             throw new IllegalArgumentException(
                     "no free function " + functionNumber + " behind " + function.name());
         }
-        f.attach(host, this, functionNumber);
+        f.attach(host, this, function.rootBus(), functionNumber);
         List<PciFunction> more = new ArrayList<>(below);
         more.add(f);
         more.sort(Comparator.comparingInt(PciFunction::devfn));

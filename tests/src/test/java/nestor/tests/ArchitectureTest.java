@@ -134,6 +134,8 @@ class ArchitectureTest {
                 .definedBy("nestor.testkit..")
                 .layer("vsmmuv3")
                 .definedBy("nestor.smmuv3..")
+                .layer("vvtd")
+                .definedBy("nestor.vtd..")
                 .layer("virtio")
                 .definedBy("nestor.virtio")
                 .layer("virtio-iommu-device")
@@ -164,6 +166,8 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("vsmmuv3")
                 .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("vvtd")
+                .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("endpoints")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("testkit")
@@ -171,10 +175,12 @@ class ArchitectureTest {
                 .whereLayer("atc")
                 .mayOnlyBeAccessedByLayers("endpoints", "testkit")
                 .whereLayer("iommu-core")
-                .mayOnlyBeAccessedByLayers("vsmmuv3", "virtio-iommu-device", "testkit", "machine")
+                .mayOnlyBeAccessedByLayers(
+                        "vsmmuv3", "vvtd", "virtio-iommu-device", "testkit", "machine")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
-                .mayOnlyBeAccessedByLayers("iommu-core", "vsmmuv3", "testkit", "cpu", "cpu-arm64");
+                .mayOnlyBeAccessedByLayers(
+                        "iommu-core", "vsmmuv3", "vvtd", "testkit", "cpu", "cpu-arm64");
     }
 }

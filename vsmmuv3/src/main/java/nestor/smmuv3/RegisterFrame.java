@@ -3,6 +3,7 @@ package nestor.smmuv3;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 import nestor.smmuv3.Registers.Gbpa;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.Register;
@@ -18,6 +19,9 @@ final class RegisterFrame implements MmioRegion {
     private final RegisterFile registers;
     private final Map<Long, BooleanSupplier> guards = new HashMap<>();
 
+    /** The bits of CR1 that no write changes now. */
+    private LongSupplier lockedOfCr1 = () -> 0;
+
     RegisterFrame(RegisterFile registers) {
         this.registers = registers;
     }
@@ -27,6 +31,11 @@ final class RegisterFrame implements MmioRegion {
         for (long word = 0; word < register.sizeBytes(); word += WORD_BYTES) {
             guards.put(register.offset() + word, writable);
         }
+    }
+
+    /** Writes to CR1 leave the bits that {@code locked} gives as they are. */
+    void guardCr1(LongSupplier locked) {
+        lockedOfCr1 = locked;
     }
 
     @Override
@@ -43,7 +52,10 @@ final class RegisterFrame implements MmioRegion {
     public void write(long offset, int sizeBytes, long value) {
         if (sizeBytes == WORD_BYTES) {
             writeWord(offset, value);
-        } else if (isWritable(offset) && isWritable(offset + WORD_BYTES) && !hasGbpa(offset)) {
+        } else if (isWritable(offset)
+                && isWritable(offset + WORD_BYTES)
+                && !holds(offset, Registers.GBPA)
+                && !holds(offset, Registers.CR1)) {
             registers.write(offset, sizeBytes, value);
         } else {
             writeWord(offset, value);
@@ -51,8 +63,9 @@ final class RegisterFrame implements MmioRegion {
         }
     }
 
-    private static boolean hasGbpa(long offset) {
-        return (offset & -Long.BYTES) == (Registers.GBPA.offset() & -Long.BYTES);
+    /** Whether the 8 bytes at {@code offset} hold a register with rules of its own. */
+    private static boolean holds(long offset, Register register) {
+        return (offset & -Long.BYTES) == (register.offset() & -Long.BYTES);
     }
 
     private void writeWord(long offset, long value) {
@@ -60,6 +73,10 @@ final class RegisterFrame implements MmioRegion {
             if (Gbpa.UPDATE.isSet(value)) {
                 registers.write(offset, WORD_BYTES, Gbpa.UPDATE.clear(value));
             }
+        } else if (offset == Registers.CR1.offset()) {
+            long locked = lockedOfCr1.getAsLong();
+            long kept = registers.get(Registers.CR1) & locked;
+            registers.write(offset, WORD_BYTES, kept | value & ~locked);
         } else if (isWritable(offset)) {
             registers.write(offset, WORD_BYTES, value);
         }

@@ -81,6 +81,14 @@ final class Registers {
         private Cr0() {}
     }
 
+    /** SMMU_CR1. */
+    static final class Cr1 {
+        static final BitField QUEUE = bits(5, 0);
+        static final BitField TABLE = bits(11, 6);
+
+        private Cr1() {}
+    }
+
     /** SMMU_CR2. */
     static final class Cr2 {
         static final BitField RECINVSID = bit(1);

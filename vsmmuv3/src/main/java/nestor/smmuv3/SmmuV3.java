@@ -14,6 +14,7 @@ import nestor.pci.StalledTransaction;
 import nestor.pci.Translation;
 import nestor.pci.TranslationAgent;
 import nestor.smmuv3.Registers.Cr0;
+import nestor.smmuv3.Registers.Cr1;
 import nestor.smmuv3.Registers.Cr2;
 import nestor.smmuv3.Registers.Gbpa;
 import nestor.smmuv3.Registers.StreamTableBase;
@@ -113,6 +114,7 @@ public final class SmmuV3 implements TranslationAgent {
         frame.guard(Registers.STRTAB_BASE, off);
         frame.guard(Registers.STRTAB_BASE_CFG, off);
         frame.guard(Registers.CR2, off);
+        frame.guardCr1(this::lockedOfCr1);
         frame.guard(Registers.CMDQ_BASE, () -> !isOn(Cr0.CMDQEN.mask()));
         frame.guard(Registers.CMDQ_CONS, () -> !isOn(Cr0.CMDQEN.mask()));
         frame.guard(Registers.EVENTQ_BASE, () -> !isOn(Cr0.EVENTQEN.mask()));
@@ -136,6 +138,12 @@ public final class SmmuV3 implements TranslationAgent {
                     Registers.PRIQ_IRQ_CFG1,
                     Registers.PRIQ_IRQ_CFG2);
         }
+    }
+
+    /** §6.3.11: table attributes while translating, queue attributes while a queue is on. */
+    private long lockedOfCr1() {
+        boolean queues = isOn(Cr0.CMDQEN.mask() | Cr0.EVENTQEN.mask() | Cr0.PRIQEN.mask());
+        return (translates() ? Cr1.TABLE.mask() : 0) | (queues ? Cr1.QUEUE.mask() : 0);
     }
 
     private static long irqMask(SmmuV3Options options) {

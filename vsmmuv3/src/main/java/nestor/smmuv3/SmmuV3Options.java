@@ -3,7 +3,6 @@ package nestor.smmuv3;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
-import nestor.smmuv3.config.StructureFetch;
 import nestor.vmm.register.BitField;
 
 /**
@@ -159,6 +158,8 @@ public record SmmuV3Options(
         }
 
         /**
+         * The options.
+         *
          * @throws IllegalArgumentException if there is no such SMMU
          */
         public SmmuV3Options build() {

@@ -89,6 +89,7 @@ final class Translator {
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final OutputQueue events;
     private final StallBuffer stalls = new StallBuffer();
+    private final Translation.Mapping stage1Bypass;
     private volatile Settings settings = Settings.RESET;
 
     Translator(
@@ -102,6 +103,7 @@ final class Translator {
         this.walker = new Walker(new PhysicalTables(memory));
         this.contexts = new ContextTable(memory, options);
         this.configs = new ConfigCache(options.sidBits());
+        this.stage1Bypass = new Translation.Mapping(0, options.intermediateBits(), 0, ALL_ACCESS);
         this.events =
                 new OutputQueue(
                         memory,
@@ -170,9 +172,9 @@ final class Translator {
             return now.bypassAborts() ? ABORTED : IDENTITY;
         }
         StreamConfig config = configs.lookup(requester.rid(), requester.pasid());
-        if (config != null) {
+        if (config != null && !isBeyondBypass(config, iova)) {
             if (config.isIdentity()) {
-                return IDENTITY;
+                return identity(config);
             }
             long canonical = canonical(config, iova);
             Translation.Mapping hit = cached(config, requester.privileged(), canonical);
@@ -181,6 +183,15 @@ final class Translator {
             }
         }
         return walk(now, requester, iova, access, waiting);
+    }
+
+    /** §3.4: stage 1, bypassed by S1DSS, takes no address that is no intermediate address. */
+    private boolean isBeyondBypass(StreamConfig config, long iova) {
+        return config.bypassesStage1() && iova >>> options.intermediateBits() != 0;
+    }
+
+    private Translation identity(StreamConfig config) {
+        return config.bypassesStage1() ? stage1Bypass : IDENTITY;
     }
 
     /** The address without a top byte that is ignored: as it is cached and invalidated. */
@@ -217,8 +228,17 @@ final class Translator {
         if (config.ste().aborts()) {
             return ABORTED;
         }
+        if (isBeyondBypass(config, iova)) {
+            record(
+                    Event.walk(
+                            WalkResult.Fault.of(WalkResult.Kind.ADDRESS_SIZE, 1, 0, iova),
+                            requester,
+                            iova,
+                            access));
+            return ABORTED;
+        }
         if (config.isIdentity()) {
-            return IDENTITY;
+            return identity(config);
         }
         boolean privileged = requester.privileged();
         Access wanted = AccessRights.needed(access, privileged);

@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import nestor.paging.Permissions;
 import nestor.pci.Translation;
-import nestor.smmuv3.config.StructureFetch;
 import nestor.testkit.PageTables;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;

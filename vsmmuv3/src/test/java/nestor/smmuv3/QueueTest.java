@@ -242,6 +242,21 @@ class QueueTest {
         assertThat(smmu.registers.read(0x0b0, 8)).isZero();
     }
 
+    @Test
+    @DisplayName("§6.3.11: CR1.TABLE_* is locked by SMMUEN, CR1.QUEUE_* by any queue")
+    void attributesOfTablesAndQueuesAreLockedWhileInUse() {
+        smmu.write32(0x028, 0xd75);
+        assertThat(smmu.read32(0x028)).isZero();
+
+        smmu.control(0b0001);
+        smmu.write32(0x028, 0xd75);
+        assertThat(smmu.read32(0x028)).isEqualTo(0x035);
+
+        smmu.control(0b0100);
+        smmu.registers.write(0x028, 8, 0xd40);
+        assertThat(smmu.read32(0x028)).isEqualTo(0xd75);
+    }
+
     private void request(Requester requester, boolean last, int access) {
         smmu.smmu.requestPage(new PageRequest(requester, 0x7000_0000L, access, 3, last));
     }

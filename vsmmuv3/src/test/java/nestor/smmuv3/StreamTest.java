@@ -155,6 +155,21 @@ class StreamTest {
     }
 
     @Test
+    @DisplayName("§3.4: stage 1, bypassed by S1DSS, refuses what is no intermediate address")
+    void aBypassedStage1ChecksTheInputSize() {
+        smmu.stage1Stream(SID, 4, 1);
+        long last = (1L << 48) - 4;
+        assertThat(gpa(smmu.read(last), last)).isEqualTo(last);
+
+        assertAborted(smmu.read(1L << 48));
+
+        SmmuHarness.EventRecord event = smmu.event();
+        assertThat(event.number()).isEqualTo(Event.F_ADDR_SIZE);
+        assertThat(event.dw1()).isEqualTo(1L << 35 | 2L << 40);
+        assertThat(event.dw2()).isEqualTo(1L << 48);
+    }
+
+    @Test
     @DisplayName("§3.3.2: each substream has its own tables; others are C_BAD_SUBSTREAMID")
     void substreamsHaveTablesOfTheirOwn() {
         PageTables first = smmu.stage1Tables();

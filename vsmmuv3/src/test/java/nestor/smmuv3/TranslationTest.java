@@ -132,6 +132,17 @@ class TranslationTest {
     }
 
     @Test
+    @DisplayName("§7.3.12: an abort on a stage-2 descriptor has the class of what is translated")
+    void aStage2TableOutsideMemoryIsOfTheClassOfItsInput() {
+        smmu.stage2Stream(SID, 6, 3, 1L << 40);
+
+        assertAborted(smmu.read(0x1000));
+
+        SmmuHarness.EventRecord event = assertFault(Event.F_WALK_EABT, 2, 2);
+        assertThat(event.dw3()).isEqualTo(1L << 40);
+    }
+
+    @Test
     @DisplayName("§7.3.12 F_WALK_EABT: recorded whatever CD.R says, with the descriptor's address")
     void tablesOutsideMemoryAreF_WALK_EABT() {
         smmu.stage1Stream(SID, 0, 0);

@@ -59,6 +59,16 @@ wait_for() {
     done
 }
 
+# request WORD: asks the host for something, out of what the run allows.
+request() {
+    echo "nestor: request $1" >"$report"
+}
+
+# is_translated DEVICE: whether its DMA goes through a page table of its IOMMU group.
+is_translated() {
+    [ -e "$1/iommu_group" ] && [ "$(cat "$1/iommu_group/type")" != identity ]
+}
+
 # uptime_ms: milliseconds since boot, in steps of ten.
 uptime_ms() {
     read -r up _ </proc/uptime

@@ -27,8 +27,13 @@ final class Its implements Frame {
     static final long BYTES = 0x20000;
     static final long TRANSLATER = 0x10040;
 
+    /** Bits of an EventID. */
     private static final int ID_BITS = 16;
-    private static final long MAX_DEVICE_ID = (1 << ID_BITS) - 1;
+
+    /** Requester IDs, and as many for what is not on the PCI bus. */
+    private static final int DEVICE_ID_BITS = 17;
+
+    private static final long MAX_DEVICE_ID = (1 << DEVICE_ID_BITS) - 1;
     private static final int COMMAND_BYTES = 32;
 
     private static final BitField ENABLED = bit(0);
@@ -94,7 +99,7 @@ final class Its implements Frame {
         this.memory = memory;
         this.tables = new ItsTables(memory);
         long typer = ITT_ENTRY_SIZE.set(PHYSICAL.mask(), ItsTables.ENTRY_BYTES - 1);
-        typer = DEVBITS.set(TYPER_ID_BITS.set(typer, ID_BITS - 1), ID_BITS - 1);
+        typer = DEVBITS.set(TYPER_ID_BITS.set(typer, ID_BITS - 1), DEVICE_ID_BITS - 1);
         this.registers =
                 new RegisterFile(
                         0x110,

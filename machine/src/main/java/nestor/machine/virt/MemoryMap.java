@@ -36,10 +36,13 @@ public final class MemoryMap {
     public static final int RTC_SPI = 2;
     public static final int SPIS = 224;
 
-    /** The SMMU's registers, and the first of its {@link #SMMU_SPIS} SPIs. */
+    /** The first SMMU's registers, and the first of its {@link #SMMU_SPIS} SPIs; others follow. */
     public static final long SMMU = 0x0905_0000L;
 
     public static final int SMMU_SPI = 74;
+
+    /** DeviceID of the first SMMU's own messages: above all Requester IDs. */
+    public static final int SMMU_DEVICE_ID = 0x1_0000;
 
     /** Event queue, PRI queue, CMD_SYNC, global errors. */
     public static final int SMMU_SPIS = 4;

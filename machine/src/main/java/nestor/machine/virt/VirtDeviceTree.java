@@ -13,12 +13,40 @@ import nestor.smmuv3.SmmuV3;
  *
  * @param ramBytes of RAM
  * @param cpus number of vCPUs; Aff0 is the number, the other affinity fields are 0
+ * @param roots the PCI root buses, in order of their numbers
  * @param iommuRid of a virtio-iommu on bus 0, which then is in front of all other functions
- * @param smmu whether the board's SMMUv3 is in front of all functions
- * @param stalling RIDs, on bus 0, of functions whose requests may stall
+ * @param stalling RIDs, on root buses, of functions whose requests may stall
  */
 public record VirtDeviceTree(
-        long ramBytes, int cpus, OptionalInt iommuRid, boolean smmu, List<Integer> stalling) {
+        long ramBytes,
+        int cpus,
+        List<RootBus> roots,
+        OptionalInt iommuRid,
+        List<Integer> stalling) {
+    /** Of a {@link RootBus} without an SMMU of its own. */
+    public static final int NO_SMMU = -1;
+
+    /**
+     * A PCI root bus: a host bridge to the operating system.
+     *
+     * @param first its number
+     * @param last of the bus numbers below it
+     * @param smmu index of the SMMU in front of it, or {@link #NO_SMMU}
+     */
+    public record RootBus(int first, int last, int smmu) {
+        private int firstRid() {
+            return first << 8;
+        }
+
+        private int rids() {
+            return (last + 1 - first) << 8;
+        }
+
+        private boolean has(int rid) {
+            return rid >>> 8 == first;
+        }
+    }
+
     /**
      * What changes from boot to boot.
      *
@@ -32,6 +60,9 @@ public record VirtDeviceTree(
     private static final int ITS_PHANDLE = 2;
     private static final int CLOCK_PHANDLE = 3;
     private static final int IOMMU_PHANDLE = 4;
+
+    /** Of the first SMMU; the others follow. */
+    private static final int SMMU_PHANDLE = 8;
 
     private static final int UART_CLOCK_HZ = 24_000_000;
 
@@ -51,7 +82,12 @@ public record VirtDeviceTree(
     private static final int PCI_MEM32 = 0x0200_0000;
     private static final int PCI_IO = 0x0100_0000;
 
-    private static final int RIDS = 0x1_0000;
+    /** Cells of an element of {@code ranges}. */
+    private static final int RANGE_CELLS = 7;
+
+    /** Parts of a window begin and end at a multiple of this. */
+    private static final long WINDOW_UNIT = 1 << 16;
+
     private static final String UART_NODE = "pl011@" + Long.toHexString(MemoryMap.UART);
 
     /**
@@ -80,10 +116,10 @@ public record VirtDeviceTree(
         timer(fdt);
         peripherals(fdt);
         interruptController(fdt);
-        if (smmu) {
-            smmu(fdt);
-        }
-        pcie(fdt);
+        roots.stream()
+                .filter(root -> root.smmu() != NO_SMMU)
+                .forEach(root -> smmu(fdt, root.smmu()));
+        roots.forEach(root -> pcie(fdt, root));
         return fdt.finish();
     }
 
@@ -176,73 +212,140 @@ public record VirtDeviceTree(
         fdt.end();
     }
 
-    private static void smmu(FdtWriter fdt) {
+    private static void smmu(FdtWriter fdt, int index) {
         int[] interrupts = new int[3 * MemoryMap.SMMU_SPIS];
         for (int i = 0; i < MemoryMap.SMMU_SPIS; i++) {
             interrupts[3 * i] = SPI;
-            interrupts[3 * i + 1] = MemoryMap.SMMU_SPI + i;
+            interrupts[3 * i + 1] = MemoryMap.SMMU_SPI + index * MemoryMap.SMMU_SPIS + i;
             interrupts[3 * i + 2] = EDGE_RISING;
         }
-        fdt.begin("smmuv3@" + Long.toHexString(MemoryMap.SMMU))
+        long at = MemoryMap.SMMU + (long) index * SmmuV3.REGISTER_BYTES;
+        fdt.begin("smmuv3@" + Long.toHexString(at))
                 .strings("compatible", "arm,smmu-v3")
-                .longs("reg", MemoryMap.SMMU, SmmuV3.REGISTER_BYTES)
+                .longs("reg", at, SmmuV3.REGISTER_BYTES)
                 .cells("interrupts", interrupts)
                 .strings("interrupt-names", "eventq", "priq", "cmdq-sync", "gerror")
+                .cells("msi-parent", ITS_PHANDLE, MemoryMap.SMMU_DEVICE_ID + index)
                 .cells("#iommu-cells", 1)
                 .flag("dma-coherent")
-                .cells("phandle", IOMMU_PHANDLE)
+                .cells("phandle", SMMU_PHANDLE + index)
                 .end();
     }
 
-    private void pcie(FdtWriter fdt) {
+    private void pcie(FdtWriter fdt, RootBus root) {
         PciHost.Layout pci = MemoryMap.PCI;
-        fdt.begin("pcie@" + Long.toHexString(pci.ecamGpa()))
+        long ecam = pci.ecamGpa() + root.first() * PciHost.ECAM_BYTES_PER_BUS;
+        int buses = root.last() + 1 - root.first();
+        fdt.begin("pcie@" + Long.toHexString(ecam))
                 .strings("compatible", "pci-host-ecam-generic")
                 .strings("device_type", "pci")
                 .cells("#address-cells", 3)
                 .cells("#size-cells", 2)
                 .cells("#interrupt-cells", 1)
-                .cells("linux,pci-domain", 0)
-                .cells("bus-range", 0, pci.buses() - 1)
-                .longs("reg", pci.ecamGpa(), (long) pci.buses() * PciHost.ECAM_BYTES_PER_BUS)
-                .cells("ranges", ranges(pci))
+                .cells(
+                        "linux,pci-domain",
+                        roots.indexOf(root)) // the kernel gives one to one bridge
+                .cells("bus-range", root.first(), root.last())
+                .longs("reg", ecam, buses * PciHost.ECAM_BYTES_PER_BUS)
+                .cells("ranges", ranges(root))
                 .flag("dma-coherent")
-                .cells("msi-map", 0, ITS_PHANDLE, 0, RIDS);
-        if (smmu) {
-            fdt.cells("iommu-map", 0, IOMMU_PHANDLE, 0, RIDS).flag("ats-supported");
-        }
-        if (iommuRid.isPresent()) {
-            int rid = iommuRid.getAsInt();
-            int after = rid + 1;
-            int[] upTo = rid == 0 ? new int[0] : new int[] {0, IOMMU_PHANDLE, 0, rid};
-            int[] map = Arrays.copyOf(upTo, upTo.length + 4);
-            System.arraycopy(
-                    new int[] {after, IOMMU_PHANDLE, after, RIDS - after}, 0, map, upTo.length, 4);
-            fdt.cells("iommu-map", map);
-            fdt.begin("iommu@%x,%x".formatted(rid >>> 3, rid & 7))
-                    .strings("compatible", "pci1af4,1057")
-                    .cells("reg", rid << 8, 0, 0, 0, 0)
-                    .cells("#iommu-cells", 1)
-                    .cells("phandle", IOMMU_PHANDLE)
-                    .end();
+                .cells("msi-map", root.firstRid(), ITS_PHANDLE, root.firstRid(), root.rids());
+        if (root.smmu() != NO_SMMU) {
+            int phandle = SMMU_PHANDLE + root.smmu();
+            fdt.cells("iommu-map", root.firstRid(), phandle, root.firstRid(), root.rids())
+                    .flag("ats-supported");
+        } else if (iommuRid.isPresent()) {
+            fdt.cells("iommu-map", virtioIommuMap(root, iommuRid.getAsInt()));
+            if (root.has(iommuRid.getAsInt())) {
+                virtioIommu(fdt, iommuRid.getAsInt());
+            }
         }
         for (int rid : stalling) {
-            fdt.begin("dev@%x,%x".formatted(rid >>> 3, rid & 7))
-                    .cells("reg", rid << 8, 0, 0, 0, 0)
-                    .flag("dma-can-stall")
-                    .end();
+            if (root.has(rid)) {
+                fdt.begin("dev@%x,%x".formatted(rid >>> 3 & 0x1f, rid & 7))
+                        .cells("reg", rid << 8, 0, 0, 0, 0)
+                        .flag("dma-can-stall")
+                        .end();
+            }
         }
         fdt.end();
     }
 
-    /** Per window: PCI address of three cells, guest-physical address of two, size of two. */
-    private static int[] ranges(PciHost.Layout pci) {
-        return new int[] {
-            PCI_IO, 0, 0, high(pci.ioGpa()), (int) pci.ioGpa(), 0, (int) pci.ioBytes(),
-            PCI_MEM32, 0, (int) pci.mem32Gpa(), 0, (int) pci.mem32Gpa(), 0, (int) pci.mem32Bytes(),
-            PCI_MEM64, high(pci.mem64Gpa()), (int) pci.mem64Gpa(), high(pci.mem64Gpa()),
-                    (int) pci.mem64Gpa(), high(pci.mem64Bytes()), (int) pci.mem64Bytes()
+    /** Every RID of the bus but the IOMMU's own. */
+    private static int[] virtioIommuMap(RootBus root, int iommuRid) {
+        int first = root.firstRid();
+        int end = first + root.rids();
+        if (!root.has(iommuRid)) {
+            return new int[] {first, IOMMU_PHANDLE, first, root.rids()};
+        }
+        int after = iommuRid + 1;
+        int[] upTo =
+                iommuRid == first
+                        ? new int[0]
+                        : new int[] {first, IOMMU_PHANDLE, first, iommuRid - first};
+        int[] map = Arrays.copyOf(upTo, upTo.length + 4);
+        System.arraycopy(
+                new int[] {after, IOMMU_PHANDLE, after, end - after}, 0, map, upTo.length, 4);
+        return map;
+    }
+
+    private static void virtioIommu(FdtWriter fdt, int rid) {
+        fdt.begin("iommu@%x,%x".formatted(rid >>> 3, rid & 7))
+                .strings("compatible", "pci1af4,1057")
+                .cells("reg", rid << 8, 0, 0, 0, 0)
+                .cells("#iommu-cells", 1)
+                .cells("phandle", IOMMU_PHANDLE)
+                .end();
+    }
+
+    /**
+     * Per window: PCI address of three cells, guest-physical address of two, size of two. Root
+     * buses share the memory windows in equal parts; the I/O window is bus 0's.
+     */
+    private int[] ranges(RootBus root) {
+        PciHost.Layout pci = MemoryMap.PCI;
+        int index = roots.indexOf(root);
+        long small = part(pci.mem32Bytes());
+        long large = part(pci.mem64Bytes());
+        long mem32 = pci.mem32Gpa() + index * small;
+        long mem64 = pci.mem64Gpa() + index * large;
+        int[] memory = {
+            PCI_MEM32,
+            0,
+            (int) mem32,
+            0,
+            (int) mem32,
+            0,
+            (int) small,
+            PCI_MEM64,
+            high(mem64),
+            (int) mem64,
+            high(mem64),
+            (int) mem64,
+            high(large),
+            (int) large
         };
+        if (index != 0) {
+            return memory;
+        }
+        int[] all =
+                Arrays.copyOf(
+                        new int[] {
+                            PCI_IO,
+                            0,
+                            0,
+                            high(pci.ioGpa()),
+                            (int) pci.ioGpa(),
+                            0,
+                            (int) pci.ioBytes()
+                        },
+                        RANGE_CELLS + memory.length);
+        System.arraycopy(memory, 0, all, RANGE_CELLS, memory.length);
+        return all;
+    }
+
+    private long part(long windowBytes) {
+        return windowBytes / roots.size() & -WINDOW_UNIT;
     }
 
     private static int high(long value) {

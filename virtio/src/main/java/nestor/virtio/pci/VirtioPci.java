@@ -1,9 +1,13 @@
 package nestor.virtio.pci;
 
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Function;
+import nestor.pci.AtsOptions;
 import nestor.pci.BarKind;
 import nestor.pci.DmaPort;
+import nestor.pci.InvalidateRequest;
 import nestor.pci.PciFunction;
 import nestor.virtio.DriverLink;
 import nestor.virtio.DriverMemory;
@@ -80,6 +84,30 @@ public final class VirtioPci {
      * @param loop of this device alone
      */
     public VirtioPci(String name, VirtioDevice device, DeviceLoop loop, Access access) {
+        this(name, device, loop, access, Optional.empty());
+    }
+
+    /**
+     * A device whose function has the ATS capability, behind its platform's IOMMU.
+     *
+     * @param name of the function, for messages
+     * @param loop of this device alone
+     * @param path makes the way to memory of the function, which is complete then
+     */
+    public static VirtioPci withAts(
+            String name,
+            VirtioDevice device,
+            DeviceLoop loop,
+            Function<PciFunction, DmaPort> path) {
+        return new VirtioPci(name, device, loop, Access.PLATFORM, Optional.of(path));
+    }
+
+    private VirtioPci(
+            String name,
+            VirtioDevice device,
+            DeviceLoop loop,
+            Access access,
+            Optional<Function<PciFunction, DmaPort>> atsPath) {
         int[] queueSizes = device.queueSizes();
         if (queueSizes.length > MAX_QUEUES) {
             throw new IllegalArgumentException("more queues than vectors");
@@ -98,8 +126,9 @@ public final class VirtioPci {
         for (int i = 0; i < services.length; i++) {
             services[i] = new QueueService(i);
         }
-        this.function = function(name, vectors);
-        DmaPort port = access == Access.PLATFORM ? function.dma() : function.dmaUntranslated();
+        this.function = function(name, vectors, atsPath.isPresent());
+        DmaPort direct = access == Access.PLATFORM ? function.dma() : function.dmaUntranslated();
+        DmaPort port = atsPath.map(path -> path.apply(function)).orElse(direct);
         this.memory = new DriverMemory(port, function::requester);
     }
 
@@ -108,7 +137,7 @@ public final class VirtioPci {
         return function;
     }
 
-    private PciFunction function(String name, int vectors) {
+    private PciFunction function(String name, int vectors, boolean ats) {
         Registers registers = new Registers();
         PciConfigAccess access = new PciConfigAccess(REGISTERS_BAR, REGISTERS_BYTES, registers);
         PciFunction.Builder builder =
@@ -128,6 +157,9 @@ public final class VirtioPci {
             builder.capability(
                     StructureType.DEVICE_CFG.capability(
                             REGISTERS_BAR, DEVICE, device.configBytes()));
+        }
+        if (ats) {
+            builder.ats(AtsOptions.ofQueueDepth(InvalidateRequest.ITAGS).withGlobalInvalidate());
         }
         return builder.capability(
                         StructureType.notify(

@@ -72,6 +72,11 @@ public record StreamConfig(
         return cd == null && stage2 == null && !ste.aborts();
     }
 
+    /** Whether S1DSS makes traffic without a substream bypass stage 1. */
+    public boolean bypassesStage1() {
+        return cd == null && ste.stage1();
+    }
+
     /** Whether a fault of {@code stage} is recorded (CD.R, STE.S2R). */
     public boolean records(int stage) {
         return stage == 2 ? ste.s2r() : cd != null && cd.record();

@@ -2,6 +2,7 @@ package nestor.smmuv3.config;
 
 import static nestor.vmm.register.BitField.bits;
 
+import nestor.smmuv3.StructureFetch;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.register.BitField;

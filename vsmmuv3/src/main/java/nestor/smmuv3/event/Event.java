@@ -148,7 +148,9 @@ public record Event(long dw0, long dw1, long dw2, long dw3) {
     public static Event walk(WalkResult.Fault fault, Requester requester, long iova, int access) {
         int number = number(fault.kind());
         long dw1 = attributes(requester, access);
-        boolean ownTable = number == F_WALK_EABT && fault.subject() == WalkResult.Subject.ACCESS;
+        // An abort on a stage-1 descriptor is of CLASS TT; on one of stage 2, of what it
+        // translates.
+        boolean ownTable = number == F_WALK_EABT && fault.stage() == 1;
         boolean table = fault.subject() != WalkResult.Subject.ACCESS || ownTable;
         dw1 = CLASS.set(dw1, table ? CLASS_TT : CLASS_IN);
         if (fault.stage() == 2) {

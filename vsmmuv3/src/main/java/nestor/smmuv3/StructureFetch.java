@@ -1,4 +1,4 @@
-package nestor.smmuv3.config;
+package nestor.smmuv3;
 
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -76,7 +76,15 @@ public interface StructureFetch {
     final class Torn implements StructureFetch {
         private static final int MAX_STRUCTURES = 1024;
 
-        private record Seen(int sid, long[] words) {}
+        private static final class Seen {
+            final int sid;
+            final long[] words;
+
+            Seen(int sid, long[] words) {
+                this.sid = sid;
+                this.words = words;
+            }
+        }
 
         private final SplittableRandom random;
         private final Map<Long, Seen> structures = new LinkedHashMap<>();
