@@ -1,6 +1,7 @@
 package nestor.cli;
 
 import java.util.List;
+import java.util.function.Predicate;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.CachedImage;
 import nestor.guest.GuestProfile;
@@ -10,12 +11,13 @@ import nestor.guest.Kernel;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 
 /** {@code nestor images}: the cache of guest kernels. */
 @Command(
         name = "images",
         mixinStandardHelpOptions = true,
-        description = "List, fetch and remove guest kernels.")
+        description = "List, fetch, build and remove guest kernels.")
 final class ImagesCommand {
     private final Host host;
 
@@ -67,7 +69,7 @@ final class ImagesCommand {
         ImageStore store = open();
         List<GuestProfile> profiles =
                 preset == null
-                        ? GuestProfile.all()
+                        ? GuestProfile.all().stream().filter(runsOn(release)).toList()
                         : List.of(Preset.of("--preset", preset).profile());
         if (refresh) {
             store.refresh();
@@ -80,6 +82,35 @@ final class ImagesCommand {
                             "initramfs\t%s\t%s\n",
                             profile.name(), store.initramfs(kernel, profile));
         }
+        return ExitCode.OK;
+    }
+
+    private static Predicate<GuestProfile> runsOn(String release) {
+        boolean lab = release.equals(ImageStore.LAB);
+        return profile -> profile.kernelRelease().equals(ImageStore.LAB) == lab;
+    }
+
+    @Command(
+            name = "build",
+            mixinStandardHelpOptions = true,
+            abbreviateSynopsis = true,
+            description = {
+                "Build a kernel on this machine, and print its path.",
+                "",
+                "lab-arm64 is made of Debian's newest kernel source, with what Debian's kernels leave out: shared"
+                        + " virtual addressing, IOMMUFD and the tests. It takes some minutes, and 2 GB of the cache's"
+                        + " disk until it is built."
+            })
+    int build(
+            @Parameters(paramLabel = "KERNEL", description = "What to build: lab-arm64.")
+                    String kernel)
+            throws ImageException, CommandException {
+        if (!kernel.equals(ImageStore.LAB + "-" + Guest.ARCHITECTURE)) {
+            throw CommandException.usage(
+                    "images build: unknown kernel '%s'; known: lab-arm64".formatted(kernel));
+        }
+        Kernel built = open().kernel(Guest.ARCHITECTURE, ImageStore.LAB);
+        host.out().printf("kernel\t%s\t%s\n", built.release(), built.image());
         return ExitCode.OK;
     }
 

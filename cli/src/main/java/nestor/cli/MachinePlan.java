@@ -78,7 +78,9 @@ record MachinePlan(
                 cpus(settings),
                 kernel,
                 initrd,
-                settings.text(Setting.KERNEL_RELEASE, "stable"),
+                settings.text(
+                        Setting.KERNEL_RELEASE,
+                        preset.map(chosen -> chosen.profile().kernelRelease()).orElse("stable")),
                 settings.text(Setting.APPEND, ""),
                 drives(settings),
                 devices(settings, preset),

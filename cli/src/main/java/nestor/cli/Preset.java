@@ -37,9 +37,16 @@ record Preset(GuestProfile profile) {
         return profile.equals(GuestProfile.VIRTIO_IOMMU);
     }
 
+    /** Whether processes of the guest share their memory with devices. */
+    private boolean isShared() {
+        return profile.equals(GuestProfile.SMMUV3_SVA);
+    }
+
     /** What the machine type is told, unless the user says otherwise. */
     Map<String, String> machineProperties() {
-        return profile.equals(GuestProfile.SMMUV3) ? Map.of("iommu", "smmuv3") : Map.of();
+        return profile.equals(GuestProfile.SMMUV3) || isShared()
+                ? Map.of("iommu", "smmuv3")
+                : Map.of();
     }
 
     /** The machine in QEMU's spelling. */
@@ -56,6 +63,11 @@ record Preset(GuestProfile profile) {
             devices.add("virtio-iommu-pci");
         }
         devices.add("virtio-rng-pci" + platform());
+        if (isShared()) {
+            devices.add("svm-demo,stall=on");
+            devices.add("smmu-test-engine,stall=on");
+            return devices;
+        }
         // Any address: the checks aim at the top of memory.
         devices.add("edu,dma_mask=0xffffffffffffffff");
         devices.add("iommu-testdev");

@@ -29,11 +29,9 @@ final class CrossCompiler {
 
     private static final String INCLUDED = ".h";
     private static final String LINKER_SCRIPT = ".ld";
-    private static final int MAX_MESSAGE = 400;
 
     private final CacheDirectory cache;
-    private final List<Path> path;
-    private final boolean privileged;
+    private final HostPrograms programs;
     private final Progress progress;
 
     /**
@@ -43,22 +41,18 @@ final class CrossCompiler {
      * @param privileged whether this process may install packages
      */
     CrossCompiler(CacheDirectory cache, List<Path> path, boolean privileged, Progress progress) {
+        this(cache, new HostPrograms(path, privileged, progress), progress);
+    }
+
+    private CrossCompiler(CacheDirectory cache, HostPrograms programs, Progress progress) {
         this.cache = cache;
-        this.path = List.copyOf(path);
-        this.privileged = privileged;
+        this.programs = programs;
         this.progress = progress;
     }
 
     /** The one of this machine. */
     static CrossCompiler ofHost(CacheDirectory cache, Progress progress) throws IOException {
-        List<Path> path = new ArrayList<>();
-        for (String folder : System.getenv().getOrDefault("PATH", "").split(":", -1)) {
-            if (folder.startsWith("/")) {
-                path.add(Path.of(folder));
-            }
-        }
-        boolean root = Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0);
-        return new CrossCompiler(cache, path, root, progress);
+        return new CrossCompiler(cache, HostPrograms.ofHost(progress), progress);
     }
 
     /**
@@ -87,7 +81,7 @@ final class CrossCompiler {
     private Path make(
             Map<String, byte[]> sources, List<String> flags, String output, List<String> convert)
             throws ImageException, IOException, InterruptedException {
-        Path compiler = find();
+        Path compiler = programs.require(PROGRAM, PACKAGES);
         ContentKey key = new ContentKey().with(version(compiler)).with(output);
         convert.forEach(key::with);
         flags.forEach(key::with);
@@ -144,9 +138,9 @@ final class CrossCompiler {
                 command.add(name);
             }
         }
-        ChildProcess.Result ended = run(command, folder);
+        ChildProcess.Result ended = HostPrograms.run(command, folder);
         if (ended.status() != 0) {
-            throw new ImageException(PROGRAM + ": " + complaint(ended));
+            throw new ImageException(PROGRAM + ": " + HostPrograms.complaint(ended));
         }
     }
 
@@ -155,93 +149,19 @@ final class CrossCompiler {
         List<String> command = new ArrayList<>(convert);
         command.set(0, compiler.resolveSibling(convert.getFirst()).toString());
         command.add(result.toString());
-        ChildProcess.Result ended = run(command, Path.of("/"));
+        ChildProcess.Result ended = HostPrograms.run(command, Path.of("/"));
         if (ended.status() != 0) {
-            throw new ImageException(convert.getFirst() + ": " + complaint(ended));
-        }
-    }
-
-    /** Where the compiler is; installs it if it is nowhere and that is allowed. */
-    private Path find() throws ImageException, IOException, InterruptedException {
-        Optional<Path> found = inPath(PROGRAM);
-        if (found.isPresent()) {
-            return found.get();
-        }
-        Optional<Path> apt = inPath("apt-get");
-        if (!privileged || apt.isEmpty()) {
-            throw new ImageException(
-                    "there is no %s in PATH; install the packages %s"
-                            .formatted(PROGRAM, String.join(" and ", PACKAGES)));
-        }
-        install(apt.get());
-        return inPath(PROGRAM)
-                .orElseThrow(() ->
-                        new ImageException(
-                                "the package %s is installed, and there is still no %s in PATH"
-                                        .formatted(PACKAGES.getFirst(), PROGRAM)));
-    }
-
-    private Optional<Path> inPath(String program) {
-        return path.stream()
-                .map(folder -> folder.resolve(program))
-                .filter(Files::isExecutable)
-                .findFirst();
-    }
-
-    private void install(Path apt) throws ImageException, IOException, InterruptedException {
-        try (Progress.Task task = progress.begin("installing " + String.join(", ", PACKAGES), -1)) {
-            List<String> command =
-                    new ArrayList<>(
-                            List.of(apt.toString(), "-qq", "-y", "--no-install-recommends"));
-            command.add("install");
-            command.addAll(PACKAGES);
-            ChildProcess.Result ended = run(command, Path.of("/"));
-            if (ended.status() != 0) {
-                // The lists may be missing, or name versions which the mirror has no more.
-                run(List.of(apt.toString(), "-qq", "update"), Path.of("/"));
-                ended = run(command, Path.of("/"));
-            }
-            if (ended.status() != 0) {
-                throw new ImageException(
-                        "cannot install the packages %s: %s"
-                                .formatted(String.join(" and ", PACKAGES), complaint(ended)));
-            }
-            task.advance(0);
+            throw new ImageException(convert.getFirst() + ": " + HostPrograms.complaint(ended));
         }
     }
 
     private static String version(Path compiler)
             throws ImageException, IOException, InterruptedException {
-        ChildProcess.Result ended = run(List.of(compiler.toString(), "--version"), Path.of("/"));
+        ChildProcess.Result ended =
+                HostPrograms.run(List.of(compiler.toString(), "--version"), Path.of("/"));
         if (ended.status() != 0) {
-            throw new ImageException(compiler + " does not run: " + complaint(ended));
+            throw new ImageException(compiler + " does not run: " + HostPrograms.complaint(ended));
         }
         return ended.output();
-    }
-
-    private static ChildProcess.Result run(List<String> command, Path folder)
-            throws IOException, InterruptedException {
-        return ChildProcess.run(
-                command,
-                folder,
-                Map.of("DEBIAN_FRONTEND", "noninteractive", "LC_ALL", "C"),
-                () -> {});
-    }
-
-    /** The line that says what is wrong. */
-    private static String complaint(ChildProcess.Result ended) {
-        List<String> lines =
-                (ended.errors() + "\n" + ended.output())
-                        .lines()
-                        .map(String::strip)
-                        .filter(line -> !line.isEmpty())
-                        .toList();
-        String line =
-                lines.stream()
-                        .filter(text -> text.contains("error") || text.startsWith("E:"))
-                        .findFirst()
-                        .or(() -> lines.stream().findFirst())
-                        .orElse("exit status " + ended.status());
-        return line.length() > MAX_MESSAGE ? line.substring(0, MAX_MESSAGE) : line;
     }
 }

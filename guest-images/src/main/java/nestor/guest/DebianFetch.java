@@ -56,7 +56,7 @@ final class DebianFetch {
                         name,
                         folder -> {
                             KernelUnpacker.unpack(found.release(), debs, folder, progress);
-                            describe(folder, found);
+                            describe(folder, architecture, found.release(), found.packages());
                         });
             });
         }
@@ -109,15 +109,18 @@ final class DebianFetch {
         }
     }
 
-    private void describe(Path folder, KernelPackages kernel) throws IOException {
+    /** Writes down what an entry is, for whoever finds it in the cache. */
+    static void describe(
+            Path folder, String architecture, String release, List<DebianPackage> packages)
+            throws IOException {
         Files.writeString(
                 folder.resolve(DESCRIPTION),
                 "Architecture: "
                         + architecture
                         + "\nRelease: "
-                        + kernel.release()
+                        + release
                         + "\nPackages:\n"
-                        + kernel.packages().stream()
+                        + packages.stream()
                                 .map(each -> " " + each + "\n")
                                 .collect(Collectors.joining()));
     }

@@ -2,6 +2,7 @@ package nestor.guest;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -20,13 +21,32 @@ final class GuestFiles {
         "hotplug",
         "iobench",
         "iommu-probed",
+        "kernel-log",
+        "kunit",
         "lazy-flush",
         "msi",
         "no-iommu",
         "rng",
         "smmu-probed",
+        "sva",
         "testdev-dma"
     };
+
+    /** The source files of each program. */
+    private static final Map<String, List<String>> PROGRAMS =
+            Map.of(
+                    "sva",
+                    List.of(
+                            "check_engine.c",
+                            "check_mapping.c",
+                            "check_memory.c",
+                            "check_process.c",
+                            "function.c",
+                            "main.c",
+                            "support.c",
+                            "sva.h",
+                            "svm_demo.c",
+                            "test_engine.c"));
 
     private GuestFiles() {}
 
@@ -42,13 +62,29 @@ final class GuestFiles {
         return files;
     }
 
-    /** Whether there is a check of this name. */
+    /** Whether there is a file for a check, alone or with something to check. */
     static boolean isCheck(String name) {
-        return Stream.of(CHECKS).anyMatch(name::equals);
+        return Stream.of(CHECKS).anyMatch(file -> name.equals(file) || name.startsWith(file + "-"));
+    }
+
+    /** The sources of one of our own programs, by file name. */
+    static Map<String, byte[]> sources(String program) throws IOException {
+        Map<String, byte[]> sources = new TreeMap<>();
+        for (String file : PROGRAMS.getOrDefault(program, List.of())) {
+            sources.put(file, resource("lab/" + program + "/" + file));
+        }
+        if (sources.isEmpty()) {
+            throw new IllegalArgumentException("there is no program " + program);
+        }
+        return sources;
     }
 
     private static byte[] read(String name) throws IOException {
-        try (InputStream stream = GuestFiles.class.getResourceAsStream(RESOURCES + name)) {
+        return resource(RESOURCES + name);
+    }
+
+    private static byte[] resource(String name) throws IOException {
+        try (InputStream stream = GuestFiles.class.getResourceAsStream(name)) {
             if (stream == null) {
                 throw new IllegalStateException("resource " + name + " is missing");
             }

@@ -10,9 +10,16 @@ import java.util.Optional;
  * @param modules kernel modules, by name, in the order wanted; what they depend on is added before
  *     them
  * @param checks the checks of {@code ./nestor test}, in order; each is a file in {@code
- *     initramfs/checks}
+ *     initramfs/checks}, or the file's name, a dash and what the file is told to check
+ * @param programs of our own, compiled for the guest
+ * @param kernelRelease the kernel it needs, as {@link ImageStore#kernel} takes it
  */
-public record GuestProfile(String name, List<String> modules, List<String> checks) {
+public record GuestProfile(
+        String name,
+        List<String> modules,
+        List<String> checks,
+        List<String> programs,
+        String kernelRelease) {
 
     /**
      * Devices behind virtio-iommu, which is loaded first so that they attach to it before their
@@ -65,14 +72,61 @@ public record GuestProfile(String name, List<String> modules, List<String> check
                             "edu-dma",
                             "testdev-dma"));
 
+    /** Processes that share their memory with devices behind the SMMUv3, on the lab kernel. */
+    public static final GuestProfile SMMUV3_SVA =
+            new GuestProfile(
+                    "smmuv3-sva",
+                    List.of("uio_pci_sva_drain"),
+                    List.of(
+                            "smmu-probed",
+                            "console",
+                            "disk-read",
+                            "disk-write",
+                            // First: Linux's own driver, which the rest uses, cannot be unbound.
+                            "sva-exit-under-dma",
+                            "sva-exec-under-dma",
+                            "sva-kill-under-dma",
+                            "sva-write-untouched",
+                            "sva-read-untouched",
+                            "sva-read-crc",
+                            "sva-stack",
+                            "sva-dontneed",
+                            "sva-transparent-huge-page",
+                            "sva-hugetlb",
+                            "sva-shared-file",
+                            "sva-private-file",
+                            "sva-disk",
+                            "sva-unmapped",
+                            "sva-mprotect",
+                            "sva-mremap",
+                            "sva-munmap-under-dma",
+                            "sva-copy-on-write",
+                            "sva-reopen",
+                            "sva-engine-rand48",
+                            "sva-engine-memcpy",
+                            "sva-engine-sum64",
+                            "sva-engine-frames",
+                            "sva-engine-fault-address",
+                            "sva-two-processes",
+                            "kunit-arm-smmu-v3-kunit-test",
+                            "kunit-io-pgtable-arm-test",
+                            "kernel-log"),
+                    List.of("sva"),
+                    ImageStore.LAB);
+
     public GuestProfile {
         modules = List.copyOf(modules);
         checks = List.copyOf(checks);
+        programs = List.copyOf(programs);
+    }
+
+    private GuestProfile(String name, List<String> modules, List<String> checks) {
+        this(name, modules, checks, List.of(), "stable");
     }
 
     /** The profiles there are. */
     public static List<GuestProfile> all() {
-        return List.of(VIRTIO_IOMMU, SMMUV3, NONE);
+        return List.of(VIRTIO_IOMMU, SMMUV3, SMMUV3_SVA, NONE);
     }
 
     /** The profile of a preset. */

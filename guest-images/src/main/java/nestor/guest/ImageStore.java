@@ -18,8 +18,14 @@ import java.util.Optional;
  * that a second run needs no network. Several processes may use one cache.
  */
 public final class ImageStore {
+    /** The release of the lab kernel. */
+    public static final String LAB = LabKernel.RELEASE;
+
     private static final String INITRAMFS = "initramfs";
     private static final String SELECTIONS = "selections";
+    private static final String WORKSHOP = "workshop";
+    private static final List<String> PROGRAM_FLAGS =
+            List.of("-O2", "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-static", "-s");
 
     private final CacheDirectory cache;
     private final Path machine;
@@ -51,21 +57,36 @@ public final class ImageStore {
      * A Debian kernel, fetched if it is not in the cache.
      *
      * @param architecture Debian's name, such as {@code arm64}
-     * @param release {@code stable}, {@code backports}, or the beginning of a release such as
-     *     {@code 6.12.94}
+     * @param release {@code stable}, {@code backports}, the beginning of a release such as {@code
+     *     6.12.94}, or {@link #LAB}, which is built on this machine
      */
     public Kernel kernel(String architecture, String release) throws ImageException {
         checkName("an architecture", architecture, "[a-z0-9]+");
         checkName("a kernel release", release, "[0-9A-Za-z][0-9A-Za-z.+~_-]*");
-        String selection = architecture + "-" + release;
         return guarded(() -> {
+            String selection = selection(architecture, release);
             Optional<Kernel> cached = cachedKernel(selection);
             if (cached.isEmpty()) {
-                fetch(architecture, Optional.of(release));
+                if (release.equals(LAB)) {
+                    buildLab(selection);
+                } else {
+                    fetch(architecture, Optional.of(release));
+                }
                 cached = cachedKernel(selection);
             }
             return cached.orElseThrow(() -> vanished(selection));
         });
+    }
+
+    private static String selection(String architecture, String release)
+            throws ImageException, IOException {
+        if (!release.equals(LAB)) {
+            return architecture + "-" + release;
+        }
+        if (!architecture.equals(LabKernel.ARCHITECTURE)) {
+            throw new ImageException("there is no lab kernel for " + architecture);
+        }
+        return LabKernel.selection();
     }
 
     private Optional<Kernel> cachedKernel(String selection) {
@@ -95,6 +116,9 @@ public final class ImageStore {
     private Path initramfs(Kernel kernel, GuestProfile profile, byte[] busybox)
             throws ImageException, IOException, InterruptedException {
         Map<String, byte[]> files = GuestFiles.all();
+        for (String program : profile.programs()) {
+            files.put("bin/" + program, Files.readAllBytes(compiled(program)));
+        }
         ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
         profile.modules().forEach(key::with);
         files.forEach((path, content) -> key.with(path).with(content));
@@ -129,6 +153,11 @@ public final class ImageStore {
                         .image(kit.sources(), BareKit.FLAGS, kit.image()));
     }
 
+    private Path compiled(String program) throws ImageException, IOException, InterruptedException {
+        return CrossCompiler.ofHost(cache, progress)
+                .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
+    }
+
     /**
      * Fetches busybox and, if a release is given, a kernel, so that the package index is fetched
      * once for both.
@@ -149,13 +178,43 @@ public final class ImageStore {
                 apt.update();
                 DebianFetch fetch = new DebianFetch(cache, lock, apt, architecture, progress);
                 if (kernelMissing) {
-                    select(lock, DebianFetch.KERNELS, selection, fetch.kernel(release.get()));
+                    select(
+                            lock,
+                            DebianFetch.KERNELS,
+                            selection,
+                            fetch.kernel(release.get()));
                 }
                 if (busyboxMissing) {
                     select(lock, DebianFetch.PROGRAMS, architecture, fetch.busybox());
                 }
             });
         }
+    }
+
+    /** Builds under a lock of its own: it takes minutes, and others need the cache meanwhile. */
+    private void buildLab(String selection)
+            throws ImageException, IOException, InterruptedException {
+        try (CacheDirectory.Lock building = workshop().lock(progress)) {
+            if (cachedKernel(selection).isPresent()) {
+                return;
+            }
+            DebianMirror mirror = DebianMirror.find(machine);
+            building.scratch(folder -> {
+                Path root = Files.createDirectory(folder.resolve("apt"));
+                AptRoot apt = new AptRoot(root, LabKernel.ARCHITECTURE, mirror, progress);
+                apt.update();
+                HostPrograms programs = HostPrograms.ofHost(progress);
+                String name = new LabKernel(cache, apt, programs, progress).build(folder);
+                try (CacheDirectory.Lock lock = lock()) {
+                    select(lock, DebianFetch.KERNELS, selection, name);
+                }
+            });
+        }
+    }
+
+    /** Where kernels are built; nothing stays there. */
+    private CacheDirectory workshop() {
+        return new CacheDirectory(cache.root().resolve(WORKSHOP));
     }
 
     /** What is in the cache. */
@@ -197,6 +256,8 @@ public final class ImageStore {
             if (!Files.exists(cache.root())) {
                 return 0L;
             }
+            // This lock clears what a crashed build left; one that is under way ends first.
+            workshop().lock(progress).close();
             try (CacheDirectory.Lock lock = lock()) {
                 long before = CacheDirectory.sizeBytes(cache.root());
                 for (String kind :

@@ -1,0 +1,254 @@
+package nestor.guest;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * A kernel for what Debian's do not have: shared virtual addressing behind the SMMUv3, IOMMUFD and
+ * its test module, KUnit. Built from Debian's newest kernel source with a configuration of ours, on
+ * this machine.
+ */
+final class LabKernel {
+    /** What a user names it by in the place of a Debian release. */
+    static final String RELEASE = "lab";
+
+    static final String ARCHITECTURE = "arm64";
+
+    private static final String CONFIGURATION = "lab/lab-arm64.config";
+    private static final String MODULE = "uio_pci_sva_drain";
+    private static final List<String> MODULE_FILES = List.of("Kbuild", MODULE + ".c");
+    private static final String SOURCE = "linux-source";
+
+    /** Of the unpacked source, for each byte of its package; and of what the compiler leaves. */
+    private static final long UNPACKED_FACTOR = 12;
+
+    private static final long BUILT_BYTES = 130_000_000;
+
+    /** The same everywhere, and nothing of a make that we may be running under. */
+    private static final Map<String, String> ENVIRONMENT =
+            Map.of(
+                    "LC_ALL", "C",
+                    "MAKEFLAGS", "",
+                    "KBUILD_BUILD_USER", "nestor",
+                    "KBUILD_BUILD_HOST", "lab",
+                    "KBUILD_BUILD_TIMESTAMP", "Thu Jan  1 00:00:00 UTC 1970");
+
+    private static final long LOOK_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+    private final CacheDirectory cache;
+    private final AptRoot apt;
+    private final HostPrograms programs;
+    private final Progress progress;
+
+    /**
+     * @param cache for the result; its lock is held only to put it there
+     * @param apt updated
+     */
+    LabKernel(CacheDirectory cache, AptRoot apt, HostPrograms programs, Progress progress) {
+        this.cache = cache;
+        this.apt = apt;
+        this.programs = programs;
+        this.progress = progress;
+    }
+
+    /** Our options; whatever they do not name is off. */
+    static String configuration() throws IOException {
+        return resource(CONFIGURATION);
+    }
+
+    private static String resource(String name) throws IOException {
+        try (InputStream stream = LabKernel.class.getResourceAsStream(name)) {
+            if (stream == null) {
+                throw new IllegalStateException("resource " + name + " is missing");
+            }
+            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    /** Everything of ours that goes into it. */
+    private static ContentKey ingredients() throws IOException {
+        ContentKey key = new ContentKey().with(configuration());
+        for (String file : MODULE_FILES) {
+            key.with(resource("lab/module/" + file));
+        }
+        return key;
+    }
+
+    /** Names a kernel with our present configuration and module, whatever its source. */
+    static String selection() throws IOException {
+        return ARCHITECTURE + "-lab-" + ingredients().hex();
+    }
+
+    /**
+     * Builds it unless the same was built before.
+     *
+     * @param folder for the source and what is made of it, empty
+     * @return the name of its entry among the kernels
+     */
+    String build(Path folder) throws ImageException, IOException, InterruptedException {
+        DebianPackage source = source();
+        String version = source.version().replaceFirst("-.*", "");
+        String key = ingredients().with(source.toString()).hex();
+        String name = version + "-lab-" + ARCHITECTURE + "-" + key;
+        if (cache.find(DebianFetch.KERNELS, name).isPresent()) {
+            return name;
+        }
+        programs.requireAll(tools());
+        checkRoom(source);
+        Path tree = Files.createDirectory(folder.resolve("linux"));
+        Path built = Files.createDirectory(folder.resolve("build"));
+        Path deb = apt.download(source.name(), List.of(source), folder).getFirst();
+        try (Progress.Task task = progress.begin("unpacking " + source.name(), Files.size(deb))) {
+            KernelSource.unpack(deb, tree, task);
+        }
+        Files.delete(deb);
+        configure(version, tree, built);
+        compile(version, tree, built);
+        compileModule(version, tree, built);
+        try (CacheDirectory.Lock lock = cache.lock(progress)) {
+            lock.add(DebianFetch.KERNELS, name, entry -> keep(version, source, built, entry));
+        }
+        return name;
+    }
+
+    private DebianPackage source() throws ImageException, IOException, InterruptedException {
+        DebianPackage newest = apt.show(SOURCE, AptRoot.BACKPORTS);
+        String named =
+                newest.depends().stream()
+                        .filter(depend -> depend.startsWith(SOURCE + "-"))
+                        .findFirst()
+                        .orElseThrow(
+                                () -> new ImageException("package " + SOURCE + " names no source"));
+        return apt.show(named, AptRoot.BACKPORTS);
+    }
+
+    /** What the build runs, and the packages it is in. */
+    static SequencedMap<String, List<String>> tools() {
+        SequencedMap<String, List<String>> tools = new LinkedHashMap<>();
+        tools.put(CrossCompiler.PROGRAM, CrossCompiler.PACKAGES);
+        tools.put("gcc", List.of("gcc", "libc6-dev"));
+        for (String program : List.of("make", "flex", "bison", "bc", "perl")) {
+            tools.put(program, List.of(program));
+        }
+        return tools;
+    }
+
+    private void checkRoom(DebianPackage source) throws ImageException {
+        long needed = UNPACKED_FACTOR * source.sizeBytes() + BUILT_BYTES;
+        if (cache.root().toFile().getUsableSpace() < needed) {
+            throw new ImageException(
+                    CacheDirectory.diskFull(cache.root())
+                            + " (about "
+                            + (needed >> 20)
+                            + " MiB are needed until the kernel is built)");
+        }
+    }
+
+    private void configure(String version, Path tree, Path built)
+            throws ImageException, IOException, InterruptedException {
+        Path wanted = built.resolve("lab.config");
+        Files.writeString(wanted, configuration());
+        make(version, tree, built, List.of("KCONFIG_ALLCONFIG=" + wanted, "allnoconfig"), () -> {});
+        List<String> refused = refused(configuration(), Files.readString(built.resolve(".config")));
+        if (!refused.isEmpty()) {
+            throw new ImageException(
+                    "Linux %s does not take these options of the lab kernel: %s"
+                            .formatted(version, String.join(", ", refused)));
+        }
+    }
+
+    /** The options that the kernel's own configuration did not keep. */
+    static List<String> refused(String wanted, String got) {
+        Set<String> lines = got.lines().collect(Collectors.toSet());
+        return wanted.lines()
+                .filter(line -> line.matches("CONFIG_.*|# CONFIG_\\w+ is not set"))
+                .filter(line -> !lines.contains(line))
+                .toList();
+    }
+
+    private void compile(String version, Path tree, Path built)
+            throws ImageException, IOException, InterruptedException {
+        try (Progress.Task task = progress.begin("compiling linux " + version, BUILT_BYTES)) {
+            long[] last = {CacheDirectory.sizeBytes(built), System.nanoTime()};
+            make(
+                    version,
+                    tree,
+                    built,
+                    List.of("-j" + Runtime.getRuntime().availableProcessors(), "Image", "modules"),
+                    () -> {
+                        if (System.nanoTime() - last[1] >= LOOK_NANOS) {
+                            long now = CacheDirectory.sizeBytes(built);
+                            task.advance(Math.max(0, now - last[0]));
+                            last[0] = Math.max(last[0], now);
+                            last[1] = System.nanoTime();
+                        }
+                    });
+        }
+    }
+
+    /** Our module, out of the tree as anybody's would be. */
+    private static void compileModule(String version, Path tree, Path built)
+            throws ImageException, IOException, InterruptedException {
+        Path folder = Files.createDirectory(built.resolveSibling("module"));
+        for (String file : MODULE_FILES) {
+            Files.writeString(folder.resolve(file), resource("lab/module/" + file));
+        }
+        make(version, tree, built, List.of("M=" + folder, "modules"), () -> {});
+    }
+
+    private static void make(
+            String version, Path tree, Path built, List<String> arguments, Runnable tick)
+            throws ImageException, IOException, InterruptedException {
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
+                                "make",
+                                "-s",
+                                "O=" + built,
+                                "ARCH=" + ARCHITECTURE,
+                                "CROSS_COMPILE="
+                                        + CrossCompiler.PROGRAM.substring(
+                                                0, CrossCompiler.PROGRAM.length() - 3)));
+        command.addAll(arguments);
+        ChildProcess.Result ended = ChildProcess.run(command, tree, ENVIRONMENT, tick);
+        if (ended.status() != 0) {
+            throw new ImageException(
+                    "linux " + version + " does not build: " + HostPrograms.complaint(ended));
+        }
+    }
+
+    private void keep(String version, DebianPackage source, Path built, Path entry)
+            throws IOException {
+        Files.copy(built.resolve("arch/arm64/boot/Image"), entry.resolve(KernelUnpacker.IMAGE));
+        Files.copy(built.resolve(".config"), entry.resolve("config"));
+        try (OutputStream file = Files.newOutputStream(entry.resolve(KernelUnpacker.MODULES));
+                ZipOutputStream zip = new ZipOutputStream(file)) {
+            // Who asks for a driver by name finds here that it is built in.
+            add(zip, built.resolve("modules.builtin"));
+            add(zip, built.resolveSibling("module").resolve(MODULE + ".ko"));
+        }
+        DebianFetch.describe(entry, ARCHITECTURE, version + "-lab", List.of(source));
+    }
+
+    private static void add(ZipOutputStream zip, Path file) throws IOException {
+        ZipEntry entry = new ZipEntry(String.valueOf(file.getFileName()));
+        entry.setTime(0);
+        zip.putNextEntry(entry);
+        Files.copy(file, zip);
+        zip.closeEntry();
+    }
+}
