@@ -43,6 +43,7 @@ public enum BareKit {
                     "check65-commands.c",
                     "check70-events.c",
                     "check75-stalls.c",
+                    "check77-in-flight.c",
                     "check80-ats.c",
                     "check85-translated.c",
                     "check90-pri.c",
