@@ -145,7 +145,8 @@ class SmmuBytesFuzzTest {
             if (data.consumeBoolean()) {
                 smmu.submit(SmmuHarness.TLBI_NSNH_ALL, 0, SmmuHarness.SYNC, 0);
             }
-            long iova = data.consumeBoolean() ? IOVA + data.consumeInt(0, 0x3fff) : data.consumeLong();
+            long iova =
+                    data.consumeBoolean() ? IOVA + data.consumeInt(0, 0x3fff) : data.consumeLong();
             answered(smmu.translate(REQUESTER, iova, data.consumeInt(1, ALL_ACCESS)), iova);
             access(smmu, data);
         }
@@ -189,7 +190,8 @@ class SmmuBytesFuzzTest {
             }
             default ->
                     smmu.smmu.requestPage(
-                            new PageRequest(requester, iova, access, access, data.consumeBoolean()));
+                            new PageRequest(
+                                    requester, iova, access, access, data.consumeBoolean()));
         }
         smmu.loop.runUntilIdle();
     }

@@ -92,7 +92,8 @@ final class SmmuHarness {
 
     private SmmuHarness(SmmuV3Options options, long memoryBytes, long stage1At, long stage2At) {
         memory = GuestMemory.anonymous(0, memoryBytes);
-        stage1Pages = new TablePages(memory, stage1At, (int) Math.min(2 << 20, stage2At - stage1At));
+        stage1Pages =
+                new TablePages(memory, stage1At, (int) Math.min(2 << 20, stage2At - stage1At));
         stage2Pages =
                 new TablePages(memory, stage2At, (int) Math.min(2 << 20, memoryBytes - stage2At));
         smmu =
