@@ -149,7 +149,8 @@ final class BareSuite {
     private TestRun boot(Terminal terminal, Path image, Run run)
             throws CommandException, ConfigException, IOException {
         MachinePlan plan = plan(image, run);
-        Guest guest = new Guest("bare metal, " + run.device(), image, Optional.empty(), run.arguments());
+        Guest guest =
+                new Guest("bare metal, " + run.device(), image, Optional.empty(), run.arguments());
         VirtualMachine vm =
                 new VirtualMachine(terminal, Optional.of(Duration.ofSeconds(timeoutSeconds)));
         Ktap ktap = new Ktap();
