@@ -14,7 +14,6 @@ import nestor.pci.AddressType;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;
-import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.testkit.PageTables;
@@ -79,6 +78,7 @@ final class VtdHarness {
         final List<InvalidateRequest> invalidations = new ArrayList<>();
         final List<Runnable> completions = new ArrayList<>();
         final List<PageResponse> responses = new ArrayList<>();
+        Runnable onResponse = () -> {};
 
         @Override
         public void invalidate(InvalidateRequest request, Runnable complete) {
@@ -89,6 +89,7 @@ final class VtdHarness {
         @Override
         public void pageResponse(PageResponse response) {
             responses.add(response);
+            onResponse.run();
         }
 
         @Override
@@ -114,10 +115,6 @@ final class VtdHarness {
     }
 
     VtdHarness(VtdOptions options) {
-        this(options, new Quiescence());
-    }
-
-    VtdHarness(VtdOptions options, Quiescence quiescence) {
         this.options = options;
         this.unit =
                 new VtdUnit(
@@ -126,8 +123,7 @@ final class VtdHarness {
                         loop,
                         clock,
                         rid -> Optional.ofNullable(endpoints.get(rid)),
-                        (_, gpa, data) -> messages.add(new Message(gpa, data)),
-                        quiescence);
+                        (_, gpa, data) -> messages.add(new Message(gpa, data)));
         registers = unit.registers();
     }
 
