@@ -96,7 +96,7 @@ final class VtdHarness {
         public void disabled() {}
     }
 
-    final GuestMemory memory = GuestMemory.anonymous(0, MEMORY_BYTES);
+    final GuestMemory memory;
     final ManualLoop loop = new ManualLoop();
     final ManualClock clock = new ManualClock();
     final Map<Integer, RecordingEndpoint> endpoints = new HashMap<>();
@@ -104,8 +104,8 @@ final class VtdHarness {
     final VtdOptions options;
     final VtdUnit unit;
     final MmioRegion registers;
-    final TablePages firstPages = new TablePages(memory, 0x10_0000, 3 << 20);
-    final TablePages secondPages = new TablePages(memory, 0x40_0000, 3 << 20);
+    final TablePages firstPages;
+    final TablePages secondPages;
     private long levels;
     private boolean wide;
     private long tail;
@@ -115,7 +115,15 @@ final class VtdHarness {
     }
 
     VtdHarness(VtdOptions options) {
+        this(options, MEMORY_BYTES);
+    }
+
+    /** With less memory than page tables need: for many short runs. */
+    VtdHarness(VtdOptions options, long memoryBytes) {
         this.options = options;
+        this.memory = GuestMemory.anonymous(0, memoryBytes);
+        this.firstPages = new TablePages(memory, 0x10_0000, 3 << 20);
+        this.secondPages = new TablePages(memory, 0x40_0000, 3 << 20);
         this.unit =
                 new VtdUnit(
                         options,
