@@ -29,13 +29,24 @@ final class BareSuite {
     private static final String ORIGIN = "--suite";
     private static final String MEMORY = "256M";
     private static final List<String> ENDPOINTS = List.of("iommu-testdev", "iommu-testdev");
+    private static final List<String> STALLING =
+            List.of("smmu-test-engine,stall=on", "smmu-test-engine,stall=on");
 
     /**
      * One boot.
      *
      * @param device the IOMMU, as {@code -device} spells it
+     * @param more endpoints than every run has
      */
-    private record Run(String name, String device) {}
+    private record Run(String name, String device, List<String> more) {
+        Run(String name, String device) {
+            this(name, device, List.of());
+        }
+
+        List<String> devices() {
+            return Stream.of(List.of(device), ENDPOINTS, more).flatMap(List::stream).toList();
+        }
+    }
 
     private final Host host;
     private final Settings user;
@@ -73,8 +84,11 @@ final class BareSuite {
         return switch (kit) {
             case SMMUV3 ->
                     List.of(
-                            new Run("whole", "arm-smmuv3"),
-                            new Run("torn", "arm-smmuv3,fetch=torn:" + (seed & Integer.MAX_VALUE)),
+                            new Run("whole", "arm-smmuv3", STALLING),
+                            new Run(
+                                    "torn",
+                                    "arm-smmuv3,fetch=torn:" + (seed & Integer.MAX_VALUE),
+                                    STALLING),
                             new Run("lean", "arm-smmuv3,stall=off,ril=off,sev=off,httu=0"),
                             new Run("no-ats", "arm-smmuv3,ats=off,pri=off,httu=1"),
                             new Run("narrow", "arm-smmuv3,ssidsize=0,oas=40,split-ats=off"),
@@ -155,8 +169,7 @@ final class BareSuite {
     private MachinePlan plan(Path image, Run run) throws CommandException {
         Settings settings = new Settings();
         settings.set(Setting.MEMORY, ORIGIN, MEMORY);
-        settings.devices().add(OptionList.parse(ORIGIN, run.device(), "driver"));
-        for (String device : ENDPOINTS) {
+        for (String device : run.devices()) {
             settings.devices().add(OptionList.parse(ORIGIN, device, "driver"));
         }
         settings.override(user);
