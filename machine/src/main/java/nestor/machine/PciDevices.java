@@ -318,8 +318,7 @@ final class PciDevices {
                         defaults.limits());
         TableProfile profile = TableProfile.titled(options.text("table-profile")).orElseThrow();
         Optional<TableSupport> tables = tables(profile);
-        if (tables.isPresent()
-                && config.reserved().size() > TableSupport.MAX_RESERVED_REGIONS) {
+        if (tables.isPresent() && config.reserved().size() > TableSupport.MAX_RESERVED_REGIONS) {
             throw options.wrong(
                     "table-profile",
                     "needs room in PROBE: at most %d reserved regions"

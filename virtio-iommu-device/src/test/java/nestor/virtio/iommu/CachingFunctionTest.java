@@ -156,8 +156,7 @@ class CachingFunctionTest {
         assertThat(responses).isEmpty();
         assertThat(tables.iommu.status(answer)).isEqualTo(OK);
         assertThat(responses)
-                .containsExactly(
-                        new PageResponse(OTHER_ENDPOINT, PASID, 9, PageResponse.SUCCESS));
+                .containsExactly(new PageResponse(OTHER_ENDPOINT, PASID, 9, PageResponse.SUCCESS));
         assertThat(writes(5)).isTrue();
         assertThat(memory(PHYS)).isEqualTo((byte) 5);
     }

@@ -297,9 +297,7 @@ class InvalidateTest {
         assertThat(tables.invalidatePages(1, DEV_IOTLB, 3, iova(1), 3)).isEqualTo(OK);
         assertThat(endpoint.invalidations)
                 .extracting(InvalidateRequest::iova, InvalidateRequest::sizeLog2)
-                .containsExactly(
-                        tuple(iova(1), 12),
-                        tuple(iova(2), 13));
+                .containsExactly(tuple(iova(1), 12), tuple(iova(2), 13));
         endpoint.invalidations.clear();
 
         assertThat(tables.invalidatePages(1, IOTLB, 0, iova(1), 1)).isEqualTo(OK);

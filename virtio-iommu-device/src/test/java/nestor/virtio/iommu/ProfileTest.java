@@ -165,10 +165,7 @@ class ProfileTest {
                         _ -> Optional.empty(),
                         new ManualClock());
         var device =
-                new VirtioIommu(
-                        VirtioIommuConfig.defaults(true),
-                        _ -> true,
-                        Optional.of(support));
+                new VirtioIommu(VirtioIommuConfig.defaults(true), _ -> true, Optional.of(support));
         VirtioDriver driver = machine.plug(1, device, VirtioPci.Access.DIRECT);
         assertThat(reads(device)).isTrue();
         driver.negotiate();
@@ -184,11 +181,7 @@ class ProfileTest {
     }
 
     private static boolean reads(VirtioIommu device) {
-        return device.translate(
-                        plain(ENDPOINT),
-                        AddressType.UNTRANSLATED,
-                        PHYS,
-                        Translation.READ)
+        return device.translate(plain(ENDPOINT), AddressType.UNTRANSLATED, PHYS, Translation.READ)
                 instanceof Translation.Mapping;
     }
 

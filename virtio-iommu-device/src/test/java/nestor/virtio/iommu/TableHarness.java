@@ -116,8 +116,7 @@ final class TableHarness {
 
     TableHarness(
             TableProfile profile, long features, StreamIntents intents, VirtioIommuConfig config) {
-        var invalidator =
-                new AtcInvalidator(this::route, clock, AtcInvalidator.TIMEOUT_NANOS);
+        var invalidator = new AtcInvalidator(this::route, clock, AtcInvalidator.TIMEOUT_NANOS);
         var support =
                 new TableSupport(
                         profile,
