@@ -6,6 +6,7 @@ import static nestor.smmuv3.SmmuHarness.SYNC;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nestor.paging.Permissions;
@@ -63,15 +64,19 @@ class ModelScenariosTest {
             smmu.store(SmmuHarness.CONTEXTS + 64L * pasid, 0);
         }
 
+        private PageTables space(int pasid) {
+            return Objects.requireNonNull(spaces.get(pasid));
+        }
+
         @Override
         public void map(int pasid, long page, long gpa, boolean writable) {
             int permissions = Permissions.READ | (writable ? Permissions.WRITE : 0);
-            spaces.get(pasid).map(page, gpa, 12, permissions, 1L << 11); // nG
+            space(pasid).map(page, gpa, 12, permissions, 1L << 11); // nG
         }
 
         @Override
         public void unmap(int pasid, long page) {
-            spaces.get(pasid).unmap(page);
+            space(pasid).unmap(page);
         }
 
         private static long substream(int pasid) {
