@@ -68,6 +68,10 @@ class ModelScenariosTest {
             smmu.store(SmmuHarness.CONTEXTS + 64L * pasid, 0);
         }
 
+        private PageTables space(int pasid) {
+            return Objects.requireNonNull(spaces.get(pasid));
+        }
+
         @Override
         public void map(int pasid, long page, long gpa, boolean writable) {
             int permissions = Permissions.READ | (writable ? Permissions.WRITE : 0);
