@@ -28,7 +28,7 @@ final class HostChecks {
 
     private static final int WARM_BOOTS = 3;
     private static final long HEAP_GROWTH_BYTES = 8L << 20;
-    private static final long ANONYMOUS_GROWTH_BYTES = 32L << 20;
+    private static final long ANONYMOUS_GROWTH_BYTES = 16L << 20;
 
     private final List<Result> results = new ArrayList<>();
     private final List<Result> guest;

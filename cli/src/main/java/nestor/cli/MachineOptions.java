@@ -22,7 +22,8 @@ final class MachineOptions {
             names = "--preset",
             paramLabel = "NAME",
             description = {
-                "A ready machine: virtio-iommu (every endpoint behind the paravirtual IOMMU) or none (the same without one)."
+                "A ready machine: virtio-iommu (every endpoint behind the paravirtual IOMMU), smmuv3 (behind an Arm SMMUv3) or"
+                        + " none (the same without an IOMMU)."
             })
     private @Nullable String preset;
 

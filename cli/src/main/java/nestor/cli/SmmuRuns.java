@@ -37,11 +37,11 @@ final class SmmuRuns {
                 reboot());
     }
 
-    /** Each structure is read in pieces with something between: no more than is promised. */
+    /** No more is promised of how structures are fetched (IHI 0070, §3.21.3). */
     private static PresetRun torn() {
         return PresetRun.named(
                         "torn",
-                        "structures are fetched 64 bits at a time, in any order",
+                        "each doubleword the SMMU fetches may be as old as the last invalidation",
                         GuestProfile.SMMUV3.checks())
                 .machine("virt,iommu=none")
                 .arguments(BRIEF)

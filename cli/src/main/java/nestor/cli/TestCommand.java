@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import nestor.cli.terminal.Terminal;
+import nestor.guest.BareKit;
 import nestor.guest.ImageException;
 import nestor.machine.ConfigException;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,7 @@ import picocli.CommandLine.Option;
             "  nestor test --preset none",
             "  nestor test --preset smmuv3 --run strict --run lazy",
             "  nestor test --kernel-release backports --format junit > result.xml",
+            "  nestor test --suite bare --iommu smmuv3",
             "  nestor test --exec 'dmesg | grep -i iommu'",
             "",
             "Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the guest panicked, 124 time",
@@ -56,6 +58,18 @@ final class TestCommand implements Callable<Integer> {
             defaultValue = "ktap",
             description = "Of the report: ktap, json or junit. Default: ${DEFAULT-VALUE}.")
     private String format = "ktap";
+
+    @Option(
+            names = "--suite",
+            paramLabel = "NAME",
+            description = "Instead of a preset's guest, one of our own on the bare machine: bare.")
+    private @Nullable String suite;
+
+    @Option(
+            names = "--iommu",
+            paramLabel = "NAME",
+            description = "Which IOMMU the suite is about: smmuv3. Default: the first.")
+    private @Nullable String iommu;
 
     @Option(
             names = "--run",
@@ -91,6 +105,9 @@ final class TestCommand implements Callable<Integer> {
                     settings.origin(Setting.SERIAL)
                             + ": 'test' keeps the console in a file; use -v to see it");
         }
+        if (suite != null || iommu != null) {
+            return runSuite(settings);
+        }
         if (settings.get(Setting.PRESET).isEmpty()) {
             settings.set(Setting.PRESET, "--preset", "virtio-iommu");
         }
@@ -116,6 +133,34 @@ final class TestCommand implements Callable<Integer> {
                     ? check(test, chosen, report)
                     : test.execute(chosen.getFirst(), exec);
         }
+    }
+
+    private int runSuite(Settings settings)
+            throws CommandException, ConfigException, ImageException, IOException {
+        if (!BareSuite.NAME.equals(suite)) {
+            throw CommandException.usage(
+                    suite == null
+                            ? "--iommu: only with --suite bare"
+                            : "--suite: unknown suite '%s'; known: bare".formatted(suite));
+        }
+        for (Setting setting :
+                List.of(Setting.PRESET, Setting.KERNEL, Setting.INITRD, Setting.KERNEL_RELEASE)) {
+            if (settings.get(setting).isPresent()) {
+                throw CommandException.usage(
+                        settings.origin(setting) + ": --suite bare brings a guest of its own");
+            }
+        }
+        if (exec != null) {
+            throw CommandException.usage("--exec: --suite bare has no shell");
+        }
+        BareKit kit = BareSuite.kit(iommu == null ? BareKit.SMMUV3.iommu() : iommu);
+        if (list) {
+            BareSuite.runNames(kit).forEach(name -> host.out().print(name + "\n"));
+            return ExitCode.OK;
+        }
+        long chosen = seed == null ? System.nanoTime() : seed;
+        host.log().detail("--seed " + chosen);
+        return new BareSuite(host, settings, report(), timeoutSeconds).run(kit, runs, chosen);
     }
 
     /** One run after the other; a signal ends them all. */

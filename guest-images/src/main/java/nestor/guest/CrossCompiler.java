@@ -16,6 +16,9 @@ import java.util.TreeMap;
 final class CrossCompiler {
     static final String PROGRAM = "aarch64-linux-gnu-gcc";
 
+    /** Comes with the compiler. */
+    static final String OBJCOPY = "aarch64-linux-gnu-objcopy";
+
     /**
      * The compiler, and the C library's headers for programs that run under an operating system.
      */
@@ -62,8 +65,25 @@ final class CrossCompiler {
      */
     Path compile(Map<String, byte[]> sources, List<String> flags, String output)
             throws ImageException, IOException, InterruptedException {
+        return make(sources, flags, output, List.of());
+    }
+
+    /** As {@link #compile}, and leaves of the result what is loaded, as it lies in memory. */
+    Path image(Map<String, byte[]> sources, List<String> flags, String output)
+            throws ImageException, IOException, InterruptedException {
+        return make(sources, flags, output, List.of(OBJCOPY, "-O", "binary"));
+    }
+
+    /**
+     * @param convert a program of the compiler's with its arguments, to which the result's name is
+     *     added; empty for none
+     */
+    private Path make(
+            Map<String, byte[]> sources, List<String> flags, String output, List<String> convert)
+            throws ImageException, IOException, InterruptedException {
         Path compiler = programs.require(PROGRAM, PACKAGES);
         ContentKey key = new ContentKey().with(version(compiler)).with(output);
+        convert.forEach(key::with);
         flags.forEach(key::with);
         new TreeMap<>(sources).forEach((name, content) -> key.with(name).with(content));
         String name = output + "-" + key.hex();
@@ -81,6 +101,9 @@ final class CrossCompiler {
                                         unpack(sources, scratch);
                                         Path result = folder.resolve(output);
                                         build(compiler, sources, flags, scratch, result);
+                                        if (!convert.isEmpty()) {
+                                            convert(compiler, convert, result);
+                                        }
                                         task.advance(Files.size(result));
                                     }))
                     .resolve(output);
@@ -118,6 +141,17 @@ final class CrossCompiler {
         ChildProcess.Result ended = HostPrograms.run(command, folder);
         if (ended.status() != 0) {
             throw new ImageException(PROGRAM + ": " + HostPrograms.complaint(ended));
+        }
+    }
+
+    private static void convert(Path compiler, List<String> convert, Path result)
+            throws ImageException, IOException, InterruptedException {
+        List<String> command = new ArrayList<>(convert);
+        command.set(0, compiler.resolveSibling(convert.getFirst()).toString());
+        command.add(result.toString());
+        ChildProcess.Result ended = HostPrograms.run(command, Path.of("/"));
+        if (ended.status() != 0) {
+            throw new ImageException(convert.getFirst() + ": " + HostPrograms.complaint(ended));
         }
     }
 

@@ -151,6 +151,13 @@ public final class ImageStore {
                 .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
     }
 
+    /** The image of a bare-metal suite, compiled if it is not in the cache. */
+    public Path bareSuite(BareKit kit) throws ImageException {
+        return guarded(() ->
+                CrossCompiler.ofHost(cache, progress)
+                        .image(kit.sources(), BareKit.FLAGS, kit.image()));
+    }
+
     /**
      * Fetches busybox and, if a release is given, a kernel, so that the package index is fetched
      * once for both.

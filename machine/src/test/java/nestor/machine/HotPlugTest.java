@@ -136,6 +136,8 @@ class HotPlugTest {
                 "virtio-blk-pci,bus=rp1 | device_add virtio-blk-pci: drive= is missing",
                 "virtio-blk-pci,bus=rp1,drive=x | device_add virtio-blk-pci: drive='x': no such"
                         + " drive",
+                "virtio-blk-pci,bus=rp1,drive=hot,ats=on | device_add virtio-blk-pci: ats='on':"
+                        + " needs iommu_platform=on",
                 "virtio-iommu-pci,bus=rp1 | device_add virtio-iommu-pci: not hot-pluggable",
                 "pcie-root-port,id=rp3 | device_add pcie-root-port: not hot-pluggable",
                 "virtio-serial-pci,bus=rp1 | device_add virtio-serial-pci: not hot-pluggable",
@@ -165,6 +167,16 @@ class HotPlugTest {
         assertThatThrownBy(() -> hotPlug.unplug(id))
                 .isInstanceOf(ConfigException.class)
                 .hasMessage(message);
+    }
+
+    @Test
+    void theCacheOfADeviceWithAtsIsCountedAsLongAsItIsThere() throws ConfigException {
+        add("virtio-blk-pci,bus=rp1,drive=hot,id=disk1,iommu_platform=on,ats=on");
+        assertThat(devices.atcStatistics()).containsOnlyKeys("disk1");
+
+        hotPlug.removeSurprise("disk1");
+
+        assertThat(devices.atcStatistics()).isEmpty();
     }
 
     @Test

@@ -123,7 +123,8 @@ class KnownMistakesTest {
     }
 
     @Test
-    @DisplayName("§4.4.1: another ASID's invalidation, by ASID or address, leaves what is not global")
+    @DisplayName(
+            "§4.4.1: another ASID's invalidation, by ASID or address, leaves what is not global")
     void anotherAsidsInvalidationLeavesEntries() {
         PageTables tables = smmu.stage1Tables();
         tables.map(IOVA, 0x5000, 12, READ_WRITE, 1 << 11); // nG
@@ -148,8 +149,7 @@ class KnownMistakesTest {
             assertAborted(smmu.read(IOVA)); // C_BAD_STE
         } else {
             smmu.smmu.requestPage(
-                    new PageRequest(
-                            SmmuHarness.REQUESTER, IOVA, Translation.READ, 1, true));
+                    new PageRequest(SmmuHarness.REQUESTER, IOVA, Translation.READ, 1, true));
         }
         assertThat(smmu.read32(0x060) >>> bit & 1).isEqualTo(1);
         assertThat(smmu.interrupts).containsExactly("gerror");

@@ -45,15 +45,15 @@ final class SmmuHarness {
     /** An event as the driver reads it. */
     record EventRecord(int number, int sid, long dw0, long dw1, long dw2, long dw3) {}
 
-    final GuestMemory memory = GuestMemory.anonymous(0, MEMORY_BYTES);
+    final GuestMemory memory;
     final ManualLoop loop = new ManualLoop();
     final ManualClock clock = new ManualClock();
     final Map<Integer, RecordingEndpoint> endpoints = new HashMap<>();
     final List<String> interrupts = new ArrayList<>();
     final SmmuV3 smmu;
     final MmioRegion registers;
-    final TablePages stage1Pages = new TablePages(memory, 0x10_0000, 2 << 20);
-    final TablePages stage2Pages = new TablePages(memory, 0x40_0000, 2 << 20);
+    final TablePages stage1Pages;
+    final TablePages stage2Pages;
     private int produced;
 
     /** A function that keeps what it is sent. */
@@ -82,6 +82,20 @@ final class SmmuHarness {
     }
 
     SmmuHarness(SmmuV3Options options) {
+        this(options, MEMORY_BYTES, 0x10_0000, 0x40_0000);
+    }
+
+    /** One whose memory is quickly made: 1 MiB. */
+    static SmmuHarness small() {
+        return new SmmuHarness(SmmuV3Options.whole(), 1 << 20, 0x8_0000, 0xc_0000);
+    }
+
+    private SmmuHarness(SmmuV3Options options, long memoryBytes, long stage1At, long stage2At) {
+        memory = GuestMemory.anonymous(0, memoryBytes);
+        stage1Pages =
+                new TablePages(memory, stage1At, (int) Math.min(2 << 20, stage2At - stage1At));
+        stage2Pages =
+                new TablePages(memory, stage2At, (int) Math.min(2 << 20, memoryBytes - stage2At));
         smmu =
                 new SmmuV3(
                         options,

@@ -19,6 +19,7 @@ final class GlobalCommands {
     private final Translator translator;
     private final InvalidationQueue queue;
     private final InterruptRemapper remapper;
+    private final PasidBindings bindings;
     private final Quiescence quiescence;
 
     GlobalCommands(
@@ -27,12 +28,14 @@ final class GlobalCommands {
             Translator translator,
             InvalidationQueue queue,
             InterruptRemapper remapper,
+            PasidBindings bindings,
             Quiescence quiescence) {
         this.options = options;
         this.registers = registers;
         this.translator = translator;
         this.queue = queue;
         this.remapper = remapper;
+        this.bindings = bindings;
         this.quiescence = quiescence;
     }
 
@@ -47,6 +50,7 @@ final class GlobalCommands {
         }
         if (Global.TE.isSet(value) != translator.settings().enabled()) {
             translator.enable(Global.TE.isSet(value));
+            bindings.reconcile(_ -> true);
             show(Global.TE, Global.TE.isSet(value));
         }
         if (Global.QIE.isSet(value) != isShown(Global.QIE)) {
@@ -108,5 +112,8 @@ final class GlobalCommands {
                 new RootTable(
                         RootTableAddress.RTA.getInPlace(value),
                         RootTableAddress.TTM.getInt(value)));
+        bindings.reconcile(_ -> true);
+        bindings.invalidateAll();
+        bindings.flush();
     }
 }

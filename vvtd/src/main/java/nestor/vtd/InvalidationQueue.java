@@ -310,6 +310,7 @@ final class InvalidationQueue {
 
     private Progress await(InvalidationDescriptor.Wait wait) throws StoppedException {
         legal(!wait.pageRequestDrain() || options.has(VtdProperty.PRI));
+        invalidations.flush();
         Parked waiting = new Parked(wait);
         parked = waiting;
         invalidator.whenDrained(

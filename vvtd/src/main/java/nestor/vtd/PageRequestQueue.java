@@ -99,7 +99,7 @@ final class PageRequestQueue {
             return new RemappingStructures.Result.Failed(
                     new ConfigFault(FaultReason.LEGACY_PAGE_REQUEST, false));
         }
-        RemappingStructures.Result result = translator.configure(settings, requester, false);
+        RemappingStructures.Result result = translator.configure(requester, false);
         if (result instanceof RemappingStructures.Result.Configured(RequesterConfig config)
                 && !config.context().pageRequests()) {
             return new RemappingStructures.Result.Failed(

@@ -48,11 +48,10 @@ final class TranslationRequests {
     }
 
     AtsCompletion answer(AtsRequest request) {
-        Translator.Settings settings = translator.settings();
-        if (!options.has(VtdProperty.DEVICE_IOTLB) || !settings.enabled()) {
+        if (!options.has(VtdProperty.DEVICE_IOTLB) || !translator.settings().enabled()) {
             return UNSUPPORTED;
         }
-        return switch (translator.configure(settings, request.requester(), true)) {
+        return switch (translator.configure(request.requester(), true)) {
             case RemappingStructures.Result.Failed(ConfigFault fault) ->
                     failed(fault, request, request.address());
             case RemappingStructures.Result.Configured(RequesterConfig config) ->

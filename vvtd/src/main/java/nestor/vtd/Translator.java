@@ -146,8 +146,7 @@ final class Translator {
         if (!requester.hasPasid() && InterruptRange.contains(address)) {
             return access == Translation.WRITE ? InterruptRange.MESSAGE : UNSUPPORTED;
         }
-        Settings now = settings;
-        if (!now.enabled()) {
+        if (!settings.enabled()) {
             return requester.hasPasid() ? UNSUPPORTED : InterruptRange.identity(address);
         }
         RequesterConfig config = configs.lookup(requester.rid(), requester.pasid());
@@ -161,17 +160,17 @@ final class Translator {
                 return hit;
             }
         }
-        return walk(now, requester, address, access);
+        return walk(requester, address, access);
     }
 
     private static long tag(RequesterConfig config, Requester requester) {
         return isPrivileged(requester) ? TlbTag.privileged(config.tag()) : config.tag();
     }
 
-    private Translation walk(Settings now, Requester requester, long address, int access) {
+    private Translation walk(Requester requester, long address, int access) {
         long epoch = iotlb.epoch(); // before the structures, which say where tables lie
         RequesterConfig config;
-        switch (configure(now, requester, false)) {
+        switch (configure(requester, false)) {
             case RemappingStructures.Result.Configured(RequesterConfig found) -> config = found;
             case RemappingStructures.Result.Failed(ConfigFault fault) -> {
                 record(fault, requester, AddressType.UNTRANSLATED, address, access);
@@ -265,16 +264,17 @@ final class Translator {
     }
 
     /** The requester's configuration, from the cache or from memory. */
-    RemappingStructures.Result configure(Settings now, Requester requester, boolean deviceTlb) {
+    RemappingStructures.Result configure(Requester requester, boolean deviceTlb) {
         RequesterConfig cached = configs.lookup(requester.rid(), requester.pasid());
         if (cached != null && !(deviceTlb && !cached.context().deviceTlb())) {
             return new RemappingStructures.Result.Configured(cached);
         }
-        long sampled = configs.epoch();
+        long sampled = configs.epoch(); // before the settings, which say where structures lie
+        RootTable root = settings.root();
         RemappingStructures.Result result =
                 deviceTlb
-                        ? structures.resolveForDeviceTlb(now.root(), requester)
-                        : structures.resolve(now.root(), requester);
+                        ? structures.resolveForDeviceTlb(root, requester)
+                        : structures.resolve(root, requester);
         if (result instanceof RemappingStructures.Result.Configured(RequesterConfig config)) {
             configs.insert(sampled, config);
         }

@@ -2,6 +2,7 @@ package nestor.vtd;
 
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.host.HostDevice;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -37,6 +38,7 @@ public final class VtdUnit implements TranslationAgent {
     private final TranslationRequests translationRequests;
     private final PageRequestQueue pageRequests;
     private final AtcInvalidator invalidator;
+    private final PasidBindings bindings;
     private final InvalidationQueue queue;
     private final RegisterInvalidation registerInvalidation;
     private final InterruptRemapper remapper;
@@ -75,7 +77,8 @@ public final class VtdUnit implements TranslationAgent {
                 new PageRequestQueue(
                         options, memory, registers, pageRequestEvent, translator, route);
         this.invalidator = new AtcInvalidator(route, clock, AtcInvalidator.TIMEOUT_NANOS);
-        Invalidations invalidations = new Invalidations(translator);
+        this.bindings = new PasidBindings(translator);
+        Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
                 new InvalidationQueue(
                         options,
@@ -94,7 +97,8 @@ public final class VtdUnit implements TranslationAgent {
                 new RegisterInvalidation(registers, invalidations, quiescence, loop);
         this.remapper = new InterruptRemapper(options, memory, faults, apic);
         this.commands =
-                new GlobalCommands(options, registers, translator, queue, remapper, quiescence);
+                new GlobalCommands(
+                        options, registers, translator, queue, remapper, bindings, quiescence);
         hangFaultEffects(faultEvent);
         hangCommandEffects();
         if (options.has(VtdProperty.PRI)) {
@@ -147,6 +151,19 @@ public final class VtdUnit implements TranslationAgent {
         return remapper;
     }
 
+    /**
+     * The host's device behind {@code rid} does its own DMA: from now on the host is told what the
+     * guest's structures say of it.
+     */
+    public void assign(int rid, HostDevice device) {
+        loop.post(() -> bindings.assign(rid, device));
+    }
+
+    /** The device at {@code rid} is taken back; all of it is blocked. */
+    public void unassign(int rid) {
+        loop.post(() -> bindings.unassign(rid));
+    }
+
     /** What it was built with. */
     public VtdOptions options() {
         return options;
@@ -160,6 +177,7 @@ public final class VtdUnit implements TranslationAgent {
         queue.disable();
         translator.reset();
         remapper.reset();
+        loop.post(() -> bindings.reconcile(_ -> true));
     }
 
     /** The function {@code rid} was unplugged. */

@@ -114,6 +114,10 @@ final class VtdHarness {
     }
 
     VtdHarness(VtdOptions options) {
+        this(options, new Quiescence());
+    }
+
+    VtdHarness(VtdOptions options, Quiescence quiescence) {
         this.options = options;
         this.unit =
                 new VtdUnit(
@@ -123,7 +127,7 @@ final class VtdHarness {
                         clock,
                         rid -> Optional.ofNullable(endpoints.get(rid)),
                         (_, gpa, data) -> messages.add(new Message(gpa, data)),
-                        new Quiescence());
+                        quiescence);
         registers = unit.registers();
     }
 
@@ -214,7 +218,8 @@ final class VtdHarness {
 
     /** P, TT, and the second stage of so many levels. */
     void legacyContext(int translationType, PageTables tables, int tableLevels) {
-        legacyContext(1 | (long) translationType << 2 | tables.root(), tableLevels - 2 | DID << 8);
+        legacyContext(
+                1 | (long) translationType << 2 | tables.root(), tableLevels - 2 | (long) DID << 8);
     }
 
     /** The scalable-mode context entry of the RID. */
@@ -238,13 +243,13 @@ final class VtdHarness {
     }
 
     void secondStage(int pasid, int did, PageTables tables, boolean accessDirty) {
-        long aw = ((VtdSecondStage) tables.format()).levels() - 2;
+        long aw = ((VtdSecondStage) tables.format()).levels() - 2L;
         long ad = accessDirty ? 1 << 9 : 0;
         pasid(pasid, 1 | aw << 2 | SECOND_STAGE << 6 | ad | tables.root(), did, 0);
     }
 
     void nested(int pasid, int did, PageTables first, PageTables second) {
-        long aw = ((VtdSecondStage) second.format()).levels() - 2;
+        long aw = ((VtdSecondStage) second.format()).levels() - 2L;
         pasid(pasid, 1 | aw << 2 | NESTED << 6 | second.root(), did, first.root());
     }
 

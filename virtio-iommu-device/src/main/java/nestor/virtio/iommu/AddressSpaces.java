@@ -7,12 +7,16 @@ import java.util.function.IntPredicate;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
-import nestor.pci.Translation;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.Stage1Intent;
+import nestor.iommu.host.StreamIntents;
+import nestor.pci.Requester;
+import nestor.virtio.iommu.table.SpaceTag;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Domains, and which endpoint is attached to which (§5.13.6.3 to §5.13.6.6): validates and applies
- * requests, on the device's loop. Lookups by endpoint come from any thread.
+ * Domains, and which endpoint is attached to which (§5.13.6.3, §5.13.6.4): on the device's loop.
+ * Lookups by endpoint come from any thread.
  */
 final class AddressSpaces {
     /** Endpoint ids are Requester IDs. */
@@ -20,83 +24,173 @@ final class AddressSpaces {
 
     private static final int IOTLB_ENTRIES = 4096;
 
+    /** Told when an endpoint leaves a domain: of tables, if it is one. */
+    interface Departures {
+        void left(int endpoint, int pasid, Domain domain);
+    }
+
     private final VirtioIommuConfig config;
     private final IntPredicate exists;
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final Map<Integer, Domain> domains = new HashMap<>();
-    private final AtomicReferenceArray<@Nullable Domain> attached =
+    private final AtomicReferenceArray<@Nullable Attachment> attached =
             new AtomicReferenceArray<>(ENDPOINTS);
-    private final int[] domainIds = new int[ENDPOINTS];
+    private Departures departures = (_, _, _) -> {};
+    private StreamIntents intents = StreamIntents.NONE;
     private int mappings;
-    private long nextTag;
+    private int nextSerial;
 
     AddressSpaces(VirtioIommuConfig config, IntPredicate exists) {
         this.config = config;
         this.exists = exists;
     }
 
-    boolean hasEndpoint(int endpoint) {
-        return endpoint >= 0 && endpoint < ENDPOINTS && exists.test(endpoint);
+    /** Has departures and intents told; once, before the first request. */
+    void tell(Departures newDepartures, StreamIntents newIntents) {
+        departures = newDepartures;
+        intents = newIntents;
     }
 
-    private boolean isAttached(int endpoint) {
-        return endpoint >= 0 && endpoint < ENDPOINTS && attached.get(endpoint) != null;
+    boolean hasEndpoint(int endpoint) {
+        return isEndpoint(endpoint) && exists.test(endpoint);
+    }
+
+    private static boolean isEndpoint(int endpoint) {
+        return endpoint >= 0 && endpoint < ENDPOINTS;
     }
 
     /**
-     * The domain that {@code endpoint} is attached to, null if to none. Any thread, and after
-     * {@link nestor.pci.Quiescence#enter}: whoever detached it then waits for the DMA, or is seen
-     * here.
+     * The domain that translates requests of {@code endpoint} with {@code pasid}, null if none
+     * does. Any thread, and after {@link nestor.pci.Quiescence#enter}: whoever detached it then
+     * waits for the DMA, or is seen here.
      */
-    @Nullable Domain of(int endpoint) {
-        return attached.get(endpoint);
+    @Nullable Domain of(int endpoint, int pasid) {
+        Attachment attachment = attached.get(endpoint);
+        return attachment == null ? null : attachment.translating(pasid);
+    }
+
+    /** What {@code endpoint} is attached to. */
+    Attachment attachment(int endpoint) {
+        Attachment attachment = attached.get(endpoint);
+        return attachment == null ? Attachment.NONE : attachment;
+    }
+
+    /** The domain with the driver's number {@code id}, null if there is none. */
+    @Nullable Domain domain(int id) {
+        return domains.get(id);
+    }
+
+    Iotlb iotlb() {
+        return iotlb;
+    }
+
+    VirtioIommuConfig config() {
+        return config;
+    }
+
+    /** Counts mappings that come and go; false if there are too many. */
+    boolean countMappings(int change) {
+        if (change > 0 && mappings >= config.limits().mappings()) {
+            return false;
+        }
+        mappings += change;
+        return true;
     }
 
     /** Forgets everything the driver did. */
     void reset() {
         for (int endpoint = 0; endpoint < ENDPOINTS; endpoint++) {
-            attached.set(endpoint, null);
+            Attachment attachment = attached.get(endpoint);
+            if (attachment != null) {
+                attached.set(endpoint, null);
+                for (Domain domain : attachment.domains()) {
+                    departures.left(endpoint, pasidOf(domain), domain);
+                    block(endpoint, pasidOf(domain));
+                }
+            }
         }
         iotlb.invalidate(Tags.ALL, IovaRange.ALL);
         domains.clear();
         mappings = 0;
     }
 
-    Outcome attach(Request.Attach request, long features) {
-        boolean mayBypass = (features & Feature.BYPASS_CONFIG) != 0;
-        long known = mayBypass ? Request.Attach.BYPASS.mask() : 0;
+    Outcome attach(Request.Attach request, Negotiated features) {
+        long known = features.bypass() ? Request.Attach.BYPASS.mask() : 0;
         boolean bypass = Request.Attach.BYPASS.isSet(request.flags());
         if (request.reserved() != 0 || (request.flags() & ~known) != 0) {
             return Outcome.failed(Status.INVAL);
         }
-        if (!hasEndpoint(request.endpoint())) {
-            return Outcome.failed(Status.NOENT);
+        Status refusal = refusal(request.endpoint(), request.domain());
+        if (refusal != Status.OK) {
+            return Outcome.failed(refusal);
         }
-        if (!config.hasDomain(request.domain())) {
-            return Outcome.failed(Status.RANGE);
+        return switch (domains.get(request.domain())) {
+            case null ->
+                    enter(
+                            request.endpoint(),
+                            new MappedDomain(request.domain(), newSerial(), bypass, iotlb));
+            case MappedDomain domain when domain.isBypass() == bypass ->
+                    enter(request.endpoint(), domain);
+            case MappedDomain _, TableDomain _ -> Outcome.failed(Status.INVAL);
+        };
+    }
+
+    /** Why {@code endpoint} cannot be attached to a domain of this number, or OK. */
+    Status refusal(int endpoint, int domain) {
+        if (!hasEndpoint(endpoint)) {
+            return Status.NOENT;
         }
-        Domain domain = domains.get(request.domain());
-        if (domain == null && domains.size() >= config.limits().domains()) {
-            return Outcome.failed(Status.NOMEM);
+        if (!config.hasDomain(domain)) {
+            return Status.RANGE;
         }
-        if (domain != null && domain.isBypass() != bypass) {
-            return Outcome.failed(Status.INVAL);
-        }
-        Domain before = attached.get(request.endpoint());
-        if (before != null && before == domain) {
+        return !domains.containsKey(domain) && domains.size() >= config.limits().domains()
+                ? Status.NOMEM
+                : Status.OK;
+    }
+
+    /**
+     * A number for {@link SpaceTag} that no domain has. The numbers come round after some ten
+     * million domains; nothing of an earlier one's translations is then left.
+     */
+    int newSerial() {
+        do {
+            nextSerial = nextSerial + 1 & SpaceTag.SERIALS - 1;
+            if (nextSerial == 0) {
+                iotlb.invalidate(Tags.ALL, IovaRange.ALL);
+            }
+        } while (domains.values().stream().anyMatch(domain -> domain.serial() == nextSerial));
+        return nextSerial;
+    }
+
+    /** Attaches {@code endpoint} to a domain, new or not, in place of what it is attached to. */
+    Outcome enter(int endpoint, Domain domain) {
+        int pasid = pasidOf(domain);
+        Attachment now = attachment(endpoint);
+        Domain before = now.at(pasid);
+        if (before == domain) {
             return Outcome.DONE;
         }
+        domains.put(domain.id(), domain);
+        domain.attach(endpoint);
+        attached.set(endpoint, now.with(pasid, domain));
         if (before != null) {
-            leave(request.endpoint(), before);
+            leave(endpoint, before);
         }
-        if (domain == null) {
-            domain = new Domain(bypass, nextTag++, iotlb);
-            domains.put(request.domain(), domain);
+        try {
+            intents.intend(endpoint, pasid, domain.intent());
+        } catch (HostException _) { // the function is blocked, and the driver told
+            attached.set(endpoint, attachment(endpoint).with(pasid, null));
+            leave(endpoint, domain);
+            return new Outcome(Status.DEVERR, true);
         }
-        domain.attach();
-        domainIds[request.endpoint()] = request.domain();
-        attached.set(request.endpoint(), domain);
         return Outcome.REVOKED; // of its former domain, or of bypass
+    }
+
+    /** The PASID of an endpoint that {@code domain} is for. */
+    private static int pasidOf(Domain domain) {
+        return domain instanceof TableDomain table
+                ? table.descriptor().pasid()
+                : Requester.NO_PASID;
     }
 
     /**
@@ -104,89 +198,39 @@ final class AddressSpaces {
      * is the attachment. Linux takes NOENT for a bug of its own, with a stack trace.
      */
     Outcome detach(Request.Detach request) {
-        if (!hasEndpoint(request.endpoint()) && !isAttached(request.endpoint())) {
+        int endpoint = request.endpoint();
+        Attachment now = isEndpoint(endpoint) ? attachment(endpoint) : Attachment.NONE;
+        if (!hasEndpoint(endpoint) && now.isEmpty()) {
             return Outcome.failed(Status.NOENT);
         }
         Domain domain = domains.get(request.domain());
-        if (domain == null || attached.get(request.endpoint()) != domain) {
+        if (domain == null || now.at(pasidOf(domain)) != domain) {
             return Outcome.failed(Status.INVAL);
         }
-        attached.set(request.endpoint(), null);
-        leave(request.endpoint(), domain);
-        return Outcome.REVOKED;
+        int pasid = pasidOf(domain);
+        Attachment left = now.with(pasid, null);
+        attached.set(endpoint, left.isEmpty() ? null : left);
+        leave(endpoint, domain);
+        return block(endpoint, pasid) ? Outcome.REVOKED : new Outcome(Status.DEVERR, true);
+    }
+
+    private boolean block(int endpoint, int pasid) {
+        try {
+            intents.intend(endpoint, pasid, Stage1Intent.BLOCKED);
+            return true;
+        } catch (HostException _) {
+            return false;
+        }
     }
 
     /** A domain ends with its last endpoint. */
     private void leave(int endpoint, Domain domain) {
-        if (domain.detach()) {
-            domains.remove(domainIds[endpoint]);
-            mappings -= domain.size();
-        }
-    }
-
-    Outcome map(Request.Map request, long features) {
-        boolean mayMmio = (features & Feature.MMIO) != 0;
-        long known =
-                Request.Map.READ.mask()
-                        | Request.Map.WRITE.mask()
-                        | (mayMmio ? Request.Map.MMIO.mask() : 0);
-        if ((request.flags() & ~known) != 0
-                || Long.compareUnsigned(request.virtFirst(), request.virtLast()) >= 0) {
-            return Outcome.failed(Status.INVAL);
-        }
-        Domain domain = domains.get(request.domain());
-        if (domain == null) {
-            return Outcome.failed(Status.NOENT);
-        }
-        if (domain.isBypass()) {
-            return Outcome.failed(Status.INVAL);
-        }
-        IovaRange range = new IovaRange(request.virtFirst(), request.virtLast());
-        long physLast = request.phys() + (range.last() - range.first());
-        if (!range.isAligned(config.granule())
-                || (request.phys() & config.granule() - 1) != 0
-                || Long.compareUnsigned(physLast, request.phys()) < 0
-                || !config.inputRange().contains(range)) {
-            return Outcome.failed(Status.RANGE);
-        }
-        for (ReservedRegion region : config.reserved()) {
-            if (region.range().overlaps(range)) {
-                return Outcome.failed(Status.INVAL);
+        if (domain.detach(endpoint)) {
+            domains.remove(domain.id());
+            if (domain instanceof MappedDomain mapped) {
+                mappings -= mapped.size();
             }
         }
-        if (mappings >= config.limits().mappings()) {
-            return Outcome.failed(Status.NOMEM);
-        }
-        if (!domain.map(range, request.phys(), access(request))) {
-            return Outcome.failed(Status.INVAL);
-        }
-        mappings++;
-        return Outcome.DONE;
-    }
-
-    private static int access(Request.Map request) {
-        return (Request.Map.READ.isSet(request.flags()) ? Translation.READ : 0)
-                | (Request.Map.WRITE.isSet(request.flags()) ? Translation.WRITE : 0);
-    }
-
-    Outcome unmap(Request.Unmap request) {
-        if (request.reserved() != 0
-                || Long.compareUnsigned(request.virtFirst(), request.virtLast()) > 0) {
-            return Outcome.failed(Status.INVAL);
-        }
-        Domain domain = domains.get(request.domain());
-        if (domain == null) {
-            return Outcome.failed(Status.NOENT);
-        }
-        if (domain.isBypass()) {
-            return Outcome.failed(Status.INVAL);
-        }
-        IovaRange range = new IovaRange(request.virtFirst(), request.virtLast());
-        if (domain.splits(range)) {
-            return Outcome.failed(Status.RANGE);
-        }
-        int removed = domain.unmap(range);
-        mappings -= removed;
-        return removed > 0 ? Outcome.REVOKED : Outcome.DONE;
+        departures.left(endpoint, pasidOf(domain), domain);
     }
 }

@@ -1,147 +1,21 @@
 package nestor.virtio.iommu;
 
-import java.util.Map;
-import java.util.NavigableMap;
-import java.util.TreeMap;
-import nestor.iommu.Iotlb;
-import nestor.iommu.IovaRange;
-import nestor.iommu.Tags;
-import nestor.pci.Translation;
-import org.jspecify.annotations.Nullable;
+import nestor.iommu.host.Stage1Intent;
 
-/**
- * An address space that endpoints share (§5.13.4): the mappings the driver made, in address order,
- * and in the IOTLB, under the domain's own tag, the blocks of them that were used.
- *
- * <p>The driver's requests change a domain on the device's loop; any thread translates.
- */
-final class Domain {
-    private static final int PAGE_LOG2 = 12;
+/** An address space that endpoints share (§5.13.4); ends with its last endpoint. Loop only. */
+sealed interface Domain permits MappedDomain, TableDomain {
+    /** The driver's number for it. */
+    int id();
 
-    /** A range mapped as a whole: one MAP request, or a region mapped to itself. */
-    record MappedRange(IovaRange range, long gpa, int access) {
-        /** The largest naturally aligned block that holds {@code iova} and is mapped here. */
-        Translation.Mapping block(long iova) {
-            int sizeLog2 = PAGE_LOG2;
-            long base = iova & -1L << PAGE_LOG2;
-            while (sizeLog2 < 64) {
-                long mask = sizeLog2 == 63 ? -1 : (1L << sizeLog2 + 1) - 1;
-                long wider = iova & ~mask;
-                if (!range.contains(wider) || !range.contains(wider | mask)) {
-                    break;
-                }
-                base = wider;
-                sizeLog2++;
-            }
-            return new Translation.Mapping(base, sizeLog2, gpa + (base - range.first()), access);
-        }
-    }
+    /** Ours: no two domains have the same. */
+    int serial();
 
-    private final boolean bypass;
-    private final long tag;
-    private final Iotlb iotlb;
-    private final Object lock = new Object();
-    private final NavigableMap<Long, MappedRange> mappings = new TreeMap<>(Long::compareUnsigned);
-    private int endpoints;
+    /** Takes an endpoint in. */
+    void attach(int endpoint);
 
-    /**
-     * @param bypass whether attached endpoints reach memory untranslated; such a domain has no
-     *     mappings
-     * @param tag that no other domain has, nor had
-     */
-    Domain(boolean bypass, long tag, Iotlb iotlb) {
-        this.bypass = bypass;
-        this.tag = tag;
-        this.iotlb = iotlb;
-    }
+    /** Lets an endpoint go; true if it was the last, with which this ends. */
+    boolean detach(int endpoint);
 
-    boolean isBypass() {
-        return bypass;
-    }
-
-    /** Counts an endpoint that attaches. Loop only. */
-    void attach() {
-        endpoints++;
-    }
-
-    /**
-     * Counts an endpoint that detaches; true if it was the last, with which this ends. Loop only.
-     */
-    boolean detach() {
-        endpoints--;
-        if (endpoints > 0) {
-            return false;
-        }
-        iotlb.invalidate(Tags.only(tag), IovaRange.ALL);
-        return true;
-    }
-
-    /** Mappings that exist. */
-    int size() {
-        synchronized (lock) {
-            return mappings.size();
-        }
-    }
-
-    /** Adds a mapping; false if part of the range is mapped already. */
-    boolean map(IovaRange range, long gpa, int access) {
-        synchronized (lock) {
-            Map.Entry<Long, MappedRange> before = mappings.floorEntry(range.last());
-            if (before != null && before.getValue().range().overlaps(range)) {
-                return false;
-            }
-            mappings.put(range.first(), new MappedRange(range, gpa, access));
-            return true;
-        }
-    }
-
-    /** Whether an edge of {@code range} lies inside a mapping that reaches beyond it. */
-    boolean splits(IovaRange range) {
-        synchronized (lock) {
-            return reachesBeyond(mappings.floorEntry(range.first()), range)
-                    || reachesBeyond(mappings.floorEntry(range.last()), range);
-        }
-    }
-
-    private static boolean reachesBeyond(
-            Map.@Nullable Entry<Long, MappedRange> entry, IovaRange range) {
-        if (entry == null) {
-            return false;
-        }
-        IovaRange mapped = entry.getValue().range();
-        return mapped.overlaps(range) && !range.contains(mapped);
-    }
-
-    /** Removes the mappings inside {@code range}, none of which it splits; returns how many. */
-    int unmap(IovaRange range) {
-        int removed;
-        synchronized (lock) {
-            int before = mappings.size();
-            mappings.subMap(range.first(), true, range.last(), true).clear();
-            removed = before - mappings.size();
-        }
-        if (removed > 0) {
-            iotlb.invalidate(Tags.only(tag), range);
-        }
-        return removed;
-    }
-
-    /** The block that holds {@code iova}; null if none is mapped there. Any thread. */
-    Translation.@Nullable Mapping translate(long iova) {
-        Translation.Mapping cached = iotlb.lookup(tag, iova);
-        if (cached != null) {
-            return cached;
-        }
-        long epoch = iotlb.epoch();
-        Map.Entry<Long, MappedRange> before;
-        synchronized (lock) {
-            before = mappings.floorEntry(iova);
-        }
-        if (before == null || !before.getValue().range().contains(iova)) {
-            return null;
-        }
-        Translation.Mapping block = before.getValue().block(iova);
-        iotlb.insert(tag, epoch, block);
-        return block;
-    }
+    /** What a host is to attach an assigned endpoint to. */
+    Stage1Intent intent();
 }

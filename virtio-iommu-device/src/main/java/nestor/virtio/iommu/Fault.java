@@ -1,65 +1,56 @@
 package nestor.virtio.iommu;
 
-import static nestor.vmm.register.BitField.bit;
-
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
+import nestor.pci.Requester;
 import nestor.pci.Translation;
-import nestor.vmm.register.BitField;
+import nestor.virtio.iommu.table.TableFault;
 
 /**
- * A fault report (§5.13.6.9).
+ * A DMA that was refused, for a fault report (§5.13.6.9).
  *
  * @param reason why the access failed
- * @param endpoint that made it
+ * @param requester who made it
  * @param address it was made to
- * @param access {@link Translation#READ}, {@link Translation#WRITE} or'ed
+ * @param access {@link Translation#READ}, {@link Translation#WRITE}, {@link Translation#EXECUTE}
+ *     or'ed
  */
-record Fault(Reason reason, int endpoint, long address, int access) {
-    static final int BYTES = 24;
-
-    /** VIRTIO_IOMMU_FAULT_R_*. */
+record Fault(Reason reason, Requester requester, long address, int access) {
+    /** VIRTIO_IOMMU_FAULT_R_*; those from 3 on are not in the specification. */
     enum Reason {
         UNKNOWN(0),
-        /** The endpoint is attached to no domain. */
+        /** The endpoint is attached to no domain, or the domain has no context for its PASID. */
         DOMAIN(1),
         /** The address is not mapped, or not for this access. */
-        MAPPING(2);
+        MAPPING(2),
+        WALK_EABT(3),
+        PTE_FETCH(4),
+        PERMISSION(5),
+        ACCESS(6),
+        OOR_ADDRESS(7);
 
         private final int value;
 
         Reason(int value) {
             this.value = value;
         }
-    }
 
-    private static final BitField READ = bit(0);
-    private static final BitField WRITE = bit(1);
-    private static final BitField ADDRESS = bit(8);
-
-    private static final ValueLayout.OfInt INT =
-            ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfLong LONG =
-            ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    int flags() {
-        long flags = ADDRESS.mask();
-        if ((access & (Translation.READ | Translation.EXECUTE)) != 0) {
-            flags = READ.setAll(flags);
+        int value() {
+            return value;
         }
-        if ((access & Translation.WRITE) != 0) {
-            flags = WRITE.setAll(flags);
-        }
-        return (int) flags;
-    }
 
-    /** Writes all {@link #BYTES} of {@code report}. */
-    void encode(MemorySegment report) {
-        report.set(INT, 0, reason.value);
-        report.set(INT, 4, flags());
-        report.set(INT, 8, endpoint);
-        report.set(INT, 12, 0);
-        report.set(LONG, 16, address);
+        /** The nearest of those that are in the specification. */
+        Reason specified() {
+            return value <= MAPPING.value ? this : this == WALK_EABT ? UNKNOWN : MAPPING;
+        }
+
+        static Reason of(TableFault fault) {
+            return switch (fault) {
+                case NO_CONTEXT -> DOMAIN;
+                case WALK_EABT -> WALK_EABT;
+                case PTE_FETCH -> PTE_FETCH;
+                case PERMISSION -> PERMISSION;
+                case ACCESS -> ACCESS;
+                case OOR_ADDRESS -> OOR_ADDRESS;
+            };
+        }
     }
 }

@@ -12,6 +12,7 @@ import jdk.jfr.StackTrace;
 final class FaultEvent extends Event {
     String reason = "";
     int endpoint;
+    int pasid;
     long address;
     int access;
 
@@ -19,7 +20,8 @@ final class FaultEvent extends Event {
         FaultEvent event = new FaultEvent();
         if (event.shouldCommit()) {
             event.reason = fault.reason().name();
-            event.endpoint = fault.endpoint();
+            event.endpoint = fault.requester().rid();
+            event.pasid = fault.requester().pasid();
             event.address = fault.address();
             event.access = fault.access();
             event.commit();

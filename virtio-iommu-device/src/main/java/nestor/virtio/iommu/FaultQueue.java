@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
+import nestor.pci.PageRequest;
 import nestor.virtio.DescriptorChain;
 import nestor.virtio.DriverLink;
 import nestor.virtio.Virtqueue;
@@ -12,25 +13,31 @@ import org.jspecify.annotations.Nullable;
 /**
  * The event queue (§5.13.6.9). Faults strike on any thread and wait here for the device's loop; few
  * are kept, and those for which the driver left no buffer are dropped, as the specification allows.
+ * Page requests, which somebody waits for, wait for a buffer.
  */
 final class FaultQueue {
     private static final int MAX_PENDING = 64;
 
     private final int index;
+    private final @Nullable PageRequests pages;
     private final Queue<Fault> pending = new ArrayBlockingQueue<>(MAX_PENDING);
-    private final MemorySegment report = Arena.ofAuto().allocate(Fault.BYTES, 8);
+    private final MemorySegment report = Arena.ofAuto().allocate(ReportLayout.MAX_BYTES, 8);
     private volatile @Nullable DriverLink link;
     private @Nullable DescriptorChain chain;
+    private ReportLayout layout = ReportLayout.SPECIFIED;
 
     /**
      * @param index of the event queue
+     * @param pages where page requests come from; null without any
      */
-    FaultQueue(int index) {
+    FaultQueue(int index, @Nullable PageRequests pages) {
         this.index = index;
+        this.pages = pages;
     }
 
-    void start(DriverLink driver) {
+    void start(DriverLink driver, ReportLayout newLayout) {
         chain = new DescriptorChain(driver.memory());
+        layout = newLayout;
         link = driver;
     }
 
@@ -55,17 +62,53 @@ final class FaultQueue {
         if (buffer == null) {
             return;
         }
-        while (!pending.isEmpty()) {
+        PageRequest request = nextRequest();
+        while (request != null || !pending.isEmpty()) {
             if (!queue.next(buffer)) {
                 pending.clear();
                 return;
             }
-            long written = 0;
-            if (buffer.writableBytes() >= Fault.BYTES) {
-                pending.remove().encode(report);
-                written = buffer.write(0, report) ? Fault.BYTES : 0;
-            }
+            int written = request == null ? writeFault(buffer) : write(request, buffer);
             queue.complete(buffer, written);
+            request = nextRequest();
         }
+    }
+
+    private @Nullable PageRequest nextRequest() {
+        return pages == null ? null : pages.next();
+    }
+
+    /** A buffer that is too small for any report goes back empty, and the fault waits. */
+    private int writeFault(DescriptorChain buffer) {
+        int sizeBytes = layout.faultBytes(buffer.writableBytes());
+        if (sizeBytes == 0) {
+            return 0;
+        }
+        layout.encode(pending.remove(), cleared(), sizeBytes);
+        return buffer.write(0, report.asSlice(0, sizeBytes)) ? sizeBytes : 0;
+    }
+
+    private int write(PageRequest request, DescriptorChain buffer) {
+        PageRequests from = pages;
+        if (from == null) {
+            throw new IllegalStateException("a page request from nowhere");
+        }
+        int sizeBytes = layout.pageRequestBytes(buffer.writableBytes());
+        if (sizeBytes == 0) {
+            from.fail(request);
+            return 0;
+        }
+        layout.encode(request, cleared());
+        if (!buffer.write(0, report.asSlice(0, sizeBytes))) {
+            from.fail(request);
+            return 0;
+        }
+        from.told(request);
+        return sizeBytes;
+    }
+
+    private RequestBytes cleared() {
+        report.fill((byte) 0);
+        return new RequestBytes(report);
     }
 }

@@ -9,7 +9,7 @@ final class Feature {
     static final long MMIO = 1L << 5;
     static final long BYPASS_CONFIG = 1L << 6;
 
-    static final long OFFERED =
+    static final long SPECIFIED =
             INPUT_RANGE | DOMAIN_RANGE | MAP_UNMAP | PROBE | MMIO | BYPASS_CONFIG;
 
     private Feature() {}

@@ -4,7 +4,8 @@ package nestor.virtio.iommu;
  * What applying a request came to.
  *
  * @param status to reply
- * @param revokes whether access was taken away: the reply waits for DMAs under way
+ * @param revokes whether access was taken away: the reply waits for DMAs under way, and for the
+ *     endpoints that were told
  */
 record Outcome(Status status, boolean revokes) {
     static final Outcome DONE = new Outcome(Status.OK, false);

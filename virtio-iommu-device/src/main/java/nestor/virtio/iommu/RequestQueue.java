@@ -3,8 +3,8 @@ package nestor.virtio.iommu;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.util.concurrent.atomic.AtomicBoolean;
-import nestor.pci.Quiescence;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import nestor.virtio.DescriptorChain;
 import nestor.virtio.DriverLink;
 import nestor.virtio.Virtqueue;
@@ -26,42 +26,54 @@ final class RequestQueue {
     private static final int MAX_REPLY_BYTES = 4096;
 
     private final int index;
-    private final AddressSpaces spaces;
-    private final Quiescence quiescence;
-    private final Properties properties;
+    private final TableProfile profile;
+    private final Requests requests;
+    private final Revocation revocation;
     private final DriverLink link;
+    private final Negotiated features;
     private final DescriptorChain chain;
     private final MemorySegment request = Arena.ofAuto().allocate(Request.MAX_BYTES, 8);
     private final MemorySegment reply = Arena.ofAuto().allocate(MAX_REPLY_BYTES, 8);
 
-    /** Set while the request in {@link #chain} waits: whether its reply may go. */
-    private @Nullable AtomicBoolean parked;
+    /** Takes access away for good. */
+    interface Revocation {
+        /**
+         * Runs {@code done} with the status to reply once nobody uses what was revoked before. Now,
+         * or later on any thread.
+         */
+        void whenDone(Consumer<Status> done);
+    }
+
+    /** Set while the request in {@link #chain} waits: what to reply, once that is known. */
+    private @Nullable AtomicReference<@Nullable Status> parked;
 
     /**
      * @param index of the request queue
      */
     RequestQueue(
             int index,
-            AddressSpaces spaces,
-            Quiescence quiescence,
-            Properties properties,
+            TableProfile profile,
+            Requests requests,
+            Revocation revocation,
             DriverLink link) {
         this.index = index;
-        this.spaces = spaces;
-        this.quiescence = quiescence;
-        this.properties = properties;
+        this.profile = profile;
+        this.requests = requests;
+        this.revocation = revocation;
         this.link = link;
+        this.features = profile.negotiated(link.features());
         this.chain = new DescriptorChain(link.memory());
     }
 
     void serve(Virtqueue queue) {
-        AtomicBoolean released = parked;
-        if (released != null) {
-            if (!released.get()) {
+        AtomicReference<@Nullable Status> waiting = parked;
+        if (waiting != null) {
+            Status released = waiting.get();
+            if (released == null) {
                 return;
             }
             parked = null;
-            reply(queue, Status.OK);
+            reply(queue, released);
         }
         while (queue.next(chain)) {
             serveOne(queue);
@@ -85,71 +97,33 @@ final class RequestQueue {
             queue.complete(chain, 0);
             return;
         }
-        Request decoded = Request.decode(request, sizeBytes);
-        if (!isKnown(decoded)) {
+        Request decoded = Request.decode(profile, request, sizeBytes);
+        if (!Requests.isKnown(decoded, features)) {
             queue.complete(chain, 0);
             return;
         }
         reply.asSlice(0, replyBytes).fill((byte) 0);
-        Outcome outcome = apply(decoded, replyBytes - TAIL_BYTES);
+        Outcome outcome = requests.apply(decoded, features, reply, replyBytes - TAIL_BYTES);
         RequestEvent.emit(decoded, outcome.status());
-        if (outcome.revokes() && !isQuiescent()) {
-            return;
+        Status status = outcome.revokes() ? revoked(outcome.status()) : outcome.status();
+        if (status != null) {
+            reply(queue, status);
         }
-        reply(queue, outcome.status());
     }
 
-    /** Whether the type exists with the features negotiated. */
-    private boolean isKnown(Request decoded) {
-        return switch (decoded) {
-            case Request.Attach _, Request.Detach _ -> true;
-            case Request.Map _, Request.Unmap _ -> link.has(Feature.MAP_UNMAP);
-            case Request.Probe _ -> link.has(Feature.PROBE);
-            case Request.Truncated(int type) ->
-                    switch (type) {
-                        case Request.MAP, Request.UNMAP -> link.has(Feature.MAP_UNMAP);
-                        case Request.PROBE -> link.has(Feature.PROBE);
-                        default -> true;
-                    };
-            case Request.Unknown _ -> false;
-        };
-    }
-
-    private Outcome apply(Request decoded, long propertyBytes) {
-        return switch (decoded) {
-            case Request.Attach attach -> spaces.attach(attach, link.features());
-            case Request.Detach detach -> spaces.detach(detach);
-            case Request.Map map -> spaces.map(map, link.features());
-            case Request.Unmap unmap -> spaces.unmap(unmap);
-            case Request.Probe probe -> probe(probe, propertyBytes);
-            case Request.Truncated _, Request.Unknown _ -> Outcome.failed(Status.INVAL);
-        };
-    }
-
-    private Outcome probe(Request.Probe probe, long propertyBytes) {
-        if (!spaces.hasEndpoint(probe.endpoint())) {
-            return Outcome.failed(Status.NOENT);
-        }
-        if (properties.sizeBytes() > propertyBytes) {
-            return Outcome.failed(Status.INVAL);
-        }
-        properties.copyTo(reply);
-        return Outcome.DONE;
-    }
-
-    /** Whether no DMA that entered before now is under way; else parks the queue until then. */
-    private boolean isQuiescent() {
-        AtomicBoolean released = new AtomicBoolean();
-        parked = released;
-        quiescence.whenQuiescent(() -> {
-            released.set(true);
+    /** The status to reply, if what was revoked is out of use; else parks the queue until then. */
+    private @Nullable Status revoked(Status status) {
+        var waiting = new AtomicReference<@Nullable Status>();
+        parked = waiting;
+        revocation.whenDone(end -> {
+            waiting.set(status == Status.OK ? end : status);
             link.kick(index);
         });
-        if (released.get()) {
+        Status released = waiting.get();
+        if (released != null) {
             parked = null;
-            return true;
         }
-        return false;
+        return released;
     }
 
     private void reply(Virtqueue queue, Status status) {

@@ -5,11 +5,16 @@ import static nestor.vmm.register.Register.readWrite;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import nestor.iommu.IovaRange;
 import nestor.pci.AddressType;
+import nestor.pci.AtsCompletion;
+import nestor.pci.AtsRequest;
 import nestor.pci.CompletionStatus;
+import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
@@ -17,6 +22,8 @@ import nestor.pci.TranslationAgent;
 import nestor.virtio.DriverLink;
 import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
+import nestor.virtio.iommu.table.TableFault;
+import nestor.virtio.iommu.table.TableSpace;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
@@ -46,6 +53,9 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private static final Translation REJECTED =
             new Translation.Rejected(CompletionStatus.UNSUPPORTED_REQUEST);
 
+    private static final AtsCompletion NO_TRANSLATION =
+            new AtsCompletion.Failed(CompletionStatus.UNSUPPORTED_REQUEST);
+
     /**
      * config.bypass. What it reads as follows what it does once the DMAs under way have left, so
      * that a driver that has read 0 back has taken all access away.
@@ -58,20 +68,40 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private final VirtioIommuConfig config;
     private final RegisterFile registers;
     private final AddressSpaces spaces;
-    private final Properties properties;
+    private final @Nullable TableSupport tables;
+    private final TableProfile profile;
+    private final @Nullable PageRequests pages;
+    private final Requests served;
     private final Quiescence quiescence = new Quiescence();
-    private final FaultQueue faults = new FaultQueue(EVENT_QUEUE);
+    private final FaultQueue faults;
     private final Translation.Mapping[] msiBlocks;
     private final AtomicReference<Bypass> bypass = new AtomicReference<>(new Bypass(false, false));
     private @Nullable RequestQueue requests;
 
     /**
+     * A device as the specification has it.
+     *
      * @param exists whether there is an endpoint of this id; asked on the device's loop
      */
     public VirtioIommu(VirtioIommuConfig config, IntPredicate exists) {
+        this(config, exists, Optional.empty());
+    }
+
+    /**
+     * A device to which drivers may attach tables of their own.
+     *
+     * @param exists whether there is an endpoint of this id; asked on the device's loop
+     * @param support empty for a device as the specification has it
+     */
+    public VirtioIommu(
+            VirtioIommuConfig config, IntPredicate exists, Optional<TableSupport> support) {
         this.config = config;
+        this.tables = support.orElse(null);
+        this.profile = support.map(TableSupport::profile).orElse(TableProfile.NONE);
         this.spaces = new AddressSpaces(config, exists);
-        this.properties = new Properties(config.reserved());
+        this.pages = support.map(s -> new PageRequests(s.route())).orElse(null);
+        this.faults = new FaultQueue(EVENT_QUEUE, pages);
+        this.served = requests(support);
         this.msiBlocks = msiBlocks(config.reserved());
         this.registers =
                 new RegisterFile(
@@ -94,16 +124,39 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         systemReset();
     }
 
+    private Requests requests(Optional<TableSupport> support) {
+        var specified = new Properties(config.reserved());
+        if (support.isEmpty() || pages == null) {
+            return new Requests(spaces, specified, null, specified);
+        }
+        var domains = new TableDomains(support.get(), spaces, pages);
+        spaces.tell(domains, support.get().intents());
+        var all = new Properties(config.reserved());
+        TableProperties.addTo(all, profile, domains.options(), config);
+        return new Requests(spaces, specified, domains, all);
+    }
+
     private static Register field(String name, long offset, int sizeBytes, long value) {
         return readOnly(name, offset, sizeBytes, value, "§5.13.4");
     }
 
     /** Back to the configured boot bypass, which outlives a device reset (§5.13.4). */
     public void systemReset() {
-        bypass.set(new Bypass(config.bootBypass(), config.bootBypass()));
+        boolean shown = config.bootBypass() && profile.offersBypassConfig();
+        bypass.set(new Bypass(config.bootBypass(), shown));
+    }
+
+    /** The function {@code rid} was pulled: nothing it was asked is waited for. Any thread. */
+    public void removed(int rid) {
+        if (tables != null) {
+            tables.invalidator().removed(rid);
+        }
     }
 
     private void writeBypass(long value) {
+        if (!profile.offersBypassConfig()) {
+            return;
+        }
         if (value == 1) {
             bypass.set(new Bypass(true, true));
         } else if (value == 0) {
@@ -126,7 +179,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
 
     @Override
     public long features() {
-        return Feature.OFFERED;
+        return profile.offered();
     }
 
     @Override
@@ -144,10 +197,37 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         return registers;
     }
 
+    /** Without BYPASS_CONFIG, unattached endpoints reach memory only until a driver is there. */
     @Override
     public void start(DriverLink link) {
-        requests = new RequestQueue(REQUEST_QUEUE, spaces, quiescence, properties, link);
-        faults.start(link);
+        Negotiated features = profile.negotiated(link.features());
+        if (!profile.offersBypassConfig()) {
+            bypass.set(new Bypass(false, false));
+        }
+        requests = new RequestQueue(REQUEST_QUEUE, profile, served, this::whenRevoked, link);
+        faults.start(link, ReportLayout.of(profile, features.pageRequest()));
+        if (pages != null && features.pageRequest()) {
+            pages.start(() -> link.kick(EVENT_QUEUE));
+        }
+    }
+
+    /**
+     * Runs {@code done} once the endpoints have answered every invalidation, and the DMAs under way
+     * have left: DEVERR if an endpoint did not answer in time.
+     */
+    private void whenRevoked(Consumer<Status> done) {
+        if (tables == null) {
+            quiescence.whenQuiescent(() -> done.accept(Status.OK));
+            return;
+        }
+        tables.invalidator()
+                .whenDrained(
+                        _ -> true,
+                        outcome -> {
+                            Status status =
+                                    outcome.timedOut().isEmpty() ? Status.OK : Status.DEVERR;
+                            quiescence.whenQuiescent(() -> done.accept(status));
+                        });
     }
 
     @Override
@@ -164,20 +244,32 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         requests = null;
         faults.stop();
         spaces.reset();
+        if (pages != null) {
+            pages.stop();
+        }
     }
 
     @Override
     public void whenStopped(Runnable stopped) {
-        quiescence.whenQuiescent(stopped);
+        whenRevoked(_ -> stopped.run());
     }
 
     @Override
     public Translation translate(Requester requester, AddressType type, long iova, int access) {
-        if (type != AddressType.UNTRANSLATED) { // no ATS: no endpoint got a translation
-            return refuse(Fault.Reason.UNKNOWN, requester, iova, access);
+        if (type != AddressType.UNTRANSLATED) {
+            // Only tables give endpoints translations, and not longer than they are attached.
+            return spaces.of(requester.rid(), requester.pasid()) instanceof TableDomain
+                    ? IDENTITY
+                    : refuse(Fault.Reason.UNKNOWN, requester, iova, access);
         }
-        if (requester.hasPasid()) { // the base device has one address space per endpoint
-            return refuse(Fault.Reason.UNKNOWN, requester, iova, access);
+        if (requester.hasPasid()) { // a domain of mappings has one address space per endpoint
+            return spaces.of(requester.rid(), requester.pasid()) instanceof TableDomain domain
+                    ? translate(domain, requester, iova, access)
+                    : refuse(
+                            tables == null ? Fault.Reason.UNKNOWN : Fault.Reason.DOMAIN,
+                            requester,
+                            iova,
+                            access);
         }
         for (Translation.Mapping block : msiBlocks) {
             if (access == Translation.WRITE
@@ -185,12 +277,17 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
                 return block;
             }
         }
-        Domain domain = spaces.of(requester.rid());
-        if (domain == null) {
-            return bypass.get().active()
-                    ? IDENTITY
-                    : refuse(Fault.Reason.DOMAIN, requester, iova, access);
-        }
+        return switch (spaces.of(requester.rid(), Requester.NO_PASID)) {
+            case null ->
+                    bypass.get().active()
+                            ? IDENTITY
+                            : refuse(Fault.Reason.DOMAIN, requester, iova, access);
+            case MappedDomain domain -> translate(domain, requester, iova, access);
+            case TableDomain domain -> translate(domain, requester, iova, access);
+        };
+    }
+
+    private Translation translate(MappedDomain domain, Requester requester, long iova, int access) {
         if (domain.isBypass()) {
             return IDENTITY;
         }
@@ -198,6 +295,37 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         return mapping != null && allows(mapping, access)
                 ? mapping
                 : refuse(Fault.Reason.MAPPING, requester, iova, access);
+    }
+
+    private Translation translate(TableDomain domain, Requester requester, long iova, int access) {
+        Translation.Mapping hit = domain.space().lookup(requester, iova, access);
+        if (hit != null) {
+            return hit;
+        }
+        return switch (domain.space().walk(requester, iova, access)) {
+            case TableSpace.Result.Mapped(Translation.Mapping mapping) -> mapping;
+            case TableSpace.Result.Refused(TableFault fault, boolean quiet) ->
+                    quiet ? REJECTED : refuse(Fault.Reason.of(fault), requester, iova, access);
+        };
+    }
+
+    /** A page that is not mapped is no fault; who has no tables gets no translations. */
+    @Override
+    public AtsCompletion requestTranslation(AtsRequest request) {
+        Requester requester = request.requester();
+        return spaces.of(requester.rid(), requester.pasid()) instanceof TableDomain domain
+                ? domain.space().requestTranslation(request)
+                : NO_TRANSLATION;
+    }
+
+    @Override
+    public CompletionStatus requestPage(PageRequest request) {
+        Requester requester = request.requester();
+        return pages != null
+                        && spaces.of(requester.rid(), requester.pasid()) instanceof TableDomain
+                        && pages.take(request)
+                ? CompletionStatus.SUCCESSFUL
+                : CompletionStatus.UNSUPPORTED_REQUEST;
     }
 
     /** The device type has no right to execute of its own: what can be read can be executed. */
@@ -210,7 +338,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     }
 
     private Translation refuse(Fault.Reason reason, Requester requester, long iova, int access) {
-        faults.report(new Fault(reason, requester.rid(), iova, access));
+        faults.report(new Fault(reason, requester, iova, access));
         return REJECTED;
     }
 
@@ -230,7 +358,8 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         for (ReservedRegion region : reserved) {
             if (region.subtype() == ReservedRegion.Subtype.MSI) {
                 IovaRange range = region.range();
-                var doorbell = new Domain.MappedRange(range, range.first(), Translation.WRITE);
+                var doorbell =
+                        new MappedDomain.MappedRange(range, range.first(), Translation.WRITE);
                 long next = range.first();
                 do {
                     Translation.Mapping block = doorbell.block(next);

@@ -9,6 +9,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PciFunction;
@@ -50,10 +51,18 @@ final class IommuHarness {
     }
 
     IommuHarness(TestMachine machine, VirtioIommuConfig config, long features) {
+        this(machine, config, features, Optional.empty());
+    }
+
+    IommuHarness(
+            TestMachine machine,
+            VirtioIommuConfig config,
+            long features,
+            Optional<TableSupport> tables) {
         this.machine = machine;
         request = machine.allocate(4096);
         reply = machine.allocate(8192);
-        iommu = new VirtioIommu(config, existing::contains);
+        iommu = new VirtioIommu(config, existing::contains, tables);
         driver = machine.plug(1, iommu, VirtioPci.Access.DIRECT);
         machine.host().plug(ENDPOINT >> 3, 0, endpoint);
         long command = 0x10_0000_0000L + ((long) ENDPOINT << 12) + 4;

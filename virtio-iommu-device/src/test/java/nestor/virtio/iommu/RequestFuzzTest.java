@@ -8,7 +8,7 @@ import java.util.Arrays;
 
 /**
  * Requests of any content. Input: requests, each a byte of readable length, a byte of writable
- * length, and the readable part.
+ * length, and the readable part; with tables, a byte for the profile before them.
  */
 class RequestFuzzTest {
     @FuzzTest(maxDuration = "10m")
@@ -35,6 +35,9 @@ class RequestFuzzTest {
     @FuzzTest(maxDuration = "10m")
     void decodingIsTotal(byte[] input) {
         byte[] bytes = Arrays.copyOf(input, Request.MAX_BYTES);
-        Request.decode(MemorySegment.ofArray(bytes), Math.max(input.length, Request.HEAD_BYTES));
+        Request.decode(
+                TableProfile.NONE,
+                MemorySegment.ofArray(bytes),
+                Math.max(input.length, Request.HEAD_BYTES));
     }
 }

@@ -3,6 +3,7 @@ package nestor.vtd.config;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.function.IntPredicate;
 import nestor.iommu.format.PasidEntry;
 import nestor.paging.AccessTracking;
 import nestor.vmm.memory.GuestAccessException;
@@ -83,6 +84,41 @@ public final class PasidTable {
         return isValid(entry, options)
                 ? new Result.Found(entry, fpd)
                 : failed(FaultReason.PASID_ENTRY_INVALID, fpd);
+    }
+
+    /**
+     * Tells {@code action} of every PASID whose entry is present, legal or not, in ascending order,
+     * until it says that it has had enough.
+     *
+     * @param pasids one more than the largest PASID to look for
+     */
+    public static void forEachPresent(
+            GuestMemory memory, ContextEntry.Scalable context, int pasids, IntPredicate action) {
+        for (int first = 0; first < pasids; first += 1 << TABLE_LOG2) {
+            try {
+                long directory =
+                        memory.getLongLe(
+                                context.directoryPointer() + (long) (first >>> TABLE_LOG2) * 8);
+                if (P.isSet(directory)
+                        && !forEachPresent(memory, POINTER.getInPlace(directory), first, action)) {
+                    return;
+                }
+            } catch (GuestAccessException e) {
+                // Nothing is bound there.
+            }
+        }
+    }
+
+    private static boolean forEachPresent(
+            GuestMemory memory, long table, int first, IntPredicate action)
+            throws GuestAccessException {
+        for (int index = 0; index < 1 << TABLE_LOG2; index++) {
+            long qw0 = memory.getLongLe(table + (long) index * PasidEntry.BYTES);
+            if (P.isSet(qw0) && !action.test(first + index)) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static Result failed(FaultReason reason, boolean faultsDisabled) {

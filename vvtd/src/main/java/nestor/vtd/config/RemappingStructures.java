@@ -1,5 +1,6 @@
 package nestor.vtd.config;
 
+import java.util.function.IntPredicate;
 import nestor.iommu.format.PasidEntry;
 import nestor.iommu.format.PasidEntry.TranslationType;
 import nestor.paging.AccessTracking;
@@ -46,6 +47,18 @@ public final class RemappingStructures {
     /** The context entry of {@code rid} alone. */
     public RootTable.Result context(RootTable root, int rid) {
         return root.find(memory, options, rid);
+    }
+
+    /**
+     * Tells {@code action} of every PASID of {@code rid} that has a present entry, until it says
+     * that it has had enough; of none in legacy mode.
+     */
+    public void forEachPasid(RootTable root, int rid, IntPredicate action) {
+        if (context(root, rid) instanceof RootTable.Result.Found(ContextEntry.Scalable entry)
+                && entry.pasidEnabled()) {
+            int pasids = Math.min(entry.pasids(), 1 << options.pasidBits());
+            PasidTable.forEachPresent(memory, entry, pasids, action);
+        }
     }
 
     /** The configuration of untranslated requests. */

@@ -35,7 +35,7 @@ public record FaultRecord(long information, long attributes) {
     public static FaultRecord of(
             FaultReason reason, Requester requester, AddressType type, long address, int access) {
         long word = head(reason, requester.rid());
-        word |= AT.set(0, type.ordinal());
+        word |= AT.set(0, encode(type));
         if ((access & Translation.WRITE) == 0) {
             word |= T1.mask();
             if (requester.hasPasid() && (access & Translation.EXECUTE) != 0) {
@@ -54,6 +54,15 @@ public record FaultRecord(long information, long attributes) {
     /** A fault of an interrupt request: only index, source and reason are there. */
     public static FaultRecord ofInterrupt(FaultReason reason, int sid, int index) {
         return new FaultRecord(INTERRUPT_INDEX.set(0, index), head(reason, sid));
+    }
+
+    /** PCIe Base §2.2.4.1: the AT field of a request. */
+    private static int encode(AddressType type) {
+        return switch (type) {
+            case UNTRANSLATED -> 0;
+            case TRANSLATION_REQUEST -> 1;
+            case TRANSLATED -> 2;
+        };
     }
 
     private static long head(FaultReason reason, int sid) {

@@ -22,12 +22,14 @@ enum { PAGE = 4096 };
 struct check {
         const char *name;
         void (*run)(void);
+        const char *(*missing)(void);
 };
 
+/* Every file of checks defines missing(): what all of them need and is not there, or NULL. */
 #define CHECK(id, text)                                                                        \
         static void id(void);                                                                  \
         static const struct check id##_check                                                   \
-                __attribute__((used, section(".checks"))) = { text, id };                      \
+                __attribute__((used, section(".checks"))) = { text, id, missing };             \
         static void id(void)
 
 /* Each suite has these: once before all checks (what it expects and does not find ends the run), and before each. */

@@ -1,6 +1,11 @@
 /* Stream table: the ways to an entry, and what an entry makes of a stream (IHI 0070, 3.3.1, 5.2). */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return NULL;
+}
+
 /* No RAM there, nor anything else. */
 #define NOWHERE 0x3000000000ull
 
@@ -217,7 +222,7 @@ CHECK(new_second_level, "streams: a first-level descriptor that becomes valid is
 }
 
 /* Each makes a legal stage-1, stage-2 or nested entry illegal. */
-static void expect_illegal(const struct ste *ste)
+static void expect_bad_ste(const struct ste *ste)
 {
         ste_install(sid(&devs[0]), ste);
         expect_refused(&devs[0], 0x1000, take_page());
@@ -239,60 +244,69 @@ static void illegal_stage2(u64 clear_bits, u64 set_bits)
 {
         struct ste ste = legal_stage2();
         ste.dw[2] = (ste.dw[2] & ~clear_bits) | set_bits;
-        expect_illegal(&ste);
+        expect_bad_ste(&ste);
 }
 
 CHECK(s1cdmax_large, "streams: S1CDMax beyond SSIDSIZE is C_BAD_STE")
 {
+        NEEDS(STAGE1);
         struct ste ste = legal_stage1();
         u32 ssid_bits = smmu.idr1 >> 6 & 31;
         if (!ssid_bits)
                 return skip("SSIDSIZE is 0");
         ste.dw[0] |= STE_S1CDMAX(ssid_bits + 1);
-        expect_illegal(&ste);
+        expect_bad_ste(&ste);
 }
 
 CHECK(s1contextptr_large, "streams: S1ContextPtr beyond the output size is C_BAD_STE")
 {
+        NEEDS(STAGE1);
         struct ste ste = legal_stage1();
         ste.dw[0] |= BIT(50);
-        expect_illegal(&ste);
+        expect_bad_ste(&ste);
 }
 
 CHECK(eats_split_of_stage1, "streams: EATS 2 without stage 2 is C_BAD_STE")
 {
+        NEEDS(STAGE1 | ATS);
         struct ste ste = legal_stage1();
         ste.dw[1] |= STE_EATS(EATS_SPLIT);
-        expect_illegal(&ste);
+        expect_bad_ste(&ste);
 }
 
 CHECK(s2aa64_clear, "streams: S2AA64 0 without AArch32 is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         illegal_stage2(STE_S2AA64, 0);
 }
 
 CHECK(s2tg_reserved, "streams: S2TG 3 is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         illegal_stage2(STE_S2TG(3), STE_S2TG(3));
 }
 
 CHECK(s2t0sz_small, "streams: S2T0SZ 15 is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         illegal_stage2(STE_S2T0SZ(63), STE_S2T0SZ(15));
 }
 
 CHECK(s2t0sz_large, "streams: S2T0SZ 40 is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         illegal_stage2(STE_S2T0SZ(63), STE_S2T0SZ(40));
 }
 
 CHECK(s2sl0_inconsistent, "streams: an S2SL0 too deep for S2T0SZ is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         illegal_stage2(STE_S2SL0(3) | STE_S2T0SZ(63), STE_S2SL0(0) | STE_S2T0SZ(16));
 }
 
 CHECK(s2endi_big, "streams: S2ENDI 1 with little-endian tables only is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         if ((smmu.idr0 >> 21 & 3) != 2)
                 return skip("TTENDIAN is not little-endian only");
         illegal_stage2(0, STE_S2ENDI);
@@ -300,14 +314,16 @@ CHECK(s2endi_big, "streams: S2ENDI 1 with little-endian tables only is C_BAD_STE
 
 CHECK(s2ttb_large, "streams: S2TTB beyond S2PS is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         struct ste ste = legal_stage2();
         ste.dw[2] &= ~STE_S2PS(7);      /* 32 bits */
         ste.dw[3] = 0x900000000;
-        expect_illegal(&ste);
+        expect_bad_ste(&ste);
 }
 
 CHECK(s2ps_clamped, "streams: S2PS 6 and 7 count as the output size and break nothing")
 {
+        NEEDS(STAGE2);
         for (u32 code = 6; code <= 7; code++) {
                 struct table table = table_new(2, 12, 40);
                 struct ste ste = ste_stage2(&table, 1);
@@ -322,6 +338,7 @@ CHECK(s2ps_clamped, "streams: S2PS 6 and 7 count as the output size and break no
 
 CHECK(s2s_without_stalls, "streams: S2S 1 in the terminate model is C_BAD_STE")
 {
+        NEEDS(STAGE2);
         if (stall_model() != STALL_NEVER)
                 return skip("stalls are there");
         illegal_stage2(0, STE_S2S);
@@ -329,11 +346,12 @@ CHECK(s2s_without_stalls, "streams: S2S 1 in the terminate model is C_BAD_STE")
 
 CHECK(s1stalld_without_stalls, "streams: S1STALLD 1 where it means nothing is as the model says")
 {
+        NEEDS(STAGE1);
         struct context context = attach_stage1(&devs[0], 12, 39);
         u64 page = take_page();
         context.ste.dw[1] |= STE_S1STALLD;
         if (stall_model() != STALL_BOTH)
-                return expect_illegal(&context.ste);
+                return expect_bad_ste(&context.ste);
         table_map(&context.table, 0, page, 3, S1_RW);
         ste_install(sid(&devs[0]), &context.ste);
         expect_lands(&devs[0], 0, page);

@@ -4,6 +4,11 @@
  */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(STAGE1);
+}
+
 enum { IOVA = 0x10000 };
 
 /* One stream, and where DMA to IOVA may end while it changes. */
@@ -123,6 +128,7 @@ CHECK(another_context, "live: one word moves a stream to another context descrip
 
 CHECK(through_invalid, "live: an entry rewritten through V 0 records C_BAD_STE meanwhile and works after")
 {
+        NEEDS(NESTING);
         begin();
         expect_mapped();
         word(0, 0);
@@ -144,6 +150,7 @@ CHECK(through_invalid, "live: an entry rewritten through V 0 records C_BAD_STE m
 
 CHECK(eats_any_time, "live: EATS may change in any step and disturbs no DMA")
 {
+        NEEDS(ATS);
         begin();
         expect_mapped();
         word(1, ours.ste.dw[1] | STE_EATS(EATS_FULL));

@@ -1,6 +1,11 @@
 /* Stage 1 (DDI 0487, D8; IHI 0070, 3.4, 3.13): what is translated, and what becomes of descriptors. */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(STAGE1);
+}
+
 enum { IOVA = 0x10000 };
 
 /* A page at every input size and granule; tables start where the size says. */
@@ -205,8 +210,7 @@ CHECK(s1_affd, "stage 1: AFFD lets pages with AF 0 be used, and leaves AF")
 
 CHECK(s1_ha, "stage 1: HA sets AF in the descriptor")
 {
-        if ((smmu.idr0 >> 6 & 3) < 1)
-                return skip("HTTU is 0");
+        NEEDS(ACCESS_FLAG);
         u64 page;
         struct context context = tracked(CD_HA, S1_RW & ~PTE_AF, &page);
         expect_eq(leaf_bits(&context, PTE_AF), 0);
@@ -217,8 +221,7 @@ CHECK(s1_ha, "stage 1: HA sets AF in the descriptor")
 
 CHECK(s1_ha_block, "stage 1: HA sets AF in a block's descriptor")
 {
-        if ((smmu.idr0 >> 6 & 3) < 1)
-                return skip("HTTU is 0");
+        NEEDS(ACCESS_FLAG);
         struct context context = attach_stage1(&devs[0], 12, 39);
         u64 page = take_page(), base = page & -BIT(21);
         table_map(&context.table, 0, base, 2, S1_RW & ~PTE_AF);
@@ -230,8 +233,7 @@ CHECK(s1_ha_block, "stage 1: HA sets AF in a block's descriptor")
 
 CHECK(s1_hd_write, "stage 1: HD makes a writable-clean page dirty by a write, and not by a read")
 {
-        if ((smmu.idr0 >> 6 & 3) < 2)
-                return skip("HTTU has no dirty state");
+        NEEDS(DIRTY_STATE);
         u64 page;
         struct context context = tracked(CD_HA | CD_HD, S1_RO | PTE_DBM, &page);
         expect_reads(&devs[0], IOVA, page);
@@ -252,8 +254,7 @@ CHECK(s1_dbm_without_hd, "stage 1: DBM without HD does not make a page writable"
 
 CHECK(s1_hd_not_dbm, "stage 1: HD does not make a page without DBM writable")
 {
-        if ((smmu.idr0 >> 6 & 3) < 2)
-                return skip("HTTU has no dirty state");
+        NEEDS(DIRTY_STATE);
         u64 page;
         struct context context = tracked(CD_HA | CD_HD, S1_RO, &page);
         expect_refused(&devs[0], IOVA, page);
@@ -263,8 +264,7 @@ CHECK(s1_hd_not_dbm, "stage 1: HD does not make a page without DBM writable")
 
 CHECK(s1_refused_leaves_clean, "stage 1: a refused write does not mark the page dirty")
 {
-        if ((smmu.idr0 >> 6 & 3) < 2)
-                return skip("HTTU has no dirty state");
+        NEEDS(DIRTY_STATE);
         u64 page;
         struct context context = tracked(CD_HA | CD_HD, (S1_RO | PTE_DBM) & ~PTE_USER, &page);
         expect_refused(&devs[0], IOVA, page);

@@ -1,6 +1,11 @@
 /* Faults of stage 1 and their records (IHI 0070, 7.3.12 to 7.3.16). */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(STAGE1);
+}
+
 #define NOWHERE 0x3000000000ull
 
 enum { IOVA = 0x10000 };
@@ -212,6 +217,7 @@ static struct context with_pasid(u32 control)
 
 CHECK(s1_privileged, "permissions: a privileged request reaches a privileged page")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = with_pasid(PRIVILEGED);
         u64 page = take_page();
         table_map(&context.table, IOVA, page, 3, S1_RW & ~PTE_USER);
@@ -223,6 +229,7 @@ CHECK(s1_privileged, "permissions: a privileged request reaches a privileged pag
 
 CHECK(s1_pan, "permissions: PAN keeps privileged data accesses off user pages")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = with_pasid(PRIVILEGED);
         u64 page = take_page();
         table_map(&context.table, IOVA, page, 3, S1_RW);

@@ -1,6 +1,11 @@
 /* Stage 2 alone (DDI 0487, D8; IHI 0070, 5.2): its input is an intermediate address. */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(STAGE2);
+}
+
 #define NOWHERE 0x3000000000ull
 
 enum { IPA = 0x40000, VMID = 5 };
@@ -20,6 +25,7 @@ static void maps_page(u32 granule, u32 bits)
 
 CHECK(s2_4k_48, "stage 2: 4 KiB granule, 48 bits, from level 0")
 {
+        NEEDS(BITS_48);
         maps_page(12, 48);
 }
 
@@ -30,6 +36,7 @@ CHECK(s2_4k_40, "stage 2: 4 KiB granule, 40 bits, two first tables side by side"
 
 CHECK(s2_4k_43, "stage 2: 4 KiB granule, 43 bits, sixteen first tables side by side")
 {
+        NEEDS(BITS_48);
         maps_page(12, 43);
 }
 
@@ -45,11 +52,13 @@ CHECK(s2_16k_40, "stage 2: 16 KiB granule, 40 bits")
 
 CHECK(s2_16k_48, "stage 2: 16 KiB granule, 48 bits")
 {
+        NEEDS(BITS_48);
         maps_page(14, 48);
 }
 
 CHECK(s2_64k_48, "stage 2: 64 KiB granule, 48 bits")
 {
+        NEEDS(BITS_48);
         maps_page(16, 48);
 }
 
@@ -172,8 +181,7 @@ CHECK(s2_affd, "stage 2: S2AFFD lets pages with AF 0 be used, and leaves AF")
 
 CHECK(s2_ha, "stage 2: S2HA sets AF")
 {
-        if ((smmu.idr0 >> 6 & 3) < 1)
-                return skip("HTTU is 0");
+        NEEDS(ACCESS_FLAG);
         u64 page;
         struct table table = tracked(STE_S2HA, S2_RW & ~PTE_AF, &page);
         expect_lands(&devs[0], IPA, page);
@@ -182,8 +190,7 @@ CHECK(s2_ha, "stage 2: S2HA sets AF")
 
 CHECK(s2_hd, "stage 2: S2HD makes a writable-clean page dirty by a write, and not by a read")
 {
-        if ((smmu.idr0 >> 6 & 3) < 2)
-                return skip("HTTU has no dirty state");
+        NEEDS(DIRTY_STATE);
         u64 page;
         struct table table = tracked(STE_S2HA | STE_S2HD, (S2_RW & ~S2_WRITE) | PTE_DBM, &page);
         expect_reads(&devs[0], IPA, page);

@@ -1,6 +1,11 @@
 /* Both stages: structures and tables of stage 1 are themselves read through stage 2 (IHI 0070, 3.3.2, 7.3). */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(NESTING);
+}
+
 enum { IOVA = 0x10000, VMID = 9, NESTED_ASID = 4 };
 
 #define NOWHERE 0x3000000000ull
@@ -185,6 +190,7 @@ CHECK(nested_walk_abort, "nested: a stage-1 table that stage 2 maps to nowhere i
 
 CHECK(nested_stage1_size, "nested: stage 1's output beyond IPS is F_ADDR_SIZE of stage 1")
 {
+        NEEDS(BITS_48);
         begin();
         both.context.cd.dw[0] = (both.context.cd.dw[0] & ~CD_IPS(7)) | CD_IPS(2);      /* 40 bits */
         context_update(&devs[0], &both.context);
@@ -195,6 +201,7 @@ CHECK(nested_stage1_size, "nested: stage 1's output beyond IPS is F_ADDR_SIZE of
 
 CHECK(nested_beyond_stage2, "nested: an IPA beyond S2T0SZ is F_TRANSLATION of stage 2")
 {
+        NEEDS(BITS_48);
         begin();
         table_map(&both.context.table, IOVA, BIT(41), 3, S1_RW);
         expect_refused(&devs[0], IOVA, take_page());
@@ -203,8 +210,7 @@ CHECK(nested_beyond_stage2, "nested: an IPA beyond S2T0SZ is F_TRANSLATION of st
 
 CHECK(nested_ha, "nested: HA sets AF in the stage-1 descriptor, through stage 2")
 {
-        if ((smmu.idr0 >> 6 & 3) < 1)
-                return skip("HTTU is 0");
+        NEEDS(ACCESS_FLAG);
         u64 page = begin();
         table_map(&both.context.table, IOVA, DATA_IPA, 3, S1_RW & ~PTE_AF);
         both.context.cd.dw[0] |= CD_HA;
@@ -215,8 +221,7 @@ CHECK(nested_ha, "nested: HA sets AF in the stage-1 descriptor, through stage 2"
 
 CHECK(nested_ha_read_only, "nested: HA cannot set AF in a table that stage 2 maps read-only: F_PERMISSION, CLASS TT, TTRnW 0")
 {
-        if ((smmu.idr0 >> 6 & 3) < 1)
-                return skip("HTTU is 0");
+        NEEDS(ACCESS_FLAG);
         begin();
         table_map(&both.context.table, IOVA, DATA_IPA, 3, S1_RW & ~PTE_AF);
         u64 table = (u64)table_entry(&both.context.table, IOVA, 3) & -4096ull;
@@ -233,6 +238,7 @@ CHECK(nested_ha_read_only, "nested: HA cannot set AF in a table that stage 2 map
 
 CHECK(nested_bypass, "nested: S1DSS 1 without a substream goes through stage 2 alone")
 {
+        NEEDS(SUBSTREAMS);
         u64 page = begin();
         both.context.ste.dw[0] |= STE_S1CDMAX(1);
         both.context.ste.dw[1] |= STE_S1DSS(DSS_BYPASS);

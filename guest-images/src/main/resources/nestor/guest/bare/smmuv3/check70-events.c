@@ -1,6 +1,11 @@
 /* The event queue (IHI 0070, 7.2, 7.4): room, overflow, aborts, interrupts. */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(STAGE1);
+}
+
 enum { IOVA = 0x10000, MORE_THAN_FULL = 5 };
 
 #define NOWHERE 0x3000000000ull
@@ -167,8 +172,7 @@ CHECK(event_quiet, "events: with IRQ_CTRL.EVENTQ 0 there is no interrupt")
 
 CHECK(event_message, "events: the message is written after the record, instead of the wire")
 {
-        if (!(smmu.idr0 & IDR0_MSI))
-                return skip("MSI is 0");
+        NEEDS(MESSAGES);
         begin(4);
         volatile u32 *word = take(64, 64);
         spi_clear(board.smmu_spi);
@@ -182,8 +186,7 @@ CHECK(event_message, "events: the message is written after the record, instead o
 
 CHECK(event_message_aborts, "events: a message to nowhere is MSI_EVENTQ_ABT, and the record is there")
 {
-        if (!(smmu.idr0 & IDR0_MSI))
-                return skip("MSI is 0");
+        NEEDS(MESSAGES);
         begin(4);
         smmu_write64(EVENTQ_IRQ, NOWHERE);
         interrupts_on();
@@ -212,8 +215,7 @@ CHECK(razwi, "events: with CD.A 0 a refused write is ignored and a refused read 
 
 CHECK(stall_not_for_pcie, "events: CD.S terminates a PCIe function that cannot wait, with a record and STALL 0")
 {
-        if (stall_model() != STALL_BOTH)
-                return skip("stalls cannot be chosen");
+        NEEDS(STALLS);
         struct context context = attach_stage1(&devs[0], 12, 39);
         context.cd.dw[0] |= CD_S;
         context_update(&devs[0], &context);

@@ -1,6 +1,11 @@
 /* ATS Translation Requests (IHI 0070, 3.9.1.1; PCIe Base, 10.2): what is answered, and what is recorded. */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(STAGE1 | ATS);
+}
+
 enum { IOVA = 0x10000, RW = ASK_READ | ASK_WRITE, WRITE_BITS = ENTRY_R | ENTRY_W };
 
 #define NOWHERE 0x3000000000ull
@@ -153,6 +158,7 @@ CHECK(ats_no_user, "ats: a privileged page is success without access for others"
 
 CHECK(ats_privileged, "ats: Priv echoes the request, with the permissions of the privileged")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = begin_substream();
         u64 page = take_page();
         table_map(&context.table, IOVA, page, 3, (S1_RO & ~PTE_USER) | PTE_UXN | PTE_PXN);
@@ -162,6 +168,7 @@ CHECK(ats_privileged, "ats: Priv echoes the request, with the permissions of the
 
 CHECK(ats_execute, "ats: Exe is granted only if asked for")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = begin_substream();
         u64 page = take_page();
         table_map(&context.table, IOVA, page, 3, S1_RO);
@@ -171,6 +178,7 @@ CHECK(ats_execute, "ats: Exe is granted only if asked for")
 
 CHECK(ats_execute_never, "ats: Exe is not granted on an execute-never page")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = begin_substream();
         u64 page = take_page();
         table_map(&context.table, IOVA, page, 3, S1_RO | PTE_UXN);
@@ -179,6 +187,7 @@ CHECK(ats_execute_never, "ats: Exe is not granted on an execute-never page")
 
 CHECK(ats_wxn, "ats: WXN makes a writable page execute-never")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = begin_substream();
         u64 page = take_page();
         context.cd.dw[0] |= CD_WXN;
@@ -206,8 +215,7 @@ static u64 leaf_bits(const struct context *context, u64 bits)
 
 CHECK(ats_sets_af, "ats: with HA a request sets AF")
 {
-        if ((smmu.idr0 >> 6 & 3) < 2)
-                return skip("HTTU has no dirty state");
+        NEEDS(DIRTY_STATE);
         u64 page;
         struct context context = tracked(S1_RW & ~PTE_AF, &page);
         expect_entry(IOVA, RW, page | WRITE_BITS);
@@ -216,8 +224,7 @@ CHECK(ats_sets_af, "ats: with HA a request sets AF")
 
 CHECK(ats_marks_dirty, "ats: without No Write, a writable-clean page becomes dirty and is granted W")
 {
-        if ((smmu.idr0 >> 6 & 3) < 2)
-                return skip("HTTU has no dirty state");
+        NEEDS(DIRTY_STATE);
         u64 page;
         struct context context = tracked(S1_RO | PTE_DBM, &page);
         expect_entry(IOVA, RW, page | WRITE_BITS);
@@ -226,8 +233,7 @@ CHECK(ats_marks_dirty, "ats: without No Write, a writable-clean page becomes dir
 
 CHECK(ats_no_write_clean, "ats: with No Write, a writable-clean page stays clean and is not granted W")
 {
-        if ((smmu.idr0 >> 6 & 3) < 2)
-                return skip("HTTU has no dirty state");
+        NEEDS(DIRTY_STATE);
         u64 page;
         struct context context = tracked(S1_RO | PTE_DBM, &page);
         expect_entry(IOVA, ASK_READ, page | ENTRY_R);
@@ -287,6 +293,7 @@ CHECK(ats_bypass, "ats: a bypassed stream answers UR and records F_BAD_ATS_TREQ"
 
 CHECK(ats_treq_fields, "ats: F_BAD_ATS_TREQ says span, P, X, W and the substream")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = begin_substream();
         context.ste.dw[1] &= ~STE_EATS(3);
         ste_install(sid(&devs[0]), &context.ste);
@@ -349,6 +356,7 @@ CHECK(ats_bad_cd, "ats: an illegal context descriptor answers CA and records not
 
 CHECK(ats_bad_ssid, "ats: a substream beyond the table answers CA and records nothing")
 {
+        NEEDS(SUBSTREAMS);
         begin_substream();
         testdev_control(&devs[0], WITH_PASID, 8);
         expect_completer_abort();
@@ -356,6 +364,7 @@ CHECK(ats_bad_ssid, "ats: a substream beyond the table answers CA and records no
 
 CHECK(ats_stream_disabled, "ats: S1DSS 0 without a substream answers CA and records nothing")
 {
+        NEEDS(SUBSTREAMS);
         begin_substream();
         testdev_control(&devs[0], 0, 0);
         expect_completer_abort();
@@ -370,6 +379,7 @@ CHECK(ats_walk_abort, "ats: a table outside memory answers CA and records nothin
 
 CHECK(ats_dss_bypass, "ats: S1DSS 1 without a substream answers identity, R and W")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = begin_substream();
         context.ste.dw[1] |= STE_S1DSS(DSS_BYPASS);
         ste_install(sid(&devs[0]), &context.ste);
@@ -402,6 +412,7 @@ static struct nested begin_nested(u32 eats, u64 *page)
 
 CHECK(ats_nested, "ats: full ATS over both stages answers the final address")
 {
+        NEEDS(NESTING);
         u64 page;
         begin_nested(EATS_FULL, &page);
         expect_entry(IOVA, RW, page | WRITE_BITS);
@@ -409,6 +420,7 @@ CHECK(ats_nested, "ats: full ATS over both stages answers the final address")
 
 CHECK(ats_nested_size, "ats: the size over both stages is the smaller one")
 {
+        NEEDS(NESTING);
         u64 page;
         struct nested both = begin_nested(EATS_FULL, &page);
         table_map(&both.context.table, BIT(21), 0x7700000000, 2, S1_RW);
@@ -417,6 +429,7 @@ CHECK(ats_nested_size, "ats: the size over both stages is the smaller one")
 
 CHECK(ats_nested_permission, "ats: stage 2 read-only takes W away")
 {
+        NEEDS(NESTING);
         u64 page;
         struct nested both = begin_nested(EATS_FULL, &page);
         table_map(&both.stage2, 0x7700000000, page, 3, S2_RW & ~S2_WRITE);
@@ -425,6 +438,7 @@ CHECK(ats_nested_permission, "ats: stage 2 read-only takes W away")
 
 CHECK(ats_nested_fault, "ats: a stage-2 fault is success without access, not recorded")
 {
+        NEEDS(NESTING);
         u64 page;
         struct nested both = begin_nested(EATS_FULL, &page);
         *table_entry(&both.stage2, 0x7700000000, 3) = 0;
@@ -433,6 +447,7 @@ CHECK(ats_nested_fault, "ats: a stage-2 fault is success without access, not rec
 
 CHECK(ats_nested_table_fault, "ats: a stage-2 fault on a stage-1 table is success without access")
 {
+        NEEDS(NESTING);
         u64 page;
         struct nested both = begin_nested(EATS_FULL, &page);
         *table_entry(&both.context.table, IOVA, 2) = 0x7b00000000 | 3;
@@ -441,8 +456,7 @@ CHECK(ats_nested_table_fault, "ats: a stage-2 fault on a stage-1 table is succes
 
 CHECK(ats_split, "ats: split-stage ATS answers the intermediate address, permissions of both stages")
 {
-        if (smmu.idr0 & IDR0_NS1ATS)
-                return skip("NS1ATS is 1");
+        NEEDS(SPLIT_ATS);
         u64 page;
         expect(smmu_cr0(smmu.cr0 | ATSCHK));
         struct nested both = begin_nested(EATS_SPLIT, &page);
@@ -452,8 +466,7 @@ CHECK(ats_split, "ats: split-stage ATS answers the intermediate address, permiss
 
 CHECK(ats_split_unchecked, "ats: EATS 2 acts as 0 while ATSCHK is 0")
 {
-        if (smmu.idr0 & IDR0_NS1ATS)
-                return skip("NS1ATS is 1");
+        NEEDS(SPLIT_ATS);
         u64 page;
         begin_nested(EATS_SPLIT, &page);
         expect_eq(ats_request(&devs[0], IOVA, PAGE, RW), OUTCOME_UR);
@@ -462,6 +475,7 @@ CHECK(ats_split_unchecked, "ats: EATS 2 acts as 0 while ATSCHK is 0")
 
 CHECK(ats_stage2, "ats: full ATS over stage 2 alone")
 {
+        NEEDS(STAGE2);
         struct table table = table_new(2, 12, 40);
         struct ste ste = ste_stage2(&table, 3);
         u64 page = take_page();

@@ -1,6 +1,11 @@
 /* Translated requests (IHI 0070, 3.9.1.2) and ATC invalidation (4.5.1). */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(STAGE1 | ATS);
+}
+
 enum { IOVA = 0x10000, QUIET_MS = 5, ATC_ALL = 52 };
 
 static struct context begin(u32 eats)
@@ -108,8 +113,7 @@ CHECK(translated_eats_changes, "translated: EATS 0 counts after CFGI_STE and SYN
 
 CHECK(translated_split, "translated: EATS 2 translates the address by stage 2, and records its faults")
 {
-        if (smmu.idr0 & IDR0_NS1ATS)
-                return skip("NS1ATS is 1");
+        NEEDS(SPLIT_ATS);
         check_translated();
         struct nested both = attach_nested(&devs[0], 9, 4);
         both.context.ste.dw[1] |= STE_EATS(EATS_SPLIT);
@@ -249,6 +253,7 @@ CHECK(atc_many, "atc: more invalidations than ITags, and one SYNC")
 
 CHECK(atc_pasid, "atc: ATC_INV with SSV reaches the entries of that substream only")
 {
+        NEEDS(SUBSTREAMS);
         struct context context = attach_stage1(&devs[0], 12, 39);
         u64 cds = (u64)take(64 * 8, 64 * 8), before = take_page(), after = take_page();
         for (u32 ssid = 4; ssid < 6; ssid++)

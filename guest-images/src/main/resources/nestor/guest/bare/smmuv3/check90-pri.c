@@ -1,6 +1,11 @@
 /* Page requests (IHI 0070, 3.9.2, 4.5.2, chapter 8). */
 #include "smmuv3/tables.h"
 
+static const char *missing(void)
+{
+        return lacking(PRI);
+}
+
 enum { ADDRESS = 0x7000, RW = ASK_READ | ASK_WRITE, QUEUE_LOG2 = 1 };
 enum { SUCCESS = 0, INVALID = 1, FAILURE = 15 };
 enum { RESP_FAILURE = 0, RESP_INVALID = 1, RESP_SUCCESS = 2 };
@@ -23,13 +28,6 @@ static void begin(u32 log2)
         testdev_enable_pasid(&devs[0]);
         testdev_enable_ats(&devs[0]);
         testdev_enable_pri(&devs[0]);
-}
-
-static bool supported(void)
-{
-        if (!(smmu.idr0 & IDR0_PRI))
-                skip("PRI is 0");
-        return smmu.idr0 & IDR0_PRI;
 }
 
 #define expect_request(dw0, dw1)                                                               \
@@ -55,8 +53,6 @@ static void expect_response(u32 count, u32 code, u32 group)
 
 CHECK(pri_record, "pri: a request as a record: stream, R, W, Last, group, page")
 {
-        if (!supported())
-                return;
         begin(3);
         expect_eq(pri_request(&devs[0], ADDRESS + 0x123, RW, 0x1a5, true), OUTCOME_DONE);
         expect_request(sid(&devs[0]) | PRI_R | PRI_W | PRI_LAST, ADDRESS | 0x1a5);
@@ -65,8 +61,6 @@ CHECK(pri_record, "pri: a request as a record: stream, R, W, Last, group, page")
 
 CHECK(pri_record_read, "pri: a read request that is not the last of its group")
 {
-        if (!supported())
-                return;
         begin(3);
         expect_eq(pri_request(&devs[0], ADDRESS, ASK_READ, 3, false), OUTCOME_DONE);
         expect_request(sid(&devs[0]) | PRI_R, ADDRESS | 3);
@@ -74,8 +68,6 @@ CHECK(pri_record_read, "pri: a read request that is not the last of its group")
 
 CHECK(pri_record_pasid, "pri: a request with PASID, privileged, to execute")
 {
-        if (!supported())
-                return;
         begin(3);
         testdev_control(&devs[0], WITH_PASID | PRIVILEGED, 0xabcde);
         expect_eq(pri_request(&devs[0], 0x7fff00001000, ASK_READ | ASK_EXECUTE, 7, true), OUTCOME_DONE);
@@ -85,8 +77,6 @@ CHECK(pri_record_pasid, "pri: a request with PASID, privileged, to execute")
 
 CHECK(pri_stop_marker, "pri: a stop marker is queued like a request")
 {
-        if (!supported())
-                return;
         begin(3);
         u32 count = pri_responses(&devs[0]);
         testdev_control(&devs[0], WITH_PASID, 9);
@@ -99,8 +89,6 @@ CHECK(pri_stop_marker, "pri: a stop marker is queued like a request")
 
 static void responds(u32 resp, u32 code)
 {
-        if (!supported())
-                return;
         begin(3);
         u32 count = pri_responses(&devs[0]);
         expect_eq(pri_request(&devs[0], ADDRESS, RW, 0x55, true), OUTCOME_DONE);
@@ -125,8 +113,6 @@ CHECK(pri_failure, "pri: CMD_PRI_RESP 0 is Response Failure")
 
 CHECK(pri_resp_off, "pri: CMD_PRI_RESP does nothing while SMMUEN is 0")
 {
-        if (!supported())
-                return;
         begin(3);
         expect_eq(pri_request(&devs[0], ADDRESS, RW, 4, true), OUTCOME_DONE);
         expect(smmu_cr0(smmu.cr0 & ~SMMUEN));
@@ -137,8 +123,6 @@ CHECK(pri_resp_off, "pri: CMD_PRI_RESP does nothing while SMMUEN is 0")
 
 CHECK(pri_resp_absent, "pri: CMD_PRI_RESP to a function that is not there does nothing")
 {
-        if (!supported())
-                return;
         begin(3);
         expect(command_sync(on_sid(PRI_RESP, 31 << 3), FIELD(RESP_SUCCESS, 13, 12)));
         expect(command_sync(on_sid(PRI_RESP, ~0u), FIELD(RESP_SUCCESS, 13, 12)));
@@ -147,8 +131,6 @@ CHECK(pri_resp_absent, "pri: CMD_PRI_RESP to a function that is not there does n
 
 CHECK(pri_wraps, "pri: the queue wraps")
 {
-        if (!supported())
-                return;
         begin(QUEUE_LOG2);
         for (u32 i = 0; i < 7; i++) {
                 expect_eq(pri_request(&devs[0], ADDRESS, RW, i, true), OUTCOME_DONE);
@@ -172,22 +154,16 @@ static u32 overflow(bool last)
 
 CHECK(pri_overflow_last, "pri: a Last request that does not fit toggles OVFLG and is answered Success")
 {
-        if (!supported())
-                return;
         expect_response(overflow(true), SUCCESS, 2);
 }
 
 CHECK(pri_overflow_not_last, "pri: a request that does not fit and is not Last is dropped")
 {
-        if (!supported())
-                return;
         expect_eq(pri_responses(&devs[0]), overflow(false));
 }
 
 CHECK(pri_overflow_closed, "pri: until the overflow is acknowledged nothing is queued, even with room")
 {
-        if (!supported())
-                return;
         u32 count = overflow(true);
         u64 record[2];
         expect(request_take(record));
@@ -203,8 +179,6 @@ CHECK(pri_overflow_closed, "pri: until the overflow is acknowledged nothing is q
 
 CHECK(pri_overflow_stop, "pri: a stop marker that does not fit is dropped and not answered")
 {
-        if (!supported())
-                return;
         u32 count = overflow(true) + 1;
         testdev_control(&devs[0], WITH_PASID, 9);
         expect_eq(pri_stop(&devs[0]), OUTCOME_DONE);
@@ -223,20 +197,16 @@ static void answers_failure(u32 off)
 
 CHECK(pri_off, "pri: PRIQEN 0 answers Response Failure")
 {
-        if (supported())
-                answers_failure(PRIQEN);
+        answers_failure(PRIQEN);
 }
 
 CHECK(pri_smmu_off, "pri: SMMUEN 0 answers Response Failure, whatever PRIQEN says")
 {
-        if (supported())
-                answers_failure(SMMUEN);
+        answers_failure(SMMUEN);
 }
 
 CHECK(pri_off_not_last, "pri: PRIQEN 0 answers a request that is not Last, too")
 {
-        if (!supported())
-                return;
         begin(3);
         expect(smmu_cr0(smmu.cr0 & ~PRIQEN));
         u32 count = pri_responses(&devs[0]);
@@ -246,8 +216,6 @@ CHECK(pri_off_not_last, "pri: PRIQEN 0 answers a request that is not Last, too")
 
 CHECK(pri_abort, "pri: a queue outside memory is PRIQ_ABT and answers Response Failure until acknowledged")
 {
-        if (!supported())
-                return;
         begin(3);
         expect(smmu_cr0(smmu.cr0 & ~PRIQEN));
         smmu_write64(PRIQ_BASE, NOWHERE | 3);
@@ -261,8 +229,6 @@ CHECK(pri_abort, "pri: a queue outside memory is PRIQ_ABT and answers Response F
 
 CHECK(pri_wire, "pri: the wire pulses when the queue is no longer empty")
 {
-        if (!supported())
-                return;
         begin(3);
         u32 intid = board.smmu_spi + 1;
         spi_clear(intid);
@@ -277,8 +243,7 @@ CHECK(pri_wire, "pri: the wire pulses when the queue is no longer empty")
 
 CHECK(pri_message, "pri: the interrupt as a message")
 {
-        if (!supported() || !(smmu.idr0 & IDR0_MSI))
-                return;
+        NEEDS(MESSAGES);
         begin(3);
         volatile u32 *word = take(64, 64);
         smmu_write64(PRIQ_IRQ, (u64)word);
@@ -291,8 +256,7 @@ CHECK(pri_message, "pri: the interrupt as a message")
 
 CHECK(pri_message_aborts, "pri: a message to nowhere is MSI_PRIQ_ABT, and the record is there")
 {
-        if (!supported() || !(smmu.idr0 & IDR0_MSI))
-                return;
+        NEEDS(MESSAGES);
         begin(3);
         smmu_write64(PRIQ_IRQ, NOWHERE);
         smmu_write(IRQ_CTRL, IRQ_PRIQ);

@@ -1,10 +1,13 @@
 #include "smmuv3/smmu.h"
 
+#include "smmuv3/tables.h"
+
 enum { DEFAULT_STRTAB_LOG2 = 6, DEFAULT_QUEUE_LOG2 = 7, TIMEOUT_MS = 2000, STE_BYTES = 64 };
 enum { COMMAND_BYTES = 16, EVENT_BYTES = 32, REQUEST_BYTES = 16 };
 
 struct smmu smmu;
 struct testdev devs[2];
+struct engine engines[2];
 
 u32 smmu_read(u32 offset)
 {
@@ -154,6 +157,33 @@ bool command_sync(u64 dw0, u64 dw1)
         return sync();
 }
 
+void expect_stopped(u32 at, u32 reason)
+{
+        expect(smmu_wait(GERROR, CMDQ_ERR, ~smmu_read(GERRORN) & CMDQ_ERR));
+        expect_eq(smmu_read(CMDQ_CONS), (u64)reason << 24 | at);
+        expect_eq(gerror_active(), CMDQ_ERR);
+}
+
+void expect_consumed(void)
+{
+        expect(smmu_wait(CMDQ_CONS, QUEUE_FULL_RANGE, smmu.commands.index));
+        expect_eq(gerror_active(), 0);
+}
+
+void expect_illegal(u64 dw0, u64 dw1)
+{
+        u32 at = smmu.commands.index;
+        command_put(0, dw0, dw1);
+        command_put(1, SYNC, 0);
+        command_ring(2);
+        expect_stopped(at, CERROR_ILL);
+        volatile u64 *entry = (u64 *)(smmu.commands.base + at * 16);
+        entry[0] = SYNC;
+        entry[1] = 0;
+        gerror_acknowledge();
+        expect_consumed();
+}
+
 static bool take_record(struct queue *queue, u32 prod, u32 cons, u64 *record)
 {
         u32 produced = smmu_read(prod);
@@ -215,6 +245,43 @@ void gerror_acknowledge(void)
         smmu_write(GERRORN, smmu_read(GERROR));
 }
 
+static u32 features(void)
+{
+        static const u32 by_idr0[][2] = {
+                { IDR0_S1P, STAGE1 }, { IDR0_S2P, STAGE2 }, { IDR0_ATS, ATS }, { IDR0_PRI, PRI },
+                { IDR0_MSI, MESSAGES },
+        };
+        u32 found = 0;
+        for (u32 i = 0; i < COUNT(by_idr0); i++)
+                found |= smmu.idr0 & by_idr0[i][0] ? by_idr0[i][1] : 0;
+        u32 httu = smmu.idr0 >> 6 & 3;
+        found |= smmu.idr1 >> 6 & 31 ? SUBSTREAMS : 0;
+        found |= smmu.idr3 & IDR3_RIL ? RANGES : 0;
+        found |= httu >= 1 ? ACCESS_FLAG : 0;
+        found |= httu >= 2 ? DIRTY_STATE : 0;
+        found |= smmu.idr0 & IDR0_ATS && !(smmu.idr0 & IDR0_NS1ATS) && (found & NESTING) == NESTING ? SPLIT_ATS : 0;
+        found |= (smmu.idr5 & 7) >= 5 ? BITS_48 : 0;
+        found |= stall_model() == STALL_BOTH ? STALLS : 0;
+        return found | (smmu.engines ? ENGINES : 0);
+}
+
+const char *lacking(u32 wanted)
+{
+        static const struct { u32 feature; const char *words; } all[] = {
+                { STAGE1, "no stage 1" }, { STAGE2, "no stage 2" }, { SUBSTREAMS, "no substreams" },
+                { ATS, "no ATS" }, { PRI, "no PRI" }, { MESSAGES, "no MSIs" }, { RANGES, "no RIL" },
+                { ACCESS_FLAG, "HTTU is 0" }, { DIRTY_STATE, "HTTU has no dirty state" },
+                { SPLIT_ATS, "no split-stage ATS" }, { BITS_48, "OAS is below 48 bits" },
+                { STALLS, "stalls cannot be chosen" }, { ENGINES, "no functions that stall" },
+        };
+        u32 missing = wanted & ~features();
+        for (u32 i = 0; i < COUNT(all); i++) {
+                if (missing & all[i].feature)
+                        return all[i].words;
+        }
+        return NULL;
+}
+
 void suite_begin(void)
 {
         if (!expect(board.smmu != 0))
@@ -225,6 +292,9 @@ void suite_begin(void)
         smmu.idr5 = smmu_read(IDR5);
         for (u32 i = 0; i < COUNT(devs); i++)
                 expect(testdev_find(i, &devs[i]));
+        smmu.engines = engine_find(0, &engines[0]) && engine_find(1, &engines[1]);
+        smmu_restart(&(struct shape){ 0 });
+        smmu.caches = tlb_keeps();
         print("# IDR0 %x, IDR1 %x, IDR3 %x, IDR5 %x\n", (u64)smmu.idr0, (u64)smmu.idr1,
               (u64)smmu.idr3, (u64)smmu.idr5);
 }

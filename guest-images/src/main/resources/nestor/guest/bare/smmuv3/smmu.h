@@ -6,6 +6,7 @@
 #define SMMU_H
 
 #include "arm64/machine.h"
+#include "kit/engine.h"
 #include "kit/testdev.h"
 
 /* Registers, 6.2 */
@@ -50,7 +51,9 @@ struct smmu {
         u64 strtab;
         u32 strtab_log2, strtab_split;  /* split 0: linear */
         struct queue commands, events, requests;
-        u32 cr0, cr2;
+        u32 cr0;
+        bool caches;                    /* a TLB entry stays until it is invalidated */
+        bool engines;
 };
 extern struct smmu smmu;
 
@@ -76,6 +79,22 @@ bool smmu_cr0(u32 value);
 /* Waits until (register & mask) == value, at most a second or so. */
 bool smmu_wait(u32 offset, u32 mask, u32 value);
 
+/* What a check may need of the SMMU under test, by its identification registers. */
+enum {
+        STAGE1 = 1, STAGE2 = 2, NESTING = STAGE1 | STAGE2, SUBSTREAMS = 4, ATS = 8, PRI = 16,
+        MESSAGES = 32, RANGES = 64, ACCESS_FLAG = 128, DIRTY_STATE = 256, SPLIT_ATS = 512,
+        BITS_48 = 1024, STALLS = 2048, ENGINES = 4096   /* two functions whose DMA can stall */
+};
+
+/* Words for the first of these that is not there, or NULL. */
+const char *lacking(u32 features);
+
+#define NEEDS(features)                                                                        \
+        do {                                                                                   \
+                if (lacking(features))                                                         \
+                        return skip(lacking(features));                                        \
+        } while (0)
+
 static inline u32 stall_model(void)
 {
         return smmu.idr0 >> 24 & 3;
@@ -83,6 +102,10 @@ static inline u32 stall_model(void)
 
 /* The test functions, whose Requester IDs are stream IDs. */
 extern struct testdev devs[2];
+
+/* Functions whose DMA can stall, if there are any. */
+extern struct engine engines[2];
+
 static inline u32 sid(const struct testdev *dev)
 {
         return dev->function.rid;
@@ -123,6 +146,18 @@ static inline u64 on_vmid(u32 opcode, u32 vmid, u32 asid)
 {
         return opcode | (u64)vmid << 32 | (u64)asid << 48;
 }
+
+/* CONS.ERR, 7.1 */
+enum { CERROR_ILL = 1, CERROR_ABT = 2, CERROR_ATC_INV_SYNC = 3 };
+
+/* The SMMU stops at the command at that index; CONS has the reason, the error is active. */
+void expect_stopped(u32 at, u32 reason);
+
+/* All commands are consumed, without an error. */
+void expect_consumed(void);
+
+/* The command is CERROR_ILL; as drivers do it, it is replaced by a CMD_SYNC, and the queue goes on. */
+void expect_illegal(u64 dw0, u64 dw1);
 
 /* Event queue, 7.3. Takes the oldest record; false if there is none. */
 bool event_take(u64 record[4]);

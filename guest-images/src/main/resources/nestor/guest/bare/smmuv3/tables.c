@@ -168,7 +168,7 @@ void ste_install(u32 stream, const struct ste *ste)
         expect(sync());
 }
 
-struct context attach_stage1(struct testdev *dev, u32 granule, u32 bits)
+struct context stage1_of(u32 stream, u32 granule, u32 bits)
 {
         struct context context;
         context.table = table_new(1, granule, bits);
@@ -176,8 +176,13 @@ struct context attach_stage1(struct testdev *dev, u32 granule, u32 bits)
         context.cd = cd_of(&context.table, ASID);
         cd_store(context.cd_at, &context.cd);
         context.ste = ste_stage1(context.cd_at);
-        ste_install(sid(dev), &context.ste);
+        ste_install(stream, &context.ste);
         return context;
+}
+
+struct context attach_stage1(struct testdev *dev, u32 granule, u32 bits)
+{
+        return stage1_of(sid(dev), granule, bits);
 }
 
 void context_update(struct testdev *dev, struct context *context)
@@ -196,7 +201,7 @@ struct table attach_stage2(struct testdev *dev, u32 granule, u32 bits, u32 vmid)
         return table;
 }
 
-struct nested attach_nested(struct testdev *dev, u32 vmid, u32 asid)
+struct nested nested_of(u32 stream, u32 vmid, u32 asid)
 {
         struct nested nested;
         nested.bias = 0x1000000000;
@@ -209,6 +214,23 @@ struct nested attach_nested(struct testdev *dev, u32 vmid, u32 asid)
         context->cd = cd_of(&context->table, asid);
         cd_store(context->cd_at, &context->cd);
         context->ste = ste_nested(context->cd_at + nested.bias, &nested.stage2, vmid);
-        ste_install(sid(dev), &context->ste);
+        ste_install(stream, &context->ste);
         return nested;
+}
+
+struct nested attach_nested(struct testdev *dev, u32 vmid, u32 asid)
+{
+        return nested_of(sid(dev), vmid, asid);
+}
+
+bool tlb_keeps(void)
+{
+        struct testdev *dev = &devs[0];
+        bool stage1 = smmu.idr0 & IDR0_S1P;
+        struct table table = stage1 ? attach_stage1(dev, 12, 39).table : attach_stage2(dev, 12, 39, 1);
+        u64 page = take_page(), input = 0x1000;
+        table_map(&table, input, page, LAST_LEVEL, stage1 ? S1_RW : S2_RW);
+        expect_lands(dev, input, page);
+        *table_entry(&table, input, LAST_LEVEL) = 0;
+        return dma_write(dev, input, page, 64) == DMA_DONE;
 }

@@ -144,6 +144,7 @@ struct context {
         struct cd cd;
         struct ste ste;
 };
+struct context stage1_of(u32 stream, u32 granule, u32 bits);
 struct context attach_stage1(struct testdev *dev, u32 granule, u32 bits);
 
 /* Rewrites the descriptor of a context and lets the SMMU know. */
@@ -158,6 +159,10 @@ struct nested {
         struct table stage2;
         u64 bias;
 };
+struct nested nested_of(u32 stream, u32 vmid, u32 asid);
 struct nested attach_nested(struct testdev *dev, u32 vmid, u32 asid);
+
+/* Whether an unmapped page can still be used: the TLB keeps what nobody invalidates. */
+bool tlb_keeps(void);
 
 #endif

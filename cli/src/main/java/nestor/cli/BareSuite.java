@@ -1,0 +1,194 @@
+package nestor.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import nestor.cli.Ktap.Outcome;
+import nestor.cli.Ktap.Result;
+import nestor.cli.terminal.Terminal;
+import nestor.guest.BareKit;
+import nestor.guest.ImageException;
+import nestor.guest.ImageStore;
+import nestor.machine.ConfigException;
+import nestor.machine.MachineOutcome;
+
+/**
+ * {@code nestor test --suite bare}: boots the bare-metal kit, once for each way the IOMMU can be
+ * built, and takes the report from its serial port.
+ */
+final class BareSuite {
+    /** What {@code --suite} calls it. */
+    static final String NAME = "bare";
+
+    private static final String ORIGIN = "--suite";
+    private static final String MEMORY = "256M";
+    private static final List<String> ENDPOINTS = List.of("iommu-testdev", "iommu-testdev");
+    private static final List<String> STALLING =
+            List.of("smmu-test-engine,stall=on", "smmu-test-engine,stall=on");
+
+    /**
+     * One boot.
+     *
+     * @param device the IOMMU, as {@code -device} spells it
+     * @param more endpoints than every run has
+     */
+    private record Run(String name, String device, List<String> more) {
+        Run(String name, String device) {
+            this(name, device, List.of());
+        }
+
+        List<String> devices() {
+            return Stream.of(List.of(device), ENDPOINTS, more).flatMap(List::stream).toList();
+        }
+    }
+
+    private final Host host;
+    private final Settings user;
+    private final TestReport report;
+    private final int timeoutSeconds;
+
+    /**
+     * @param user the machine as the user described it; never changed
+     * @param timeoutSeconds for each boot
+     */
+    BareSuite(Host host, Settings user, TestReport report, int timeoutSeconds) {
+        this.host = host;
+        this.user = user;
+        this.report = report;
+        this.timeoutSeconds = timeoutSeconds;
+    }
+
+    /** The suite of an IOMMU. */
+    static BareKit kit(String iommu) throws CommandException {
+        return Stream.of(BareKit.values())
+                .filter(kit -> kit.iommu().equals(iommu))
+                .findFirst()
+                .orElseThrow(() ->
+                        CommandException.usage(
+                                "--iommu: --suite bare has no '%s'; known: %s"
+                                        .formatted(
+                                                iommu,
+                                                Stream.of(BareKit.values())
+                                                        .map(BareKit::iommu)
+                                                        .collect(Collectors.joining(", ")))));
+    }
+
+    /** The runs of a suite, in order. */
+    private static List<Run> runs(BareKit kit, long seed) {
+        return switch (kit) {
+            case SMMUV3 ->
+                    List.of(
+                            new Run("whole", "arm-smmuv3", STALLING),
+                            new Run(
+                                    "torn",
+                                    "arm-smmuv3,fetch=torn:" + (seed & Integer.MAX_VALUE),
+                                    STALLING),
+                            new Run("lean", "arm-smmuv3,stall=off,ril=off,sev=off,httu=0"),
+                            new Run("no-ats", "arm-smmuv3,ats=off,pri=off,httu=1"),
+                            new Run("narrow", "arm-smmuv3,ssidsize=0,oas=40,split-ats=off"),
+                            new Run("stage1", "arm-smmuv3,stage=1"),
+                            new Run("stage2", "arm-smmuv3,stage=2"));
+        };
+    }
+
+    static List<String> runNames(BareKit kit) {
+        return runs(kit, 0).stream().map(Run::name).toList();
+    }
+
+    /**
+     * Runs a suite.
+     *
+     * @param chosen names of its runs; empty for all of them
+     * @param seed of what is random in the machines
+     */
+    int run(BareKit kit, List<String> chosen, long seed)
+            throws CommandException, ConfigException, ImageException, IOException {
+        for (String name : chosen) {
+            if (!runNames(kit).contains(name)) {
+                throw CommandException.usage(
+                        "--run: --suite bare has no run '%s'; known: %s"
+                                .formatted(name, String.join(", ", runNames(kit))));
+            }
+        }
+        List<Run> wanted =
+                runs(kit, seed).stream()
+                        .filter(run -> chosen.isEmpty() || chosen.contains(run.name()))
+                        .toList();
+        List<TestRun> done = new ArrayList<>();
+        try (Terminal terminal = new Terminal()) {
+            Path image = ImageStore.open(new ProgressBar(host.log(), terminal)).bareSuite(kit);
+            report.begin(host.out(), wanted.size());
+            for (Run run : wanted) {
+                report.beginRun(host.out(), run.name());
+                TestRun ended = boot(terminal, image, run);
+                done.add(ended);
+                report.endRun(host.out(), done.size(), ended);
+                host.log().info(ended.summary());
+                if (ended.ending().signal().isPresent()) {
+                    break;
+                }
+            }
+        }
+        report.end(host.out(), done);
+        host.out().flush();
+        return TestRun.exitCode(done);
+    }
+
+    private TestRun boot(Terminal terminal, Path image, Run run)
+            throws CommandException, ConfigException, IOException {
+        MachinePlan plan = plan(image, run);
+        Guest guest = new Guest("bare metal, " + run.device(), image, Optional.empty(), "");
+        VirtualMachine vm =
+                new VirtualMachine(terminal, Optional.of(Duration.ofSeconds(timeoutSeconds)));
+        Ktap ktap = new Ktap();
+        LineBackend lines =
+                new LineBackend(line -> {
+                    ktap.accept(line);
+                    report.guestLine(host.out(), line);
+                });
+        VirtualMachine.Ending ending =
+                vm.run(plan.config(guest), Map.of(Consoles.SERIAL, lines), () -> {});
+        lines.finish();
+        if (ending.timedOut()) {
+            host.log()
+                    .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
+        }
+        if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
+            new Failures(host.log()).internal(cause, "nestor test");
+        }
+        return new TestRun(run.name(), guest.title(), ktap.results(), judged(ktap), ending);
+    }
+
+    /** The kit's machine; what the user says is laid over it. */
+    private MachinePlan plan(Path image, Run run) throws CommandException {
+        Settings settings = new Settings();
+        settings.set(Setting.MEMORY, ORIGIN, MEMORY);
+        for (String device : run.devices()) {
+            settings.devices().add(OptionList.parse(ORIGIN, device, "driver"));
+        }
+        settings.override(user);
+        settings.set(Setting.KERNEL, ORIGIN, image.toString());
+        settings.set(Setting.NO_REBOOT, ORIGIN, "on");
+        return MachinePlan.of(settings);
+    }
+
+    /** A guest that ends early has not passed what it did not come to. */
+    private static List<Result> judged(Ktap ktap) {
+        boolean complete = ktap.isComplete() && !ktap.results().isEmpty();
+        List<String> why =
+                complete ? List.of() : List.of("%d results came".formatted(ktap.results().size()));
+        return List.of(
+                new Result(
+                        1,
+                        "the guest reported all its checks",
+                        complete ? Outcome.PASSED : Outcome.FAILED,
+                        "",
+                        why));
+    }
+}

@@ -1,0 +1,85 @@
+package nestor.tests;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import nestor.tests.NestorProcess.Result;
+import org.junit.jupiter.api.Test;
+
+/** The bare-metal suite as a user starts it. */
+class BareSuiteIT {
+    private static final Duration LIMIT = Duration.ofMinutes(5);
+    private static final Pattern RUN = Pattern.compile("  # Subtest: (.+)");
+    private static final Pattern CHECK =
+            Pattern.compile("    (not )?ok \\d+ (registers|[a-z0-9 ]+): ([^#]*)(# SKIP.*)?");
+
+    /** Names of the checks of each run that passed, failed or were skipped. */
+    private static final class Report {
+        final Map<String, List<String>> passed = new HashMap<>();
+        final List<String> failed = new ArrayList<>();
+
+        Report(String stdout) {
+            String run = "";
+            for (String line : stdout.lines().toList()) {
+                Matcher subtest = RUN.matcher(line);
+                Matcher check = CHECK.matcher(line);
+                if (subtest.matches()) {
+                    run = subtest.group(1);
+                    passed.put(run, new ArrayList<>());
+                } else if (check.matches() && check.group(1) != null) {
+                    failed.add(run + ": " + line.strip());
+                } else if (check.matches() && check.group(4) == null) {
+                    passed.get(run).add(line.strip());
+                }
+            }
+        }
+    }
+
+    @Test
+    void theSmmuPassesAllChecksHoweverItIsBuilt() {
+        Result result = NestorProcess.run(LIMIT, "test", "--suite", "bare", "--iommu", "smmuv3");
+
+        Report report = new Report(result.stdout());
+        assertThat(report.failed).isEmpty();
+        assertThat(result.exitCode()).describedAs(result.stderr()).isZero();
+        assertThat(report.passed)
+                .containsOnlyKeys("whole", "torn", "lean", "no-ats", "narrow", "stage1", "stage2");
+        assertThat(report.passed.get("whole")).hasSizeGreaterThan(360);
+        assertThat(report.passed.get("stage2")).hasSizeGreaterThan(120);
+    }
+
+    @Test
+    void oneRunAsJunit() {
+        Result result =
+                NestorProcess.run(
+                        LIMIT, "test", "--suite", "bare", "--run", "lean", "--format", "junit");
+
+        assertThat(result.exitCode()).describedAs(result.stderr()).isZero();
+        assertThat(result.stdout())
+                .startsWith("<?xml")
+                .contains("stall=off")
+                .contains("</testsuites>");
+    }
+
+    @Test
+    void whatTheSuiteDoesNotHaveIsNamedWithWhatItHas() {
+        expectUsageError("known: bare", "--suite", "full");
+        expectUsageError("'vtd'; known: smmuv3", "--suite", "bare", "--iommu", "vtd");
+        expectUsageError("'fast'; known: whole", "--suite", "bare", "--run", "fast");
+        expectUsageError("--suite bare brings a guest", "--suite", "bare", "--preset", "smmuv3");
+    }
+
+    private static void expectUsageError(String words, String... arguments) {
+        List<String> all = new ArrayList<>(List.of("test"));
+        all.addAll(List.of(arguments));
+        Result result = NestorProcess.run(LIMIT, all.toArray(String[]::new));
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.errorLines()).singleElement().asString().contains(words);
+    }
+}

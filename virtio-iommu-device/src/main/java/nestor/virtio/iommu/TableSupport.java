@@ -1,0 +1,44 @@
+package nestor.virtio.iommu;
+
+import java.util.function.IntPredicate;
+import nestor.iommu.AtcInvalidator;
+import nestor.iommu.AtsRoute;
+import nestor.iommu.host.StreamIntents;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.time.Clock;
+
+/**
+ * What a virtio-iommu needs to let drivers attach tables of their own.
+ *
+ * @param profile the revision it speaks, other than {@link TableProfile#NONE}
+ * @param outputBits bits of a guest-physical address, 32..48
+ * @param pasidBits bits of a PASID, 1..20
+ * @param memory where the tables lie
+ * @param route to the endpoints, for invalidations and page responses
+ * @param invalidator sends the invalidations
+ * @param supports whether an endpoint may be attached to tables; asked on the device's loop
+ * @param intents told what endpoints are attached to
+ */
+public record TableSupport(
+        TableProfile profile,
+        int outputBits,
+        int pasidBits,
+        GuestMemory memory,
+        AtsRoute route,
+        AtcInvalidator invalidator,
+        IntPredicate supports,
+        StreamIntents intents) {
+    public TableSupport {
+        if (profile == TableProfile.NONE) {
+            throw new IllegalArgumentException("a profile without tables");
+        }
+    }
+
+    /** 48-bit addresses, 20-bit PASIDs, every endpoint, nobody to tell. */
+    public static TableSupport of(
+            TableProfile profile, GuestMemory memory, AtsRoute route, Clock clock) {
+        var invalidator = new AtcInvalidator(route, clock, AtcInvalidator.TIMEOUT_NANOS);
+        return new TableSupport(
+                profile, 48, 20, memory, route, invalidator, _ -> true, StreamIntents.NONE);
+    }
+}

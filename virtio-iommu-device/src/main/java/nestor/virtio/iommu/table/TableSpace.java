@@ -1,0 +1,238 @@
+package nestor.virtio.iommu.table;
+
+import java.util.Optional;
+import nestor.iommu.AccessRights;
+import nestor.iommu.AtsAnswer;
+import nestor.iommu.Iotlb;
+import nestor.iommu.IovaRange;
+import nestor.iommu.Tags;
+import nestor.paging.Access;
+import nestor.paging.PhysicalTables;
+import nestor.paging.TableFormat;
+import nestor.paging.WalkResult;
+import nestor.paging.Walker;
+import nestor.pci.AtsCompletion;
+import nestor.pci.AtsEntry;
+import nestor.pci.AtsRequest;
+import nestor.pci.CompletionStatus;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
+import nestor.vmm.memory.GuestMemory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Translation by the tables of one domain. Any thread; a hit takes no lock and allocates nothing.
+ */
+public final class TableSpace {
+    private static final Translation.Mapping IDENTITY =
+            new Translation.Mapping(
+                    0, 64, 0, Translation.READ | Translation.WRITE | Translation.EXECUTE);
+
+    private static final AtsCompletion ABORTED =
+            new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
+
+    /** What a walk came to. */
+    public sealed interface Result {
+        /** The block that holds the address. */
+        record Mapped(Translation.Mapping mapping) implements Result {}
+
+        /**
+         * No access.
+         *
+         * @param quiet whether the driver does not want to hear of it
+         */
+        record Refused(TableFault fault, boolean quiet) implements Result {}
+    }
+
+    private final TableDescriptor descriptor;
+    private final TableOptions options;
+    private final int serial;
+    private final ContextReader reader;
+    private final Walker walker;
+    private final Iotlb iotlb;
+    private final ContextCache contexts = new ContextCache();
+
+    /**
+     * Translation by tables of which nothing is cached yet.
+     *
+     * @param descriptor without a flaw
+     * @param serial of the domain, for {@link SpaceTag}
+     */
+    public TableSpace(
+            TableDescriptor descriptor,
+            TableOptions options,
+            GuestMemory memory,
+            int serial,
+            Iotlb iotlb) {
+        this.descriptor = descriptor;
+        this.options = options;
+        this.serial = serial;
+        this.reader = new ContextReader(options, memory);
+        this.walker = new Walker(new PhysicalTables(memory));
+        this.iotlb = iotlb;
+    }
+
+    public TableDescriptor descriptor() {
+        return descriptor;
+    }
+
+    /** The cached translation that allows {@code access}; null if there is none. */
+    public Translation.@Nullable Mapping lookup(Requester requester, long iova, int access) {
+        Context context = contexts.lookup(requester.pasid());
+        return context == null ? null : lookup(context, requester, iova, access);
+    }
+
+    private Translation.@Nullable Mapping lookup(
+            Context context, Requester requester, long iova, int access) {
+        if (context.identity()) {
+            return IDENTITY;
+        }
+        if (requester.privileged() && context.privilegedRefused()) {
+            return null;
+        }
+        long canonical = context.canonical(iova);
+        long tag = tag(context, requester);
+        Translation.Mapping hit = iotlb.lookup(tag, canonical);
+        if (hit == null) {
+            hit = iotlb.lookup(SpaceTag.global(tag), canonical);
+        }
+        if (hit == null || (access & ~hit.access()) != 0) {
+            return null;
+        }
+        return canonical == iova ? hit : shifted(hit, iova - canonical);
+    }
+
+    private static long tag(Context context, Requester requester) {
+        return requester.privileged() ? SpaceTag.privileged(context.tag()) : context.tag();
+    }
+
+    private static Translation.Mapping shifted(Translation.Mapping mapping, long by) {
+        return new Translation.Mapping(
+                mapping.iovaBase() + by, mapping.sizeLog2(), mapping.gpaBase(), mapping.access());
+    }
+
+    /** Walks the tables, after {@link #lookup} found nothing. */
+    public Result walk(Requester requester, long iova, int access) {
+        long epoch = iotlb.epoch(); // before the context, which says where tables lie
+        Context context;
+        switch (context(requester.pasid())) {
+            case ContextReader.Result.Found(Context found) -> context = found;
+            case ContextReader.Result.Refused(TableFault fault) -> {
+                return new Result.Refused(fault, false);
+            }
+        }
+        Translation.Mapping cached = lookup(context, requester, iova, access);
+        if (cached != null) { // only the context was not
+            return new Result.Mapped(cached);
+        }
+        boolean privileged = requester.privileged();
+        return switch (walk(context, requester, iova, AccessRights.needed(access, privileged))) {
+            case WalkResult.Fault fault -> refused(context, fault.kind());
+            case WalkResult.Mapping mapping -> {
+                if (privileged && context.deniesPrivileged(mapping.permissions(), access)) {
+                    yield refused(context, WalkResult.Kind.PERMISSION);
+                }
+                long canonical = context.canonical(iova);
+                var block =
+                        new Translation.Mapping(
+                                canonical & -1L << mapping.sizeLog2(),
+                                mapping.sizeLog2(),
+                                mapping.output(),
+                                AccessRights.granted(mapping.permissions(), privileged));
+                long tag = tag(context, requester);
+                boolean global = context.cd() != null && mapping.global();
+                iotlb.insert(global ? SpaceTag.global(tag) : tag, epoch, block);
+                yield new Result.Mapped(
+                        canonical == iova ? block : shifted(block, iova - canonical));
+            }
+        };
+    }
+
+    private WalkResult walk(Context context, Requester requester, long iova, Access access) {
+        TableFormat tables = context.tables(iova);
+        if (tables == null) { // EPD0, EPD1
+            return WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, iova);
+        }
+        if (requester.privileged() && context.privilegedRefused()) {
+            return WalkResult.Fault.of(WalkResult.Kind.PERMISSION, 1, 0, iova);
+        }
+        return walker.walk(tables, iova, access);
+    }
+
+    private static Result refused(Context context, WalkResult.Kind kind) {
+        TableFault fault = TableFault.of(kind);
+        boolean always = fault == TableFault.WALK_EABT;
+        return new Result.Refused(fault, !always && context.isQuiet());
+    }
+
+    private ContextReader.Result context(int pasid) {
+        Context cached = contexts.lookup(pasid);
+        if (cached != null) {
+            return new ContextReader.Result.Found(cached);
+        }
+        long sampled = contexts.epoch();
+        ContextReader.Result result = reader.read(descriptor, serial, pasid);
+        if (result instanceof ContextReader.Result.Found(Context context)) {
+            contexts.insert(pasid, sampled, context);
+        }
+        return result;
+    }
+
+    /** Answers a Translation Request (PCIe Base §10.2.2); never a fault report. */
+    public AtsCompletion requestTranslation(AtsRequest request) {
+        return switch (context(request.requester().pasid())) {
+            case ContextReader.Result.Refused _ -> ABORTED;
+            case ContextReader.Result.Found(Context context) ->
+                    AtsAnswer.completion(request, iova -> entry(context, request, iova));
+        };
+    }
+
+    /** Empty for a Completer Abort. */
+    private Optional<AtsEntry> entry(Context context, AtsRequest request, long iova) {
+        if (context.identity()) {
+            return Optional.of(AtsAnswer.identity(request, iova, options.outputBits()));
+        }
+        return switch (walk(context, request.requester(), iova, AtsAnswer.wanted(request))) {
+            case WalkResult.Fault fault ->
+                    TableFault.of(fault.kind()) == TableFault.WALK_EABT
+                            ? Optional.empty()
+                            : Optional.of(AtsAnswer.nothing(request));
+            case WalkResult.Mapping mapping ->
+                    Optional.of(AtsAnswer.of(request, mapping, mapping.output()));
+        };
+    }
+
+    /** Forgets the context of one PASID. */
+    public void dropContext(int pasid) {
+        contexts.drop(pasid);
+    }
+
+    /** Forgets all contexts. */
+    public void dropContexts() {
+        contexts.dropAll();
+    }
+
+    /** Forgets every translation. */
+    public void dropTranslations() {
+        iotlb.invalidate(SpaceTag.allOf(serial), IovaRange.ALL);
+    }
+
+    /** Forgets translations of one PASID; 0 for requests without. */
+    public void dropTranslations(int pasid, IovaRange range) {
+        drop(SpaceTag.ofPasid(serial, pasid), range);
+    }
+
+    /** Forgets translations of one ASID, which first stages of VT-d do not have. */
+    public void dropTranslationsOfAsid(int asid, IovaRange range) {
+        boolean arm = descriptor.kind() != TableKind.VTD_FIRST_STAGE;
+        drop(arm ? SpaceTag.ofAsid(serial, asid) : SpaceTag.allOf(serial), range);
+    }
+
+    /** An address's global mappings are of every ASID (DDI 0487, §D8.14). */
+    private void drop(Tags tags, IovaRange range) {
+        iotlb.invalidate(tags, range);
+        if (!range.equals(IovaRange.ALL)) {
+            iotlb.invalidate(SpaceTag.globalOf(serial), range);
+        }
+    }
+}
