@@ -178,11 +178,7 @@ public final class ImageStore {
                 apt.update();
                 DebianFetch fetch = new DebianFetch(cache, lock, apt, architecture, progress);
                 if (kernelMissing) {
-                    select(
-                            lock,
-                            DebianFetch.KERNELS,
-                            selection,
-                            fetch.kernel(release.get()));
+                    select(lock, DebianFetch.KERNELS, selection, fetch.kernel(release.get()));
                 }
                 if (busyboxMissing) {
                     select(lock, DebianFetch.PROGRAMS, architecture, fetch.busybox());

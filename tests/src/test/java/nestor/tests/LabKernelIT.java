@@ -26,8 +26,7 @@ class LabKernelIT {
                 isWanted(),
                 "the lab kernel is not built: nestor images build lab-arm64, or -Dnestor.lab=true");
 
-        Result result =
-                NestorProcess.run(Duration.ofMinutes(60), "test", "--preset", "smmuv3-sva");
+        Result result = NestorProcess.run(Duration.ofMinutes(60), "test", "--preset", "smmuv3-sva");
 
         assertThat(result.exitCode()).describedAs(result.stdout() + result.stderr()).isEqualTo(0);
         assertThat(result.stdout())
