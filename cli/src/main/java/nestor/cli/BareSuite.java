@@ -37,10 +37,11 @@ final class BareSuite {
      *
      * @param device the IOMMU, as {@code -device} spells it
      * @param more endpoints than every run has
+     * @param arguments what the kit is told
      */
-    private record Run(String name, String device, List<String> more) {
+    private record Run(String name, String device, List<String> more, String arguments) {
         Run(String name, String device) {
-            this(name, device, List.of());
+            this(name, device, List.of(), "");
         }
 
         List<String> devices() {
@@ -84,12 +85,17 @@ final class BareSuite {
         return switch (kit) {
             case SMMUV3 ->
                     List.of(
-                            new Run("whole", "arm-smmuv3", STALLING),
+                            new Run("whole", "arm-smmuv3", STALLING, ""),
                             new Run(
                                     "torn",
                                     "arm-smmuv3,fetch=torn:" + (seed & Integer.MAX_VALUE),
-                                    STALLING),
-                            new Run("lean", "arm-smmuv3,stall=off,ril=off,sev=off,httu=0"),
+                                    STALLING,
+                                    ""),
+                            new Run(
+                                    "lean",
+                                    "arm-smmuv3,stall=off,ril=off,sev=off,httu=0,atc-timeout=1000",
+                                    List.of(),
+                                    "atc-timeout"),
                             new Run("no-ats", "arm-smmuv3,ats=off,pri=off,httu=1"),
                             new Run("narrow", "arm-smmuv3,ssidsize=0,oas=40,split-ats=off"),
                             new Run("stage1", "arm-smmuv3,stage=1"),
@@ -143,7 +149,8 @@ final class BareSuite {
     private TestRun boot(Terminal terminal, Path image, Run run)
             throws CommandException, ConfigException, IOException {
         MachinePlan plan = plan(image, run);
-        Guest guest = new Guest("bare metal, " + run.device(), image, Optional.empty(), "");
+        Guest guest =
+                new Guest("bare metal, " + run.device(), image, Optional.empty(), run.arguments());
         VirtualMachine vm =
                 new VirtualMachine(terminal, Optional.of(Duration.ofSeconds(timeoutSeconds)));
         Ktap ktap = new Ktap();

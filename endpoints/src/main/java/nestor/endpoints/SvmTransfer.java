@@ -244,7 +244,7 @@ final class SvmTransfer {
     /** What is written next, or where to read it to. */
     private MemorySegment data(int count) {
         return command.toMemory()
-                ? PATTERN.asSlice((int) Long.remainderUnsigned(moved, PATTERN_PERIOD), count)
+                ? PATTERN.asSlice(Long.remainderUnsigned(moved, PATTERN_PERIOD), count)
                 : bufferSegment.asSlice(0, count);
     }
 

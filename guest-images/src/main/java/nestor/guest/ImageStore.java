@@ -146,16 +146,16 @@ public final class ImageStore {
         }
     }
 
-    private Path compiled(String program) throws ImageException, IOException, InterruptedException {
-        return CrossCompiler.ofHost(cache, progress)
-                .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
-    }
-
     /** The image of a bare-metal suite, compiled if it is not in the cache. */
     public Path bareSuite(BareKit kit) throws ImageException {
         return guarded(() ->
                 CrossCompiler.ofHost(cache, progress)
                         .image(kit.sources(), BareKit.FLAGS, kit.image()));
+    }
+
+    private Path compiled(String program) throws ImageException, IOException, InterruptedException {
+        return CrossCompiler.ofHost(cache, progress)
+                .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
     }
 
     /**

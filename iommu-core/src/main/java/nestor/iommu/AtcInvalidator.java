@@ -244,6 +244,19 @@ public final class AtcInvalidator {
         tell(drained);
     }
 
+    /** As {@link #removed}, for every function that {@link AtsRoute} does not know any more. */
+    public void removeAbsent() {
+        List<Integer> rids;
+        synchronized (lock) {
+            rids = List.copyOf(pools.keySet());
+        }
+        for (int rid : rids) {
+            if (route.endpoint(rid).isEmpty()) {
+                removed(rid);
+            }
+        }
+    }
+
     /** Forgets every request, and whoever waits for one: he is never called. */
     public void reset() {
         synchronized (lock) {

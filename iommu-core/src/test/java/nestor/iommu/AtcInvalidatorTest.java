@@ -322,6 +322,22 @@ class AtcInvalidatorTest {
     }
 
     @Test
+    void whoIsNotThereAnyMoreIsNotWaitedFor() {
+        send(RID, 2);
+        send(OTHER, 1);
+        drain();
+        invalidator.removeAbsent();
+        assertThat(outcomes).describedAs("both are there").isEmpty();
+        endpoints.remove(RID);
+        invalidator.removeAbsent();
+        assertThat(outcomes).describedAs("the other is there").isEmpty();
+        other.complete(0);
+        assertThat(outcomes)
+                .singleElement()
+                .satisfies(outcome -> assertThat(outcome.unsupported()).containsExactly(RID));
+    }
+
+    @Test
     void aResetForgetsRequestsAndWaiters() {
         send(RID, 1);
         drain();

@@ -8,6 +8,7 @@ import static nestor.machine.DeviceProperty.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import nestor.virtio.iommu.TableProfile;
 
 /** Every device model and its properties, as data. */
 public final class DeviceCatalog {
@@ -103,6 +104,12 @@ public final class DeviceCatalog {
                                             "64k",
                                             "host"),
                                     number("aw-bits", "64", "bits of an IOVA, 32..64"),
+                                    choice(
+                                            "table-profile",
+                                            TableProfile.NONE.title(),
+                                            "revision of the proposal by which drivers attach"
+                                                    + " page tables of their own",
+                                            TableProfile.titles()),
                                     new DeviceProperty(
                                             ReservedRegions.NAME + DeviceProperty.ANY_ELEMENT,
                                             DeviceProperty.Kind.REGION,

@@ -69,7 +69,7 @@ final class HotPlug {
         Endpoint endpoint = find("device_del", id);
         RootPort port = port(endpoint.place());
         List<Endpoint> all = behind(endpoint.place().bus());
-        RootPort.Unplug outcome = port.unplug(() -> all.forEach(this::retire));
+        RootPort.Unplug outcome = port.unplug(() -> retire(all));
         if (outcome == RootPort.Unplug.BUSY) {
             throw new ConfigException(
                     "device_del %s: the guest is busy with the slot; try again".formatted(id));
@@ -80,7 +80,12 @@ final class HotPlug {
         Endpoint endpoint = find("device_remove_surprise", id);
         RootPort port = port(endpoint.place());
         List<Endpoint> all = behind(endpoint.place().bus());
-        endpoint.leave(() -> port.removeSurprise(() -> all.forEach(this::retire)));
+        endpoint.leave(() -> port.removeSurprise(() -> retire(all)));
+    }
+
+    private void retire(List<Endpoint> all) {
+        devices.functionsLeft();
+        all.forEach(this::retire);
     }
 
     /** From here on nothing is added. */

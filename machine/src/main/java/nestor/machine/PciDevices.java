@@ -34,12 +34,16 @@ import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.pci.RootPort;
 import nestor.virtio.VirtioDevice;
+import nestor.virtio.iommu.TableProfile;
+import nestor.virtio.iommu.TableSupport;
 import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
 import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.MailboxLoop;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.time.Clock;
 import org.jspecify.annotations.Nullable;
 
 /** Makes the devices of a plan, plugs them, and keeps what must be closed in the end. */
@@ -57,6 +61,8 @@ final class PciDevices {
     private static final AtcOptions VIRTIO_ATC = AtcOptions.setAssociative(512, 8);
 
     private final PciHost host;
+    private final GuestMemory memory;
+    private final Clock clock;
     private final Map<String, CharBackend> backends;
     private final Map<String, DriveConfig> drives;
     private final Thread.UncaughtExceptionHandler onEscape;
@@ -76,11 +82,15 @@ final class PciDevices {
 
     PciDevices(
             PciHost host,
+            GuestMemory memory,
+            Clock clock,
             Map<String, CharBackend> backends,
             List<DriveConfig> drives,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException {
         this.host = host;
+        this.memory = memory;
+        this.clock = clock;
         this.backends = backends;
         this.onEscape = onEscape;
         this.drives = new LinkedHashMap<>();
@@ -306,7 +316,15 @@ final class PciDevices {
                         ReservedRegions.of(options, granule),
                         defaults.bootBypass(),
                         defaults.limits());
-        VirtioIommu agent = new VirtioIommu(config, this::isEndpoint);
+        TableProfile profile = TableProfile.titled(options.text("table-profile")).orElseThrow();
+        Optional<TableSupport> tables = tables(profile);
+        if (tables.isPresent() && config.reserved().size() > TableSupport.MAX_RESERVED_REGIONS) {
+            throw options.wrong(
+                    "table-profile",
+                    "needs room in PROBE: at most %d reserved regions"
+                            .formatted(TableSupport.MAX_RESERVED_REGIONS));
+        }
+        VirtioIommu agent = new VirtioIommu(config, this::isEndpoint, tables);
         iommu = agent;
         MailboxLoop loop = iommuLoop(place.name());
         PciFunction function =
@@ -315,6 +333,20 @@ final class PciDevices {
         int rid = function.rid();
         iommuRid = OptionalInt.of(rid);
         host.iommu(agent, requester -> requester != rid);
+    }
+
+    private Optional<TableSupport> tables(TableProfile profile) {
+        return profile == TableProfile.NONE
+                ? Optional.empty()
+                : Optional.of(TableSupport.of(profile, memory, host::atsEndpoint, clock));
+    }
+
+    /** Functions are off the bus: what they were asked is not waited for. */
+    void functionsLeft() {
+        VirtioIommu agent = iommu;
+        if (agent != null) {
+            agent.functionsLeft();
+        }
     }
 
     private static long granuleBytes(String granule) {

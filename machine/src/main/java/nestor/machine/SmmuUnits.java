@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -68,6 +69,10 @@ final class SmmuUnits {
                             "42",
                             "44",
                             "48"),
+                    number(
+                            "atc-timeout",
+                            "60000",
+                            "milliseconds that an ATC invalidation may take, 1..600000"),
                     text(
                             "fetch",
                             "how configuration structures are read: atomic64, atomic128 or"
@@ -75,6 +80,7 @@ final class SmmuUnits {
 
     private static final int MAX_SSID_BITS = 20;
     private static final int MAX_UNITS = 8;
+    private static final int MAX_ATC_TIMEOUT_MILLIS = 600_000;
     private static final Pattern TORN = Pattern.compile("torn:([0-9]{1,18})");
 
     /**
@@ -128,6 +134,10 @@ final class SmmuUnits {
         if (Long.compareUnsigned(ssidBits, MAX_SSID_BITS) > 0) {
             throw device.wrong("ssidsize", "must be 0 to " + MAX_SSID_BITS);
         }
+        long atcTimeoutMillis = device.number("atc-timeout");
+        if (atcTimeoutMillis < 1 || atcTimeoutMillis > MAX_ATC_TIMEOUT_MILLIS) {
+            throw device.wrong("atc-timeout", "must be 1 to " + MAX_ATC_TIMEOUT_MILLIS);
+        }
         String stage = device.text("stage");
         return SmmuV3Options.builder()
                 .stages(!stage.equals("2"), !stage.equals("1"))
@@ -141,6 +151,7 @@ final class SmmuUnits {
                 .ssidBits((int) ssidBits)
                 .outputBits(Integer.parseInt(device.text("oas")))
                 .fetch(fetch(device))
+                .atcTimeout(TimeUnit.MILLISECONDS.toNanos(atcTimeoutMillis))
                 .build();
     }
 

@@ -112,7 +112,7 @@ final class VirtBoard {
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
         host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
-        pci = new PciDevices(host, backends, config.drives(), onEscape);
+        pci = new PciDevices(host, memory, clock, backends, config.drives(), onEscape);
         hotPlug = new HotPlug(pci);
         try {
             pci.plug(plan);

@@ -17,6 +17,7 @@ import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
+import nestor.vmm.time.ManualClock;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -51,7 +52,14 @@ class HotPlugTest {
     void build() throws IOException, ConfigException {
         image = Files.write(folder.resolve("disk.img"), new byte[4096]);
         DriveConfig hot = new DriveConfig("hot", image, "none", false);
-        devices = new PciDevices(host, Map.of(), List.of(hot), (_, cause) -> escaped.add(cause));
+        devices =
+                new PciDevices(
+                        host,
+                        memory,
+                        new ManualClock(),
+                        Map.of(),
+                        List.of(hot),
+                        (_, cause) -> escaped.add(cause));
         devices.plug(
                 PciPlan.of(
                         List.of(

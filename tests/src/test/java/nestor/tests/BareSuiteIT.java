@@ -17,7 +17,7 @@ class BareSuiteIT {
     private static final Duration LIMIT = Duration.ofMinutes(5);
     private static final Pattern RUN = Pattern.compile("  # Subtest: (.+)");
     private static final Pattern CHECK =
-            Pattern.compile("    (not )?ok \\d+ (registers|[a-z0-9 ]+): ([^#]*)(# SKIP.*)?");
+            Pattern.compile("    (not )?ok \\d+ ([a-z0-9 ]+): ([^#]*)(# SKIP.*)?");
 
     /** Names of the checks of each run that passed, failed or were skipped. */
     private static final class Report {

@@ -76,7 +76,7 @@ public final class SmmuV3 implements TranslationAgent {
         this.registers = new RegisterFile(Registers.BYTES, 4, Registers.of(options));
         this.frame = new RegisterFrame(registers);
         Interrupts interrupts = new Interrupts(registers, wires, messages);
-        this.invalidator = new AtcInvalidator(route, clock, AtcInvalidator.TIMEOUT_NANOS);
+        this.invalidator = new AtcInvalidator(route, clock, options.atcTimeoutNanos());
         this.translator = new Translator(options, memory, registers, interrupts);
         this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, route);
         this.commands =

@@ -3,6 +3,7 @@ package nestor.smmuv3;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import nestor.iommu.AtcInvalidator;
 import nestor.vmm.register.BitField;
 
 /**
@@ -21,6 +22,7 @@ import nestor.vmm.register.BitField;
  * @param stall STALL_MODEL = 0, stall and terminate; else 1, terminate only
  * @param event SEV
  * @param fetch how configuration structures are read
+ * @param atcTimeoutNanos from an ATC invalidation to CERROR_ATC_INV_SYNC, if it is not answered
  */
 public record SmmuV3Options(
         boolean stage1,
@@ -35,7 +37,8 @@ public record SmmuV3Options(
         boolean splitStageAts,
         boolean stall,
         boolean event,
-        StructureFetch fetch) {
+        StructureFetch fetch,
+        long atcTimeoutNanos) {
     /** STALL_MAX: stalled transactions that software has not answered. */
     static final int STALL_MAX = 128;
 
@@ -56,6 +59,9 @@ public record SmmuV3Options(
         }
         if (hardwareUpdates < 0 || hardwareUpdates > 2) {
             throw new IllegalArgumentException("HTTU is 0, 1 or 2");
+        }
+        if (atcTimeoutNanos <= 0) {
+            throw new IllegalArgumentException("no time for ATC invalidations");
         }
         if (pri && !ats) {
             throw new IllegalArgumentException("PRI needs ATS");
@@ -87,6 +93,7 @@ public record SmmuV3Options(
         private boolean stall = true;
         private boolean event = true;
         private StructureFetch fetch = StructureFetch.atomic64();
+        private long atcTimeoutNanos = AtcInvalidator.TIMEOUT_NANOS;
 
         private Builder() {}
 
@@ -157,6 +164,12 @@ public record SmmuV3Options(
             return this;
         }
 
+        /** How long an endpoint may take for an ATC invalidation. */
+        public Builder atcTimeout(long nanos) {
+            atcTimeoutNanos = nanos;
+            return this;
+        }
+
         /**
          * The options.
          *
@@ -176,7 +189,8 @@ public record SmmuV3Options(
                     splitStageAts && ats && stage1 && stage2,
                     stall,
                     event,
-                    fetch);
+                    fetch,
+                    atcTimeoutNanos);
         }
     }
 

@@ -6,6 +6,7 @@ import static nestor.smmuv3.SmmuHarness.SYNC;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nestor.paging.Permissions;
@@ -58,6 +59,10 @@ class ModelScenariosTest {
             smmu.cd(pasid, pasid, tables.root(), 0);
         }
 
+        private PageTables space(int pasid) {
+            return Objects.requireNonNull(spaces.get(pasid), "a PASID that is bound");
+        }
+
         @Override
         public void clear(int pasid) {
             smmu.store(SmmuHarness.CONTEXTS + 64L * pasid, 0);
@@ -66,12 +71,12 @@ class ModelScenariosTest {
         @Override
         public void map(int pasid, long page, long gpa, boolean writable) {
             int permissions = Permissions.READ | (writable ? Permissions.WRITE : 0);
-            spaces.get(pasid).map(page, gpa, 12, permissions, 1L << 11); // nG
+            space(pasid).map(page, gpa, 12, permissions, 1L << 11); // nG
         }
 
         @Override
         public void unmap(int pasid, long page) {
-            spaces.get(pasid).unmap(page);
+            space(pasid).unmap(page);
         }
 
         private static long substream(int pasid) {

@@ -317,7 +317,11 @@ final class InvalidationQueue {
                 _ -> true,
                 outcome -> {
                     waiting.timedOut = outcome.timedOut();
-                    quiescence.whenQuiescent(() -> release(waiting));
+                    Runnable released = () -> release(waiting);
+                    quiescence.whenQuiescent(
+                            wait.pageRequestDrain()
+                                    ? () -> pageRequests.whenDrained(released)
+                                    : released);
                 });
         return Progress.PARKED;
     }
@@ -348,9 +352,6 @@ final class InvalidationQueue {
     }
 
     private void complete(InvalidationDescriptor.Wait wait) {
-        if (wait.pageRequestDrain()) {
-            pageRequests.drain();
-        }
         if (wait.statusWrite()) {
             try {
                 memory.setIntLe(wait.statusAddress(), wait.statusData());

@@ -4,6 +4,7 @@ import nestor.iommu.AtsRoute;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.PageResponse;
+import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
@@ -38,6 +39,7 @@ final class PageRequestQueue {
     private final EventInterrupt interrupt;
     private final Translator translator;
     private final AtsRoute route;
+    private final Quiescence underWay = new Quiescence();
     private final Object lock = new Object();
     private long privateData;
 
@@ -56,11 +58,9 @@ final class PageRequestQueue {
         this.route = route;
     }
 
-    /** Returns when every request that came before is in the queue, or answered. */
-    void drain() {
-        synchronized (lock) {
-            // Whoever writes to the queue holds the lock.
-        }
+    /** Runs {@code task} when every request that came before is in the queue, or answered. */
+    void whenDrained(Runnable task) {
+        underWay.whenQuiescent(task);
     }
 
     /** Software wrote to PRS_REG. */
@@ -70,14 +70,25 @@ final class PageRequestQueue {
         }
     }
 
+    /** Takes a request, or answers it. */
     CompletionStatus take(PageRequest request) {
         if (!options.has(VtdProperty.PRI)) {
             return CompletionStatus.UNSUPPORTED_REQUEST;
         }
+        long ticket = underWay.enter();
+        try {
+            judge(request);
+        } finally {
+            underWay.exit(ticket);
+        }
+        return CompletionStatus.SUCCESSFUL;
+    }
+
+    private void judge(PageRequest request) {
         Translator.Settings settings = translator.settings();
         if (!settings.enabled() || registers.get(Registers.PQA) == 0) {
             answer(request, PageResponse.INVALID_REQUEST);
-            return CompletionStatus.SUCCESSFUL;
+            return;
         }
         switch (configure(settings, request.requester())) {
             case RemappingStructures.Result.Failed(ConfigFault fault) -> {
@@ -89,7 +100,6 @@ final class PageRequestQueue {
                 queue(request);
             }
         }
-        return CompletionStatus.SUCCESSFUL;
     }
 
     /** §7.4.1: page requests are for scalable mode, and for context entries with PRE. */

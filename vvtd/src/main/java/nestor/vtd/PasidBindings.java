@@ -33,6 +33,9 @@ final class PasidBindings {
     /** PASIDs of one function that are bound at a time. */
     static final int MAX_BINDINGS = 1 << 12;
 
+    /** Present entries of one function that one invalidation looks at. */
+    private static final int MAX_EXAMINED = 1 << 14;
+
     private final Translator translator;
     private final RemappingStructures structures;
     private final Map<Integer, AssignedFunction> functions = new HashMap<>();
@@ -77,6 +80,7 @@ final class PasidBindings {
         wanted.put(Requester.NO_PASID, intent(function.rid(), Requester.NO_PASID));
         Translator.Settings settings = translator.settings();
         if (settings.enabled()) {
+            int[] examined = new int[1];
             structures.forEachPasid(
                     settings.root(),
                     function.rid(),
@@ -85,7 +89,7 @@ final class PasidBindings {
                         if (!intent.isBlocked()) {
                             wanted.put(pasid, intent);
                         }
-                        return wanted.size() < MAX_BINDINGS;
+                        return wanted.size() < MAX_BINDINGS && ++examined[0] < MAX_EXAMINED;
                     });
         }
         Set<Integer> all = new TreeSet<>(function.bound());

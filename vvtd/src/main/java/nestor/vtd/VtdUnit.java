@@ -30,7 +30,7 @@ public final class VtdUnit implements TranslationAgent {
     private final VtdOptions options;
     private final DeviceLoop loop;
     private final RegisterFile registers;
-    private final Quiescence quiescence;
+    private final Quiescence quiescence = new Quiescence();
     private final EventInterrupt pageRequestEvent;
     private final EventInterrupt completionEvent;
     private final FaultLog faults;
@@ -53,7 +53,6 @@ public final class VtdUnit implements TranslationAgent {
      * @param route to the functions behind it
      * @param apic takes interrupt messages in compatibility format, the unit's own included; bits
      *     63:40 of the address are bits 31:8 of the APIC ID
-     * @param quiescence of the DMAs through it; units under one bus share it
      */
     public VtdUnit(
             VtdOptions options,
@@ -61,11 +60,9 @@ public final class VtdUnit implements TranslationAgent {
             DeviceLoop loop,
             Clock clock,
             AtsRoute route,
-            MsiSink apic,
-            Quiescence quiescence) {
+            MsiSink apic) {
         this.options = options;
         this.loop = loop;
-        this.quiescence = quiescence;
         this.registers = new RegisterFile(Registers.BYTES, 4, Registers.of(options));
         EventInterrupt faultEvent = EventInterrupt.ofFaults(registers, apic);
         this.completionEvent = EventInterrupt.ofCompletions(registers, apic);

@@ -17,6 +17,8 @@ final class HostileGuest {
         0x0b8, 0x0c0, 0x0c8, 0x0d0, 0x0dc, 0x0e0, 0x220, 0x228, 0x500, 0x508
     };
 
+    private static final long MEMORY_BYTES = 2 << 20;
+
     private static final int[] PASIDS = {Requester.NO_PASID, 0, 1, 2, 3, 63, 64, 0x2000, 0xf_ffff};
 
     private final Choices choices;
@@ -35,7 +37,7 @@ final class HostileGuest {
                 }) {
             options = options.with(property, choices.below(2));
         }
-        vtd = new VtdHarness(options);
+        vtd = new VtdHarness(options, MEMORY_BYTES);
         vtd.endpoints.put(VtdHarness.RID, endpoint);
         if (choices.flip()) {
             vtd.scalable().queue(true);
@@ -67,7 +69,7 @@ final class HostileGuest {
 
     /** A descriptor, nearly of a type that exists; sometimes the driver clears what stopped it. */
     void descriptor() {
-        long type = 1 + choices.below(10);
+        long type = 1L + choices.below(10);
         long qw0 = choices.flip() ? type | choices.anyLong() << 4 : type | choices.below(4) << 4;
         qw0 |= choices.flip() ? (long) VtdHarness.RID << 32 | VtdHarness.DID << 16 : 0;
         long qw1 = choices.flip() ? choices.anyLong() : address();
@@ -157,7 +159,7 @@ final class HostileGuest {
     private long address() {
         return choices.oneIn(8)
                 ? VtdHarness.NOWHERE
-                : choices.below((int) (VtdHarness.MEMORY_BYTES >>> 12)) * 0x1000L;
+                : choices.below((int) (MEMORY_BYTES >>> 12)) * 0x1000L;
     }
 
     private void settle() {
@@ -185,16 +187,18 @@ final class HostileGuest {
         }
     }
 
-    /** That the unit still is one, and works once it is reset and set up as it should be. */
+    /** That the unit still is one, and like new once it is reset; the end of the guest. */
     void assertAlive() {
         assertThat(vtd.read32(0x000)).isEqualTo(0x60);
         vtd.unit.reset();
         vtd.loop.runUntilIdle();
-        VtdHarness fresh = new VtdHarness(vtd.options);
+        VtdHarness fresh = new VtdHarness(vtd.options, MEMORY_BYTES);
         for (long offset = 0; offset < VtdUnit.REGISTER_BYTES; offset += 8) {
             assertThat(vtd.read64(offset))
                     .describedAs("%x after reset", offset)
                     .isEqualTo(fresh.read64(offset));
         }
+        fresh.memory.close();
+        vtd.memory.close();
     }
 }

@@ -6,6 +6,7 @@ import static nestor.vtd.VtdHarness.WAIT;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
 import nestor.paging.Permissions;
@@ -55,6 +56,10 @@ class ModelScenariosTest {
             vtd.firstStage(pasid, DID, tables);
         }
 
+        private PageTables space(int pasid) {
+            return Objects.requireNonNull(spaces.get(pasid), "a PASID that is bound");
+        }
+
         @Override
         public void clear(int pasid) {
             vtd.pasid(pasid, 0, 0, 0);
@@ -63,12 +68,12 @@ class ModelScenariosTest {
         @Override
         public void map(int pasid, long page, long gpa, boolean writable) {
             int permissions = Permissions.READ | (writable ? Permissions.WRITE : 0);
-            spaces.get(pasid).map(page, gpa, 12, permissions);
+            space(pasid).map(page, gpa, 12, permissions);
         }
 
         @Override
         public void unmap(int pasid, long page) {
-            spaces.get(pasid).unmap(page);
+            space(pasid).unmap(page);
         }
 
         private static long of(int pasid) {

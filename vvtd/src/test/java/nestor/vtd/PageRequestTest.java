@@ -213,6 +213,20 @@ class PageRequestTest {
     }
 
     @Test
+    void aDrainingWaitWaitsForARequestThatIsUnderWay() {
+        vtd.write64(0x0d0, 0);
+        endpoint.onResponse =
+                () -> {
+                    vtd.submit(WAIT | 1 << 7, VtdHarness.STATUS);
+                    assertThat(vtd.status()).describedAs("being answered").isZero();
+                };
+        askLast(USER, 1);
+        assertThat(endpoint.responses).hasSize(1);
+        vtd.loop.runUntilIdle();
+        assertThat(vtd.status()).isEqualTo(2);
+    }
+
+    @Test
     @DisplayName("§7.4.1: a page that is asked for is looked up anew")
     void aPermissionUpgradeNeedsNoInvalidation() {
         var tables = vtd.firstStageTables(4);

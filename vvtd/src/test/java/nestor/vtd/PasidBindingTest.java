@@ -300,6 +300,26 @@ class PasidBindingTest {
     }
 
     @Test
+    void functionsWithTheSamePasidAreBoundEachForItself() throws HostException {
+        int other = RID + 1;
+        host.assign(other);
+        vtd.store(
+                VtdHarness.CONTEXT + 32L * other, VtdHarness.DIRECTORY + 0x1000 | 0b1001, 0, 0, 0);
+        vtd.unit.assign(other, host.device(other));
+        vtd.loop.runUntilIdle();
+        bind(5, TABLE);
+        assertThat(host.attachment(other, 5)).isEqualTo(BLOCKED);
+        vtd.store(VtdHarness.DIRECTORY + 0x1000, VtdHarness.PASIDS + 0x1000 | 1);
+        vtd.store(VtdHarness.PASIDS + 0x1000 + 64 * 5 + 8, DID, TABLE + 0x1000);
+        vtd.store(VtdHarness.PASIDS + 0x1000 + 64 * 5, 1 | FIRST_STAGE << 6);
+        invalidatePasid(DID, 5);
+        assertThat(host.attachment(RID, 5)).isEqualTo(nested(TABLE, 48, 0));
+        assertThat(host.attachment(other, 5)).isEqualTo(nested(TABLE + 0x1000, 48, 0));
+        unbind(5);
+        assertThat(host.attachment(other, 5)).isEqualTo(nested(TABLE + 0x1000, 48, 0));
+    }
+
+    @Test
     void resetPassesRequestsAgain() {
         bind(5, TABLE);
         host.intendBypass(RID, Requester.NO_PASID);

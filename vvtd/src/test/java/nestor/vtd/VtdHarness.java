@@ -14,7 +14,6 @@ import nestor.pci.AddressType;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;
-import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.testkit.PageTables;
@@ -79,6 +78,7 @@ final class VtdHarness {
         final List<InvalidateRequest> invalidations = new ArrayList<>();
         final List<Runnable> completions = new ArrayList<>();
         final List<PageResponse> responses = new ArrayList<>();
+        Runnable onResponse = () -> {};
 
         @Override
         public void invalidate(InvalidateRequest request, Runnable complete) {
@@ -89,13 +89,14 @@ final class VtdHarness {
         @Override
         public void pageResponse(PageResponse response) {
             responses.add(response);
+            onResponse.run();
         }
 
         @Override
         public void disabled() {}
     }
 
-    final GuestMemory memory = GuestMemory.anonymous(0, MEMORY_BYTES);
+    final GuestMemory memory;
     final ManualLoop loop = new ManualLoop();
     final ManualClock clock = new ManualClock();
     final Map<Integer, RecordingEndpoint> endpoints = new HashMap<>();
@@ -103,8 +104,8 @@ final class VtdHarness {
     final VtdOptions options;
     final VtdUnit unit;
     final MmioRegion registers;
-    final TablePages firstPages = new TablePages(memory, 0x10_0000, 3 << 20);
-    final TablePages secondPages = new TablePages(memory, 0x40_0000, 3 << 20);
+    final TablePages firstPages;
+    final TablePages secondPages;
     private long levels;
     private boolean wide;
     private long tail;
@@ -114,11 +115,15 @@ final class VtdHarness {
     }
 
     VtdHarness(VtdOptions options) {
-        this(options, new Quiescence());
+        this(options, MEMORY_BYTES);
     }
 
-    VtdHarness(VtdOptions options, Quiescence quiescence) {
+    /** With less memory than page tables need: for many short runs. */
+    VtdHarness(VtdOptions options, long memoryBytes) {
         this.options = options;
+        this.memory = GuestMemory.anonymous(0, memoryBytes);
+        this.firstPages = new TablePages(memory, 0x10_0000, 3 << 20);
+        this.secondPages = new TablePages(memory, 0x40_0000, 3 << 20);
         this.unit =
                 new VtdUnit(
                         options,
@@ -126,8 +131,7 @@ final class VtdHarness {
                         loop,
                         clock,
                         rid -> Optional.ofNullable(endpoints.get(rid)),
-                        (_, gpa, data) -> messages.add(new Message(gpa, data)),
-                        quiescence);
+                        (_, gpa, data) -> messages.add(new Message(gpa, data)));
         registers = unit.registers();
     }
 

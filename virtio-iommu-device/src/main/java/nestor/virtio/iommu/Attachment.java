@@ -47,6 +47,15 @@ final class Attachment {
         return index < 0 ? null : spaces[index];
     }
 
+    /**
+     * Whether translated requests come from tables. Those of a PASID need not carry it (PCIe Base
+     * §6.20).
+     */
+    boolean admitsTranslated(int pasid) {
+        return translating(pasid) instanceof TableDomain
+                || pasid == Requester.NO_PASID && pasids.length > 0;
+    }
+
     /** PASIDs with a domain of their own. */
     int pasids() {
         return pasids.length;

@@ -1,6 +1,8 @@
 package nestor.virtio.iommu;
 
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import nestor.virtio.iommu.table.TableKind;
 
 /**
@@ -39,6 +41,16 @@ public enum TableProfile {
     /** The name in a configuration. */
     public String title() {
         return title;
+    }
+
+    /** The profile with a name. */
+    public static Optional<TableProfile> titled(String title) {
+        return Arrays.stream(values()).filter(profile -> profile.title.equals(title)).findFirst();
+    }
+
+    /** All names. */
+    public static String[] titles() {
+        return Arrays.stream(values()).map(TableProfile::title).toArray(String[]::new);
     }
 
     /** Kinds of tables that endpoints may be attached to. */

@@ -28,6 +28,10 @@ public record TableSupport(
         AtcInvalidator invalidator,
         IntPredicate supports,
         StreamIntents intents) {
+    /** As many as leave room for the other properties of a PROBE request. */
+    public static final int MAX_RESERVED_REGIONS =
+            (VirtioIommuConfig.PROBE_BYTES - TableProperties.MAX_BYTES) / Properties.RESV_MEM_BYTES;
+
     public TableSupport {
         if (profile == TableProfile.NONE) {
             throw new IllegalArgumentException("a profile without tables");

@@ -129,6 +129,9 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         if (support.isEmpty() || pages == null) {
             return new Requests(spaces, specified, null, specified);
         }
+        if (config.reserved().size() > TableSupport.MAX_RESERVED_REGIONS) {
+            throw new IllegalArgumentException("too many reserved regions");
+        }
         var domains = new TableDomains(support.get(), spaces, pages);
         spaces.tell(domains, support.get().intents());
         var all = new Properties(config.reserved());
@@ -146,10 +149,10 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         bypass.set(new Bypass(config.bootBypass(), shown));
     }
 
-    /** The function {@code rid} was pulled: nothing it was asked is waited for. Any thread. */
-    public void removed(int rid) {
+    /** Functions were pulled: nothing they were asked is waited for. Any thread. */
+    public void functionsLeft() {
         if (tables != null) {
-            tables.invalidator().removed(rid);
+            tables.invalidator().removeAbsent();
         }
     }
 
@@ -258,7 +261,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     public Translation translate(Requester requester, AddressType type, long iova, int access) {
         if (type != AddressType.UNTRANSLATED) {
             // Only tables give endpoints translations, and not longer than they are attached.
-            return spaces.of(requester.rid(), requester.pasid()) instanceof TableDomain
+            return spaces.attachment(requester.rid()).admitsTranslated(requester.pasid())
                     ? IDENTITY
                     : refuse(Fault.Reason.UNKNOWN, requester, iova, access);
         }

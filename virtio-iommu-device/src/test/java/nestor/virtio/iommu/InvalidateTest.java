@@ -25,6 +25,7 @@ import static nestor.virtio.iommu.TableHarness.invalidateBytes;
 import static nestor.virtio.iommu.TableHarness.pasid;
 import static nestor.virtio.iommu.TableHarness.plain;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import java.util.List;
 import nestor.iommu.AtcInvalidator;
@@ -296,9 +297,7 @@ class InvalidateTest {
         assertThat(tables.invalidatePages(1, DEV_IOTLB, 3, iova(1), 3)).isEqualTo(OK);
         assertThat(endpoint.invalidations)
                 .extracting(InvalidateRequest::iova, InvalidateRequest::sizeLog2)
-                .containsExactly(
-                        org.assertj.core.groups.Tuple.tuple(iova(1), 12),
-                        org.assertj.core.groups.Tuple.tuple(iova(2), 13));
+                .containsExactly(tuple(iova(1), 12), tuple(iova(2), 13));
         endpoint.invalidations.clear();
 
         assertThat(tables.invalidatePages(1, IOTLB, 0, iova(1), 1)).isEqualTo(OK);
@@ -372,7 +371,10 @@ class InvalidateTest {
         TableHarness.Sent sent =
                 tables.new Sent(invalidateBytes(DOMAIN, IOTLB, 0, 1, 0, 0, 0, 0, 0));
         sent.assertParked();
-        tables.device.removed(ENDPOINT);
+        tables.device.functionsLeft();
+        sent.assertParked();
+        tables.endpoints.remove(ENDPOINT);
+        tables.device.functionsLeft();
         assertThat(sent.status()).isEqualTo(OK);
     }
 

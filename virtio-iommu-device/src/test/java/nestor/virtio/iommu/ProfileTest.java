@@ -24,12 +24,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import nestor.iommu.IovaRange;
 import nestor.iommu.host.StreamIntents;
+import nestor.pci.AddressType;
+import nestor.pci.Translation;
 import nestor.testkit.PageTables;
 import nestor.virtio.pci.VirtioPci;
 import nestor.virtio.testkit.TestMachine;
 import nestor.virtio.testkit.VirtioDriver;
+import nestor.vmm.time.ManualClock;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -158,13 +162,10 @@ class ProfileTest {
                 TableSupport.of(
                         TableProfile.RFC2021,
                         machine.memory(),
-                        _ -> java.util.Optional.empty(),
-                        new nestor.vmm.time.ManualClock());
+                        _ -> Optional.empty(),
+                        new ManualClock());
         var device =
-                new VirtioIommu(
-                        VirtioIommuConfig.defaults(true),
-                        _ -> true,
-                        java.util.Optional.of(support));
+                new VirtioIommu(VirtioIommuConfig.defaults(true), _ -> true, Optional.of(support));
         VirtioDriver driver = machine.plug(1, device, VirtioPci.Access.DIRECT);
         assertThat(reads(device)).isTrue();
         driver.negotiate();
@@ -180,12 +181,8 @@ class ProfileTest {
     }
 
     private static boolean reads(VirtioIommu device) {
-        return device.translate(
-                        plain(ENDPOINT),
-                        nestor.pci.AddressType.UNTRANSLATED,
-                        PHYS,
-                        nestor.pci.Translation.READ)
-                instanceof nestor.pci.Translation.Mapping;
+        return device.translate(plain(ENDPOINT), AddressType.UNTRANSLATED, PHYS, Translation.READ)
+                instanceof Translation.Mapping;
     }
 
     private static PageTables mapped(PageTables empty) {

@@ -114,6 +114,18 @@ class TableAtsTest {
     }
 
     @Test
+    @DisplayName("PCIe §6.20: a translated request need not carry the PASID it was translated for")
+    void translatedRequestsOfAPasidCarryItOrNot() {
+        long x86 = tables.x86(4).root();
+        tables.iommu.status(attachX86(1, ENDPOINT, PASID, x86, 0, 48));
+        assertThat(reaches(pasid(ENDPOINT, PASID))).isTrue();
+        assertThat(reaches(pasid(ENDPOINT, PASID + 1))).isFalse();
+        assertThat(reaches(plain(ENDPOINT))).isTrue();
+        assertThat(tables.iommu.detach(1, ENDPOINT)).isEqualTo(OK);
+        assertThat(reaches(plain(ENDPOINT))).isFalse();
+    }
+
+    @Test
     void translatedRequestsPassAsLongAsTheEndpointIsAttached() {
         assertThat(reaches(pasid(ENDPOINT, PASID))).isFalse();
         attach(2);

@@ -116,23 +116,24 @@ final class TableHarness {
 
     TableHarness(
             TableProfile profile, long features, StreamIntents intents, VirtioIommuConfig config) {
-        var invalidator =
-                new AtcInvalidator(
-                        rid -> Optional.ofNullable(endpoints.get(rid)),
-                        clock,
-                        AtcInvalidator.TIMEOUT_NANOS);
+        var invalidator = new AtcInvalidator(this::route, clock, AtcInvalidator.TIMEOUT_NANOS);
         var support =
                 new TableSupport(
                         profile,
                         48,
                         20,
                         machine.memory(),
-                        rid -> Optional.ofNullable(endpoints.get(rid)),
+                        this::route,
                         invalidator,
                         rid -> !withoutTables.contains(rid),
                         intents);
         iommu = new IommuHarness(machine, config, features, Optional.of(support));
         device = iommu.iommu;
+    }
+
+    private Optional<AtsEndpoint> route(int rid) {
+        AtsEndpoint recording = endpoints.get(rid);
+        return Optional.ofNullable(recording).or(() -> machine.host().atsEndpoint(rid));
     }
 
     /** Endpoints that are not to be attached to tables. */

@@ -5,7 +5,7 @@ enum { BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOP = 4, END = 9 };
 enum { OFFSET_STRUCT = 2, OFFSET_STRINGS = 3 };         /* words of the header */
 enum { MEM32_SPACE = 0x02000000, SPACE_MASK = 0x03000000, RANGE_CELLS = 7, SPI_BASE = 32 };
 
-struct board board = { .uart = 0x09000000 };
+struct board board = { .uart = 0x09000000, .arguments = "" };
 
 struct property {
         const char *name;
@@ -46,11 +46,13 @@ static void use_ranges(const struct property *ranges)
 
 /* All that a node says; children do not count. */
 struct node {
-        struct property compatible, reg, interrupts, ranges, device_type;
+        struct property compatible, reg, interrupts, ranges, device_type, bootargs;
 };
 
 static void use(const struct node *node)
 {
+        if (node->bootargs.cells)
+                board.arguments = (const char *)node->bootargs.cells;
         if (!node->reg.cells)
                 return;
         u64 base = big_pair(node->reg.cells);
@@ -79,7 +81,7 @@ static void note(struct node *node, const struct property *property)
         struct { const char *name; struct property *into; } wanted[] = {
                 { "compatible", &node->compatible }, { "reg", &node->reg },
                 { "interrupts", &node->interrupts }, { "ranges", &node->ranges },
-                { "device_type", &node->device_type },
+                { "device_type", &node->device_type }, { "bootargs", &node->bootargs },
         };
         for (u32 i = 0; i < COUNT(wanted); i++) {
                 if (text_equal(property->name, wanted[i].name))

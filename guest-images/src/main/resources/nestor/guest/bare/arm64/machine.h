@@ -66,6 +66,7 @@ struct board {
         u64 smmu;
         u32 smmu_spi;                   /* first of four INTIDs */
         u64 ecam, mem32, mem32_bytes;
+        const char *arguments;          /* the command line */
 };
 extern struct board board;
 void board_read(const void *tree);

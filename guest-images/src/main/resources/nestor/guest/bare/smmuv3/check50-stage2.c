@@ -67,12 +67,35 @@ CHECK(s2_64k_36, "stage 2: 64 KiB granule, 36 bits")
         maps_page(16, 36);
 }
 
-CHECK(s2_block, "stage 2: a block of 2 MiB")
+static void maps_block(u32 granule, u32 level)
 {
-        struct table table = attach_stage2(&devs[0], 12, 40, VMID);
-        u64 page = take_page(), base = page & -BIT(21);
-        table_map(&table, BIT(30), base, 2, S2_RW);
-        expect_lands(&devs[0], BIT(30) + (page - base), page);
+        struct table table = attach_stage2(&devs[0], granule, 40, VMID);
+        u64 bytes = BIT(level_log2(&table, level));
+        u64 page = take_page(), base = page & -bytes;
+        table_map(&table, bytes, base, level, S2_RW);
+        expect_lands(&devs[0], bytes + (page - base), page);
+        expect_refused(&devs[0], 2 * bytes, page);
+        expect_event(event_of(F_TRANSLATION, sid(&devs[0])), EVENT_S2 | EVENT_CLASS_IN, 2 * bytes, 2 * bytes);
+}
+
+CHECK(s2_2m, "stage 2: a block of 2 MiB")
+{
+        maps_block(12, 2);
+}
+
+CHECK(s2_1g, "stage 2: a block of 1 GiB")
+{
+        maps_block(12, 1);
+}
+
+CHECK(s2_32m, "stage 2: a block of 32 MiB (16 KiB granule)")
+{
+        maps_block(14, 2);
+}
+
+CHECK(s2_512m, "stage 2: a block of 512 MiB (64 KiB granule)")
+{
+        maps_block(16, 2);
 }
 
 /* The record of a stage-2 fault on the address itself. */

@@ -240,6 +240,22 @@ CHECK(atc_sync_waits, "atc: a SYNC waits until the function has answered")
         expect_eq(gerror_active(), 0);
 }
 
+CHECK(atc_lost, "atc: an invalidation that is never answered ends its SYNC with CERROR_ATC_INV_SYNC, and the queue goes on")
+{
+        if (!text_equal(board.arguments, "atc-timeout"))
+                return skip("the time-out is a minute");
+        u64 page;
+        begin_cached(&page);
+        testdev_write(&devs[0], X_INV_LOSE, 1);
+        command(atc_inv(sid(&devs[0])), ATC_ALL);
+        u32 at = smmu.commands.index;
+        command(SYNC, 0);
+        expect_stopped(at, CERROR_ATC_INV_SYNC);
+        gerror_acknowledge();
+        expect_consumed();
+        expect_lands(&devs[0], IOVA, page);
+}
+
 CHECK(atc_many, "atc: more invalidations than ITags, and one SYNC")
 {
         u64 page;
