@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import nestor.guest.ImageStore;
 import nestor.machine.SmmuIdentification;
 import nestor.vmm.register.BitField;
 
@@ -78,6 +79,8 @@ final class SmmuFeatures {
         word |= flag(13, stall == STALL_FORCED);
         word |= flag(14, VAX.getInt(id.idr5()) == 1);
         word |= flag(15, RIL.isSet(id.idr3()));
+        // Debian's kernels are built without it, the lab's with it.
+        word |= flag(17, COHACC.isSet(idr0) && release.endsWith("-" + ImageStore.LAB));
         word |= flag(19, S1P.isSet(idr0) && S2P.isSet(idr0));
         word |= flag(20, ATTR_TYPES_OVR.isSet(id.idr1()));
         word |= flag(21, httu >= 1);

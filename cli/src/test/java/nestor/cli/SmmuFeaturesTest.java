@@ -44,6 +44,8 @@ final class SmmuFeaturesTest {
                 .startsWith("oas 44-bit");
         assertThat(SmmuFeatures.word(all, "6.12.1") ^ SmmuFeatures.word(noRange, "6.12.1"))
                 .isEqualTo(1 << 15);
+        assertThat(SmmuFeatures.word(all, "7.3.4") ^ SmmuFeatures.word(all, "7.3.4-lab"))
+                .isEqualTo(1L << 17);
         assertThat(SmmuFeatures.word(all, "6.12.1") ^ SmmuFeatures.word(all, "7.3.4"))
                 .as("S2FWB came with Linux 6.13")
                 .isEqualTo(1 << 23);
