@@ -69,7 +69,7 @@ final class HostileGuest {
 
     /** A descriptor, nearly of a type that exists; sometimes the driver clears what stopped it. */
     void descriptor() {
-        long type = 1 + choices.below(10);
+        long type = 1L + choices.below(10);
         long qw0 = choices.flip() ? type | choices.anyLong() << 4 : type | choices.below(4) << 4;
         qw0 |= choices.flip() ? (long) VtdHarness.RID << 32 | VtdHarness.DID << 16 : 0;
         long qw1 = choices.flip() ? choices.anyLong() : address();
