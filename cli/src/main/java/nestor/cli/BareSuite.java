@@ -67,7 +67,7 @@ final class BareSuite {
 
     /** The suite of an IOMMU. */
     static BareKit kit(String iommu) throws CommandException {
-        return Stream.of(BareKit.values())
+        return BareKit.values().stream()
                 .filter(kit -> kit.iommu().equals(iommu))
                 .findFirst()
                 .orElseThrow(() ->
@@ -75,7 +75,7 @@ final class BareSuite {
                                 "--iommu: --suite bare has no '%s'; known: %s"
                                         .formatted(
                                                 iommu,
-                                                Stream.of(BareKit.values())
+                                                BareKit.values().stream()
                                                         .map(BareKit::iommu)
                                                         .collect(Collectors.joining(", ")))));
     }

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import nestor.atc.Atc;
 import nestor.atc.AtcOptions;
 import nestor.atc.CachedDmaPort;
@@ -48,9 +49,9 @@ class VirtioBlkAtsTest {
     private final TestMachine machine = new TestMachine(loop);
     private final TranslatingAgent agent = new TranslatingAgent();
     private PciFunction function;
-    private Atc atc;
+    private final AtomicReference<Atc> atc = new AtomicReference<>();
     private VirtioDriver driver;
-    private DriverQueue queue;
+    private final AtomicReference<DriverQueue> queue = new AtomicReference<>();
     private long header;
     private long data;
 
@@ -64,8 +65,8 @@ class VirtioBlkAtsTest {
                         new VirtioBlk(disk, "disk", 1),
                         loop,
                         made -> {
-                            atc = Atc.on(made.ats(), AtcOptions.setAssociative(64, 4));
-                            return new CachedDmaPort(made.dma(), made.ats(), atc);
+                            atc.set(Atc.on(made.ats(), AtcOptions.setAssociative(64, 4)));
+                            return new CachedDmaPort(made.dma(), made.ats(), atc.get());
                         });
         function = transport.function();
         for (long page = TestMachine.RAM; page < TestMachine.RAM + (1 << 20); page += PAGE_BYTES) {
@@ -77,7 +78,7 @@ class VirtioBlkAtsTest {
 
     private void start() {
         driver.negotiate();
-        queue = driver.queue(0, 16);
+        queue.set(driver.queue(0, 16));
         driver.driverOk();
         header = machine.allocate(PAGE_BYTES);
         data = machine.allocate(PAGE_BYTES);
@@ -103,9 +104,9 @@ class VirtioBlkAtsTest {
     private int read(int sectors) {
         machine.write(header, new byte[16]);
         machine.write(header + 16, (byte) 0xff);
-        queue.request(
+        queue.get().request(
                 readable(header, 16),
-                writable(IOVA, sectors * SECTOR_BYTES),
+                writable(IOVA, (long) sectors * SECTOR_BYTES),
                 writable(header + 16, 1));
         return machine.read(header + 16, 1)[0];
     }
@@ -128,9 +129,9 @@ class VirtioBlkAtsTest {
         assertThat(of("UNTRANSLATED"))
                 .as("interrupts only")
                 .allMatch(request -> request.contains(" %x ".formatted(TestMachine.DOORBELL)));
-        long asked = atc.statistics().requests();
+        long asked = atc.get().statistics().requests();
         assertThat(read(8)).isZero();
-        assertThat(atc.statistics().requests()).as("all is cached").isEqualTo(asked);
+        assertThat(atc.get().statistics().requests()).as("all is cached").isEqualTo(asked);
     }
 
     @Test
@@ -139,7 +140,7 @@ class VirtioBlkAtsTest {
         assertThat(read(8)).isZero();
 
         assertThat(of("TRANSLATED")).isEmpty();
-        assertThat(atc.statistics().requests()).isZero();
+        assertThat(atc.get().statistics().requests()).isZero();
     }
 
     @Test

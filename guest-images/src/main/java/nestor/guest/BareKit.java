@@ -11,9 +11,10 @@ import java.util.stream.Stream;
  * The bare-metal guests ({@code docs/bare-kit.md}): freestanding C programs, each the kit's common
  * parts and the driver and checks of one IOMMU, that report by KTAP on the serial port.
  */
-public enum BareKit {
+public final class BareKit {
     /** {@code bare/smmuv3}: the SMMUv3 of the arm64 board, with two test functions behind it. */
-    SMMUV3(
+    public static final BareKit SMMUV3 =
+            new BareKit(
             "smmuv3",
             List.of(
                     "arm64/board.c",
@@ -86,10 +87,15 @@ public enum BareKit {
     private final List<String> common;
     private final List<String> own;
 
-    BareKit(String iommu, List<String> common, List<String> own) {
+    private BareKit(String iommu, List<String> common, List<String> own) {
         this.iommu = iommu;
         this.common = common;
         this.own = own;
+    }
+
+    /** All suites. */
+    public static List<BareKit> values() {
+        return List.of(SMMUV3);
     }
 
     /** The IOMMU that the suite is about, as the command line names it. */

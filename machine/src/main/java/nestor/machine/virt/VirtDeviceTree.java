@@ -234,7 +234,7 @@ public record VirtDeviceTree(
 
     private void pcie(FdtWriter fdt, RootBus root) {
         PciHost.Layout pci = MemoryMap.PCI;
-        long ecam = pci.ecamGpa() + root.first() * PciHost.ECAM_BYTES_PER_BUS;
+        long ecam = pci.ecamGpa() + (long) root.first() * PciHost.ECAM_BYTES_PER_BUS;
         int buses = root.last() + 1 - root.first();
         fdt.begin("pcie@" + Long.toHexString(ecam))
                 .strings("compatible", "pci-host-ecam-generic")
@@ -242,11 +242,9 @@ public record VirtDeviceTree(
                 .cells("#address-cells", 3)
                 .cells("#size-cells", 2)
                 .cells("#interrupt-cells", 1)
-                .cells(
-                        "linux,pci-domain",
-                        roots.indexOf(root)) // the kernel gives one to one bridge
+                .cells("linux,pci-domain", roots.indexOf(root))
                 .cells("bus-range", root.first(), root.last())
-                .longs("reg", ecam, buses * PciHost.ECAM_BYTES_PER_BUS)
+                .longs("reg", ecam, (long) buses * PciHost.ECAM_BYTES_PER_BUS)
                 .cells("ranges", ranges(root))
                 .flag("dma-coherent")
                 .cells("msi-map", root.firstRid(), ITS_PHANDLE, root.firstRid(), root.rids());
