@@ -104,10 +104,11 @@ class VirtioBlkAtsTest {
     private int read(int sectors) {
         machine.write(header, new byte[16]);
         machine.write(header + 16, (byte) 0xff);
-        queue.get().request(
-                readable(header, 16),
-                writable(IOVA, (long) sectors * SECTOR_BYTES),
-                writable(header + 16, 1));
+        queue.get()
+                .request(
+                        readable(header, 16),
+                        writable(IOVA, (long) sectors * SECTOR_BYTES),
+                        writable(header + 16, 1));
         return machine.read(header + 16, 1)[0];
     }
 
