@@ -59,10 +59,6 @@ class ModelScenariosTest {
             smmu.cd(pasid, pasid, tables.root(), 0);
         }
 
-        private PageTables space(int pasid) {
-            return Objects.requireNonNull(spaces.get(pasid), "a PASID that is bound");
-        }
-
         @Override
         public void clear(int pasid) {
             smmu.store(SmmuHarness.CONTEXTS + 64L * pasid, 0);
