@@ -18,7 +18,6 @@ import nestor.vmm.register.BitField;
 final class SmmuFeatures {
     private static final BitField S2P = bit(0);
     private static final BitField S1P = bit(1);
-    private static final BitField TTF = bits(3, 2);
     private static final BitField COHACC = bit(4);
     private static final BitField HTTU = bits(7, 6);
     private static final BitField HYP = bit(9);
