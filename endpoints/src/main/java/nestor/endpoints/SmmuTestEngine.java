@@ -67,6 +67,7 @@ public final class SmmuTestEngine {
                         .msix(VECTORS, INTERRUPT_BAR, 0, PBA_OFFSET)
                         .express()
                         .pasid(PasidOptions.ofWidth(PASID_BITS).withExecute().withPrivileged())
+                        .pending(frames::isBusy)
                         .onReset(this::reset);
         this.function =
                 switch (faults) {

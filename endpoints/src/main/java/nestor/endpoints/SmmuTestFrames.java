@@ -6,6 +6,8 @@ import static nestor.vmm.register.BitField.bits;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.Objects;
 import java.util.Optional;
 import nestor.pci.Requester;
 import nestor.vmm.register.BitField;
@@ -235,6 +237,13 @@ final class SmmuTestFrames {
     boolean isRunning(SmmuTestJob job) {
         synchronized (lock) {
             return job.equals(running[job.frame()]);
+        }
+    }
+
+    /** Whether a frame runs. */
+    boolean isBusy() {
+        synchronized (lock) {
+            return Arrays.stream(running).anyMatch(Objects::nonNull);
         }
     }
 

@@ -88,7 +88,9 @@ public final class SvmDemo {
 
     private AtsPort.@Nullable Registration registration;
     private SvmPageGroups groups;
-    private @Nullable SvmTransfer transfer;
+
+    /** The command under way; written on the loop only. */
+    private volatile @Nullable SvmTransfer transfer;
 
     /**
      * A demo device, to be plugged.
@@ -110,6 +112,7 @@ public final class SvmDemo {
                         .expressAt(EXPRESS_OFFSET)
                         .msiWithoutMasking()
                         .pasid(PasidOptions.ofWidth(PASID_BITS).withPrivileged())
+                        .pending(() -> transfer != null)
                         .onReset(this::reset);
         AtsOptions ats = AtsOptions.ofQueueDepth(INVALIDATE_QUEUE_DEPTH).withStuBits(STU_BITS);
         this.function =

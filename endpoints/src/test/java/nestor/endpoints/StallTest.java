@@ -71,6 +71,21 @@ class StallTest {
     }
 
     @Test
+    @DisplayName("PCIe §7.5.3.5: Transactions Pending until the stalled access is over")
+    void aStalledAccessIsPending() {
+        plugDemo();
+        int status = board.capability(0x10) + 0x0a;
+        assertThat(board.config(status, 2) & 0x20).isZero();
+        start(SvmBench.WRITE, 8);
+        assertThat(board.config(status, 2) & 0x20).isEqualTo(0x20);
+        board.config(0x04, 2, 2); // no bus mastering: the retry is not sent
+        smmu.handle();
+        loop.runUntilIdle();
+        assertThat(board.config(status, 2) & 0x20).isZero();
+        assertThat(board.mmio.read(Board.BAR + 0x08, 8)).describedAs("result").isEqualTo(1);
+    }
+
+    @Test
     void aTerminatedAccessFailsTheCommand() {
         plugDemo();
         start(SvmBench.WRITE, 8);

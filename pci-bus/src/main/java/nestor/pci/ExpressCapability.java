@@ -7,6 +7,7 @@ import static nestor.vmm.register.Register.readWrite;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import nestor.vmm.register.BitField;
 import nestor.vmm.register.Register;
 
@@ -70,6 +71,12 @@ final class ExpressCapability {
             readWrite("Device Control", 0x08, 2, DEVICE_CONTROL_RW, "§7.5.3.4")
                     .withReset(DEVICE_CONTROL_RESET);
 
+    private static final Register DEVICE_STATUS =
+            new Register("Device Status", 0x0a, 2, 0, 0, 0x000f, "§7.5.3.5");
+
+    /** Device Status: requests have been issued that are not complete. */
+    private static final BitField TRANSACTIONS_PENDING = bit(5);
+
     /** Common Clock Configuration, Extended Synch; Retrain Link [5] always reads as zero. */
     private static final Register LINK_CONTROL =
             readWrite("Link Control", 0x10, 2, 0x00cb, "§7.5.3.7");
@@ -98,6 +105,16 @@ final class ExpressCapability {
         body.add(LINK_STATUS);
         addLink2(body);
         return new Capability(Capability.EXPRESS, SIZE_BYTES, body);
+    }
+
+    /** Has Device Status say whether the function waits for requests of its own (§7.5.3.5). */
+    static void showPending(Capability express, BooleanSupplier pending) {
+        express.onRead(
+                DEVICE_STATUS,
+                () -> {
+                    long status = express.get(DEVICE_STATUS);
+                    return pending.getAsBoolean() ? TRANSACTIONS_PENDING.setAll(status) : status;
+                });
     }
 
     /** Of a root port with one slot, which is also its port and slot number. */
@@ -139,7 +156,7 @@ final class ExpressCapability {
         body.add(readOnly("PCI Express Capabilities", 0x02, 2, capabilities, "§7.5.3.2"));
         body.add(readOnly("Device Capabilities", 0x04, 4, deviceCapabilities, "§7.5.3.3"));
         body.add(resettable ? DEVICE_CONTROL_FLR : DEVICE_CONTROL);
-        body.add(new Register("Device Status", 0x0a, 2, 0, 0, 0x000f, "§7.5.3.5"));
+        body.add(DEVICE_STATUS);
         return body;
     }
 

@@ -5,6 +5,7 @@ import static nestor.vmm.register.BitField.bits;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongUnaryOperator;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.BitField;
@@ -48,6 +49,7 @@ public final class PciFunction {
     private final boolean express;
     private final int expressOffset;
     private final boolean canStall;
+    private final BooleanSupplier pending;
     private final @Nullable Runnable onReset;
     private final @Nullable RootPort asPort;
     private final @Nullable Msi msi;
@@ -85,6 +87,7 @@ public final class PciFunction {
         this.express = builder.express;
         this.expressOffset = builder.expressOffset;
         this.canStall = builder.canStall;
+        this.pending = builder.pending;
         this.onReset = builder.onReset;
         this.asPort = builder.asPort;
         this.ats = new FunctionAts(this, builder.pasid, builder.ats, builder.pri);
@@ -253,6 +256,7 @@ public final class PciFunction {
                     port == null
                             ? ExpressCapability.integratedEndpoint(resettable, ats.sendsPasids())
                             : ExpressCapability.endpoint(resettable, ats.sendsPasids());
+            ExpressCapability.showPending(expressCapability, pending);
         }
         List<Capability> all = new ArrayList<>();
         if (msi != null) {
@@ -491,6 +495,7 @@ public final class PciFunction {
         private @Nullable AtsOptions ats;
         private @Nullable PriOptions pri;
         private boolean canStall;
+        private BooleanSupplier pending = () -> false;
         private @Nullable Runnable onReset;
         private @Nullable RootPort asPort;
 
@@ -515,6 +520,15 @@ public final class PciFunction {
         /** The function waits for requests that are stalled. */
         public Builder canStall() {
             canStall = true;
+            return this;
+        }
+
+        /**
+         * What Transactions Pending in Device Status says (PCIe Base §7.5.3.5): whether the
+         * function waits for a request that it has sent. Any thread.
+         */
+        public Builder pending(BooleanSupplier whether) {
+            pending = whether;
             return this;
         }
 

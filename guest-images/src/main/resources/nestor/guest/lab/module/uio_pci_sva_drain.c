@@ -5,19 +5,15 @@
  * To programs it is what uio_pci_sva is: opening /dev/uioN binds the process, the attribute "pasid" names it, BAR 0 is
  * map 0, an MSI is an interrupt. The difference is in closing. iommu_sva_unbind_device() wants a function that is quiet
  * and whose page requests have all been answered; uio_pci_sva unbinds at once, and a page request that still waits in
- * the IOMMU core's workqueue is freed under it. Here bus mastering goes off first, what was under way gets time to
- * arrive as an event, and then the queue is flushed.
+ * the IOMMU core's workqueue is freed under it. Here bus mastering goes off first; then the function says, by
+ * Transactions Pending, when its last request is over, which for a stalled one is after its fault was answered.
  */
 #include <linux/bitops.h>
-#include <linux/delay.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/property.h>
 #include <linux/uio_driver.h>
-
-/* Nothing tells when a request that the function sent before has become an event of the SMMU, or has ended. */
-#define DRAIN_MS 50
 
 #define DEMO_VENDOR 0x1234
 #define DEMO_DEVICE 0x0b11
@@ -56,8 +52,8 @@ static int drained_release(struct uio_info *info, struct inode *inode)
 	struct device *dev = &drained->pdev->dev;
 
 	pci_clear_master(drained->pdev);
-	pci_wait_for_pending_transaction(drained->pdev);
-	msleep(DRAIN_MS);
+	if (!pci_wait_for_pending_transaction(drained->pdev))
+		dev_warn(dev, "requests are pending, and will be lost\n");
 	/* Only a function that may stall has a queue of faults. */
 	if (device_property_read_bool(dev, "dma-can-stall"))
 		iopf_queue_flush_dev(dev);

@@ -121,9 +121,7 @@ static void exec_under_dma(void) {
     end_under_dma(execute, false);
 }
 
-/* This process has the priority, too: no page request is answered between the child's last word and its end. */
 static void kill_under_dma(void) {
-    run_before_page_faults();
     end_under_dma(wait_to_be_killed, true);
 }
 
