@@ -219,7 +219,7 @@ final class Translator {
             @Nullable StalledTransaction waiting) {
         long epoch = iotlb.epoch(); // before the configuration, which says where tables lie
         StreamConfig config;
-        switch (configure(now, requester.rid(), requester.pasid())) {
+        switch (configure(requester.rid(), requester.pasid())) {
             case ContextTable.Result.Configured(StreamConfig found) -> config = found;
             case ContextTable.Result.Failed(ConfigFault fault) -> {
                 return notConfigured(now, fault, requester, iova, access, waiting);
@@ -387,14 +387,14 @@ final class Translator {
                 || outcome == OutputQueue.Outcome.WRITTEN_FIRST;
     }
 
-    private ContextTable.Result configure(Settings now, int sid, int ssid) {
+    private ContextTable.Result configure(int sid, int ssid) {
         StreamConfig cached = configs.lookup(sid, ssid);
         if (cached != null) {
             return new ContextTable.Result.Configured(cached);
         }
-        long sampled = configs.epoch();
+        long sampled = configs.epoch(); // before the settings, which say where entries lie
         ContextTable.Result result =
-                switch (now.streams().find(memory, options.fetch(), sid)) {
+                switch (settings.streams().find(memory, options.fetch(), sid)) {
                     case StreamTable.Result.Failed(ConfigFault fault) ->
                             new ContextTable.Result.Failed(fault);
                     case StreamTable.Result.Found(StreamTableEntry entry) ->
@@ -419,7 +419,7 @@ final class Translator {
         if (!now.checksTranslated()) {
             return IDENTITY;
         }
-        switch (configure(now, requester.rid(), requester.pasid())) {
+        switch (configure(requester.rid(), requester.pasid())) {
             case ContextTable.Result.Failed _ -> {
                 return ABORTED;
             }
@@ -479,7 +479,7 @@ final class Translator {
         if (!now.enabled() || !options.ats()) {
             return badRequest(request);
         }
-        switch (configure(now, requester.rid(), requester.pasid())) {
+        switch (configure(requester.rid(), requester.pasid())) {
             case ContextTable.Result.Failed(ConfigFault fault) -> {
                 return fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH && !isAborted(fault)
                         ? new AtsCompletion.Entries(List.of(AtsAnswer.nothing(request)))
