@@ -34,6 +34,7 @@ final class SmmuRuns {
                 ats(),
                 hotPlug(),
                 torn(),
+                units(),
                 reboot());
     }
 
@@ -46,6 +47,22 @@ final class SmmuRuns {
                 .machine("virt,iommu=none")
                 .arguments(BRIEF)
                 .devices("arm-smmuv3,primary-bus=pcie.0,fetch=torn:7")
+                .build();
+    }
+
+    /** The written disk is behind the second, which has less to offer. */
+    private static PresetRun units() {
+        return PresetRun.named(
+                        "units",
+                        "two SMMUs that are not alike, each in front of a root bus",
+                        List.of("smmu-probed", "disk-read", "disk-write"))
+                .machine("virt,iommu=none")
+                .arguments(BRIEF)
+                .devices(
+                        "arm-smmuv3,primary-bus=pcie.0",
+                        "pxb-pcie,id=pcie.1,bus_nr=64",
+                        "arm-smmuv3,primary-bus=pcie.1,stage=1,ats=off,stall=off,ssidsize=0,oas=40")
+                .diskProperties(Map.of(GuestTest.WRITTEN_DISK, "bus=pcie.1"))
                 .build();
     }
 
