@@ -173,7 +173,7 @@ class ArchitectureTest {
                 .whereLayer("testkit")
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("atc")
-                .mayOnlyBeAccessedByLayers("endpoints", "testkit")
+                .mayOnlyBeAccessedByLayers("endpoints", "testkit", "machine", "cli")
                 .whereLayer("iommu-core")
                 .mayOnlyBeAccessedByLayers(
                         "vsmmuv3", "vvtd", "virtio-iommu-device", "testkit", "machine")
@@ -181,6 +181,12 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
                 .mayOnlyBeAccessedByLayers(
-                        "iommu-core", "vsmmuv3", "vvtd", "testkit", "cpu", "cpu-arm64");
+                        "iommu-core",
+                        "vsmmuv3",
+                        "vvtd",
+                        "virtio-iommu-device",
+                        "testkit",
+                        "cpu",
+                        "cpu-arm64");
     }
 }
