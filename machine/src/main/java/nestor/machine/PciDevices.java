@@ -77,6 +77,7 @@ final class PciDevices {
     /** Loops of the IOMMUs by name. */
     private final Map<String, MailboxLoop> iommuLoops = new LinkedHashMap<>();
 
+    private final List<Runnable> functionsLeft = new ArrayList<>();
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
@@ -326,6 +327,7 @@ final class PciDevices {
         }
         VirtioIommu agent = new VirtioIommu(config, this::isEndpoint, tables);
         iommu = agent;
+        onFunctionsLeft(agent::functionsLeft);
         MailboxLoop loop = iommuLoop(place.name());
         PciFunction function =
                 new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT).function();
@@ -341,12 +343,14 @@ final class PciDevices {
                 : Optional.of(TableSupport.of(profile, memory, host::atsEndpoint, clock));
     }
 
+    /** Has {@code listener} told when functions are off the bus; before the machine runs. */
+    void onFunctionsLeft(Runnable listener) {
+        functionsLeft.add(listener);
+    }
+
     /** Functions are off the bus: what they were asked is not waited for. */
     void functionsLeft() {
-        VirtioIommu agent = iommu;
-        if (agent != null) {
-            agent.functionsLeft();
-        }
+        functionsLeft.forEach(Runnable::run);
     }
 
     private static long granuleBytes(String granule) {

@@ -219,6 +219,7 @@ final class SmmuUnits {
                     SmmuV3.REGISTER_BYTES,
                     unit.registers());
             host.iommu(unit, rids(one.root, host.lastBusOf(one.root)));
+            pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
         }
     }

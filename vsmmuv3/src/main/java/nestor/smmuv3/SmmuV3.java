@@ -214,9 +214,9 @@ public final class SmmuV3 implements TranslationAgent {
         translator.reset();
     }
 
-    /** The function {@code rid} was unplugged. */
-    public void removed(int rid) {
-        invalidator.removed(rid);
+    /** Functions were pulled: nothing they were asked is waited for. Any thread. */
+    public void functionsLeft() {
+        invalidator.removeAbsent();
     }
 
     @Override

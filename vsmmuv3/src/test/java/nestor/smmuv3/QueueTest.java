@@ -180,6 +180,20 @@ class QueueTest {
     }
 
     @Test
+    @DisplayName("a function that is pulled keeps no CMD_SYNC waiting")
+    void aFunctionThatLeftIsNotWaitedFor() {
+        smmu.endpoints.put(SID, new SmmuHarness.RecordingEndpoint());
+        smmu.submit(0x40 | (long) SID << 32, 52, SYNC, 0);
+        smmu.smmu.functionsLeft();
+        assertThat(smmu.isIdle()).describedAs("it is still there").isFalse();
+        smmu.endpoints.remove(SID);
+        smmu.smmu.functionsLeft();
+        smmu.loop.runUntilIdle();
+        assertThat(smmu.isIdle()).isTrue();
+        assertThat(smmu.commandError()).isZero();
+    }
+
+    @Test
     @DisplayName("§4.5.2: CMD_PRI_RESP codes 0, 1, 2 are Failure, Invalid, Success on the wire")
     void priResponsesReachTheEndpoint() {
         var endpoint = new SmmuHarness.RecordingEndpoint();
