@@ -23,7 +23,12 @@ final class OutputQueue {
         /** Nothing backs the queue's memory. */
         ABORTED,
         /** The queue is off. */
-        OFF
+        OFF;
+
+        /** Whether the record is in the queue. */
+        boolean isWritten() {
+            return this == WRITTEN || this == WRITTEN_FIRST;
+        }
     }
 
     private final GuestMemory memory;

@@ -3,6 +3,7 @@ package nestor.smmuv3;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.function.IntPredicate;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
@@ -52,14 +53,15 @@ final class StallBuffer {
      * Stalls a transaction.
      *
      * @param access {@link Translation} bits
-     * @param record writes the event for a STAG; false if there is no room for it now
+     * @param record writes the event for a STAG
+     * @return what became of the record, for the interrupts it asks for; null if there is none
      */
-    void stall(
+    OutputQueue.@Nullable Outcome stall(
             Requester requester,
             long iova,
             int access,
             StalledTransaction waiting,
-            IntPredicate record) {
+            IntFunction<OutputQueue.Outcome> record) {
         var cause =
                 new Cause(
                         requester.rid(),
@@ -73,17 +75,19 @@ final class StallBuffer {
                 Slot slot = slots[stag];
                 if (slot != null && slot.cause.equals(cause)) {
                     slot.waiting.add(waiting);
-                    return;
+                    return null;
                 }
                 free = slot == null && free < 0 ? stag : free;
             }
-            if (free >= 0 && record.test(free)) {
+            OutputQueue.Outcome outcome = free < 0 ? null : record.apply(free);
+            if (outcome != null && outcome.isWritten()) {
                 Slot slot = new Slot(cause);
                 slot.waiting.add(waiting);
                 slots[free] = slot;
             } else {
                 held.add(new Held(cause.sid, waiting));
             }
+            return outcome;
         }
     }
 

@@ -358,7 +358,16 @@ final class Translator {
             int access,
             @Nullable StalledTransaction waiting) {
         if (stalls && waiting != null) {
-            stalls().stall(requester, iova, access, waiting, stag -> offer(event.stalled(stag)));
+            OutputQueue.Outcome outcome =
+                    stalls().stall(
+                                    requester,
+                                    iova,
+                                    access,
+                                    waiting,
+                                    stag -> offer(event.stalled(stag)));
+            if (outcome != null) {
+                tell(outcome);
+            }
             return false;
         }
         if (stalls || records) {
@@ -368,23 +377,21 @@ final class Translator {
     }
 
     /** Records a stalled transaction, unless there is no room now. */
-    private boolean offer(Event event) {
-        return told(events.offer(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
+    private OutputQueue.Outcome offer(Event event) {
+        return events.offer(event.dw0(), event.dw1(), event.dw2(), event.dw3());
     }
 
     private void record(Event event) {
-        told(events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
+        tell(events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
     }
 
-    /** Interrupts for what became of a record; whether it is in the queue. */
-    private boolean told(OutputQueue.Outcome outcome) {
+    /** Interrupts for what became of a record; with no lock held. */
+    private void tell(OutputQueue.Outcome outcome) {
         switch (outcome) {
             case WRITTEN_FIRST -> interrupts.eventQueue();
             case ABORTED -> interrupts.error(GlobalError.EVENTQ_ABT_ERR);
             case WRITTEN, OVERFLOWED, OFF -> {}
         }
-        return outcome == OutputQueue.Outcome.WRITTEN
-                || outcome == OutputQueue.Outcome.WRITTEN_FIRST;
     }
 
     private ContextTable.Result configure(int sid, int ssid) {
