@@ -67,11 +67,22 @@ public final class AtsAnswer {
     }
 
     /**
-     * The completion: entries one after the other, until all units asked for are covered.
+     * The completion: {@link #entries}, or a Completer Abort if there are none.
      *
-     * @param entry for the address of a unit; empty for a Completer Abort, which ends the list
+     * @param entry for the address of a unit; empty for an abort, which ends the list
      */
     public static AtsCompletion completion(
+            AtsRequest request, LongFunction<Optional<AtsEntry>> entry) {
+        List<AtsEntry> entries = entries(request, entry);
+        return entries.isEmpty() ? FAILED : new AtsCompletion.Entries(entries);
+    }
+
+    /**
+     * Entries one after the other, until all units asked for are covered.
+     *
+     * @param entry for the address of a unit; empty to end the list
+     */
+    public static List<AtsEntry> entries(
             AtsRequest request, LongFunction<Optional<AtsEntry>> entry) {
         int unitLog2 = request.smallestUnitLog2();
         long first = request.address() & -1L << unitLog2;
@@ -82,7 +93,7 @@ public final class AtsAnswer {
             long iova = first + done;
             Optional<AtsEntry> next = entry.apply(iova);
             if (next.isEmpty()) {
-                return entries.isEmpty() ? FAILED : new AtsCompletion.Entries(entries);
+                break;
             }
             entries.add(next.get());
             if (next.get().sizeLog2() >= Long.SIZE - 1) {
@@ -91,6 +102,6 @@ public final class AtsAnswer {
             long size = 1L << next.get().sizeLog2();
             done += size - (iova & size - 1);
         }
-        return new AtsCompletion.Entries(entries);
+        return entries;
     }
 }

@@ -1,7 +1,10 @@
 package nestor.vtd;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicReference;
+import nestor.iommu.AccessRights;
+import nestor.iommu.AtsAnswer;
 import nestor.paging.Access;
 import nestor.paging.WalkResult;
 import nestor.pci.AddressType;
@@ -15,6 +18,7 @@ import nestor.vtd.config.ConfigFault;
 import nestor.vtd.config.RemappingStructures;
 import nestor.vtd.config.RequesterConfig;
 import nestor.vtd.event.FaultReason;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Answers to ATS translation requests (§4.2.2, §7.1.3): a page that is not there, or may not be
@@ -87,31 +91,27 @@ final class TranslationRequests {
         };
     }
 
+    /** A page that fails ends the list: the function asks again, and then it is the first. */
     private AtsCompletion entries(RequesterConfig config, AtsRequest request) {
-        int unitLog2 = request.smallestUnitLog2();
-        long first = request.address() & -1L << unitLog2;
-        long bytes = (long) request.translations() << unitLog2;
-        List<AtsEntry> entries = new ArrayList<>();
-        long done = 0;
-        while (done < bytes) {
-            long address = first + done;
-            AtsEntry entry;
-            try {
-                entry = entry(config, request, address);
-            } catch (FailedException e) {
-                if (!entries.isEmpty()) {
-                    break; // the function asks again, and then it is the first
-                }
-                return failed(new ConfigFault(e.reason, config.faultsDisabled()), request, address);
-            }
-            entries.add(entry);
-            if (entry.sizeLog2() >= Long.SIZE - 1) {
-                break;
-            }
-            long size = 1L << entry.sizeLog2();
-            done += size - (address & size - 1);
-        }
-        return new AtsCompletion.Entries(entries);
+        AtomicReference<@Nullable FaultReason> failed = new AtomicReference<>();
+        List<AtsEntry> entries =
+                AtsAnswer.entries(
+                        request,
+                        address -> {
+                            try {
+                                return Optional.of(entry(config, request, address));
+                            } catch (FailedException e) {
+                                failed.set(e.reason);
+                                return Optional.empty();
+                            }
+                        });
+        FaultReason reason = failed.get();
+        return entries.isEmpty() && reason != null
+                ? failed(
+                        new ConfigFault(reason, config.faultsDisabled()),
+                        request,
+                        request.address() & -1L << request.smallestUnitLog2())
+                : new AtsCompletion.Entries(entries);
     }
 
     /** No access to one translation unit. */
@@ -142,7 +142,7 @@ final class TranslationRequests {
         asked |= request.noWrite() ? 0 : Translation.WRITE;
         asked |= execute ? Translation.EXECUTE : 0;
         boolean privileged = Translator.isPrivileged(requester);
-        Access wanted = Access.upTo(Translator.permissions(asked, privileged));
+        Access wanted = Access.upTo(AccessRights.permissions(asked, privileged));
         return switch (translator.walkTables(config, address, wanted)) {
             case WalkResult.Fault fault -> faulted(config, fault, request);
             case WalkResult.Mapping mapping -> mapped(config, mapping, request, execute);
@@ -167,7 +167,8 @@ final class TranslationRequests {
         if (InterruptRange.overlaps(mapping.output(), mapping.sizeLog2())) {
             throw new FailedException(Translator.outputBlocked(config));
         }
-        int access = Translator.granted(mapping.permissions(), Translator.isPrivileged(requester));
+        int access =
+                AccessRights.granted(mapping.permissions(), Translator.isPrivileged(requester));
         boolean readable = (access & Translation.READ) != 0;
         boolean writable = (access & Translation.WRITE) != 0;
         if (!readable && !writable || mapping.sizeLog2() < request.smallestUnitLog2()) {

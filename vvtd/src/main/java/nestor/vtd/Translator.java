@@ -1,12 +1,12 @@
 package nestor.vtd;
 
 import java.util.function.Predicate;
+import nestor.iommu.AccessRights;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
-import nestor.paging.Permissions;
 import nestor.paging.PhysicalTables;
 import nestor.paging.WalkResult;
 import nestor.paging.Walker;
@@ -32,13 +32,9 @@ import nestor.vtd.event.FaultRecord;
  */
 final class Translator {
     private static final int IOTLB_ENTRIES = 1 << 14;
-    static final int ALL_ACCESS = Translation.READ | Translation.WRITE | Translation.EXECUTE;
 
     private static final Translation UNSUPPORTED =
             new Translation.Rejected(CompletionStatus.UNSUPPORTED_REQUEST);
-
-    private static final Access[] USER = accesses(false);
-    private static final Access[] PRIVILEGED = accesses(true);
 
     /**
      * What the global commands have made of the unit, as one value.
@@ -63,40 +59,6 @@ final class Translator {
         this.faults = faults;
         this.walker = new Walker(new PhysicalTables(memory));
         this.structures = new RemappingStructures(memory, options);
-    }
-
-    private static Access[] accesses(boolean privileged) {
-        Access[] all = new Access[ALL_ACCESS + 1];
-        for (int access = 0; access <= ALL_ACCESS; access++) {
-            all[access] = Access.of(permissions(access, privileged));
-        }
-        return all;
-    }
-
-    /** {@link Translation} bits as {@link Permissions}. */
-    static int permissions(int access, boolean privileged) {
-        int permissions = 0;
-        if ((access & Translation.READ) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_READ : Permissions.USER_READ;
-        }
-        if ((access & Translation.WRITE) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_WRITE : Permissions.USER_WRITE;
-        }
-        if ((access & Translation.EXECUTE) != 0) {
-            permissions |= privileged ? Permissions.PRIVILEGED_EXECUTE : Permissions.USER_EXECUTE;
-        }
-        return permissions;
-    }
-
-    /** {@link Permissions} as {@link Translation} bits. */
-    static int granted(int permissions, boolean privileged) {
-        int access = 0;
-        for (int bit = Translation.READ; bit <= Translation.EXECUTE; bit <<= 1) {
-            if (Permissions.allow(permissions, permissions(bit, privileged))) {
-                access |= bit;
-            }
-        }
-        return access;
     }
 
     /** Privileged Mode Requested comes with a PASID only. */
@@ -184,7 +146,7 @@ final class Translator {
             return identity(config, requester, address, access);
         }
         boolean privileged = isPrivileged(requester);
-        Access wanted = (privileged ? PRIVILEGED : USER)[access & ALL_ACCESS];
+        Access wanted = AccessRights.needed(access, privileged);
         return switch (walkTables(config, address, wanted)) {
             case WalkResult.Fault fault -> {
                 FaultReason reason = Reasons.of(config, fault, requester, access);
@@ -199,7 +161,7 @@ final class Translator {
                                 address & -1L << mapping.sizeLog2(),
                                 mapping.sizeLog2(),
                                 mapping.output(),
-                                granted(mapping.permissions(), privileged));
+                                AccessRights.granted(mapping.permissions(), privileged));
                 iotlb.insert(tag(config, requester), epoch, block);
                 yield block;
             }

@@ -13,11 +13,11 @@ final class NoGic implements SystemRegisterPort {
 
     @Override
     public long read(int encoding) {
-        throw new IllegalStateException("not implemented");
+        throw new IllegalStateException("no system register %x".formatted(encoding));
     }
 
     @Override
     public void write(int encoding, long value) {
-        throw new IllegalStateException("not implemented");
+        throw new IllegalStateException("no system register %x".formatted(encoding));
     }
 }
