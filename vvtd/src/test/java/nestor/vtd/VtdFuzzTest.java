@@ -17,27 +17,27 @@ class VtdFuzzTest {
         guest.assertAlive();
     }
 
-    @FuzzTest(maxDuration = "10m")
+    @FuzzTest(maxDuration = "30m")
     void anyRegisterAccessIsAnswered(byte[] data) {
         run(data, HostileGuest::register);
     }
 
-    @FuzzTest(maxDuration = "10m")
+    @FuzzTest(maxDuration = "30m")
     void anyDescriptorOfEitherWidthIsJudged(byte[] data) {
         run(data, HostileGuest::descriptor);
     }
 
-    @FuzzTest(maxDuration = "10m")
+    @FuzzTest(maxDuration = "30m")
     void anyStructureIsJudged(byte[] data) {
         run(data, HostileGuest::structure);
     }
 
-    @FuzzTest(maxDuration = "10m")
+    @FuzzTest(maxDuration = "30m")
     void anyTableIsWalkedToItsEnd(byte[] data) {
         run(data, HostileGuest::table);
     }
 
-    @FuzzTest(maxDuration = "10m")
+    @FuzzTest(maxDuration = "30m")
     void anyMixtureIsAnswered(byte[] data) {
         run(data, HostileGuest::step);
     }
