@@ -73,7 +73,7 @@ public final class VtdUnit implements TranslationAgent {
         this.pageRequests =
                 new PageRequestQueue(
                         options, memory, registers, pageRequestEvent, translator, route);
-        this.invalidator = new AtcInvalidator(route, clock, AtcInvalidator.TIMEOUT_NANOS);
+        this.invalidator = new AtcInvalidator(route, clock, options.atcTimeoutNanos());
         this.bindings = new PasidBindings(translator);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =

@@ -87,6 +87,8 @@ static void forget_events(void)
         static const u32 controls[] = { FECTL, IECTL, PECTL };
         for (u32 i = 0; i < COUNT(controls); i++)
                 vtd_write(controls[i], IM);
+        for (u32 i = 0; i < fault_records() && vtd_read(fault_offset(vtd->next_fault) + 12) >> 31; i++)
+                fault_drop();
         for (u32 i = 0; i < fault_records(); i++)
                 vtd_write(fault_offset(i) + 12, 1u << 31);
         vtd_write(FSTS, PFO | IQE | ICE | ITE);
