@@ -52,7 +52,7 @@ public final class BareKit {
             new BareKit(
                     Architecture.X86_64,
                     "vtd",
-                    List.of(),
+                    List.of("demo.c", "demo.h"),
                     List.of(
                             "check10-registers.c",
                             "check15-register-invalidation.c",
@@ -71,6 +71,12 @@ public final class BareKit {
                             "check80-ats.c",
                             "check82-device-tlb.c",
                             "check90-pri.c",
+                            "check92-remapping.c",
+                            "check94-posted.c",
+                            "check96-svm.c",
+                            "check97-units.c",
+                            "remap.c",
+                            "remap.h",
                             "tables.c",
                             "tables.h",
                             "vtd.c",
