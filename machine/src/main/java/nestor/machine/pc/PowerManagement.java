@@ -32,10 +32,10 @@ public final class PowerManagement implements MmioRegion {
 
     private static final int ENABLE = 2;
 
-    /** §4.8.3.1.1, §4.8.3.1.2: the timer's carry; software may also set GBL_EN and RTC_EN. */
+    /** §4.8.3.1.1, §4.8.3.1.2: the timer's carry; software may also set GBL_EN. */
     private static final BitField TMR = bit(0);
 
-    private static final long ENABLE_MASK = 1 << 0 | 1 << 5 | 1 << 10;
+    private static final long ENABLE_MASK = 1 << 0 | 1 << 5;
 
     /** §4.8.3.2.1. */
     private static final BitField SCI_EN = bit(0);
