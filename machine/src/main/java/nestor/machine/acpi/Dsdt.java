@@ -55,7 +55,13 @@ record Dsdt(PcMap map, List<AcpiTables.RootBus> roots) {
         roots.forEach(root -> buses.add(hostBridge(root)));
         byte[] soft = integer(PowerManagement.SOFT_OFF);
         return Aml.all(
-                scope("_SB_", Aml.all(buses), motherboard(), com1(), clock()),
+                scope(
+                        "_SB_",
+                        name("IRQS", routing()),
+                        Aml.all(buses),
+                        motherboard(),
+                        com1(),
+                        clock()),
                 name("_S5_", Aml.array(List.of(soft, soft, integer(0), integer(0)))));
     }
 
@@ -68,7 +74,7 @@ record Dsdt(PcMap map, List<AcpiTables.RootBus> roots) {
                 name("_SEG", integer(0)),
                 name("_BBN", integer(root.first())),
                 name("_CRS", windows(root)),
-                name("_PRT", routing()),
+                method("_PRT", 0, returns(reference("IRQS"))),
                 negotiation());
     }
 
