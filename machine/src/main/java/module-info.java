@@ -8,6 +8,7 @@ module nestor.machine {
     requires nestor.vtd;
     requires aircompressor;
     requires org.tukaani.xz;
+    requires nestor.host;
 
     exports nestor.machine;
 }

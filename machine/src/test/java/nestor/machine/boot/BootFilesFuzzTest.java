@@ -35,8 +35,10 @@ class BootFilesFuzzTest {
         for (int i = data.consumeInt(0, 16); i > 0; i--) {
             elf.put(data.consumeInt(4, elf.capacity() - 1), data.consumeByte());
         }
-        byte[] payload = packed ? data.consumeRemainingAsBytes() : elf.array();
-        judge(packed ? PvhKernels.bzImage(payload).array() : payload, PvhKernel::open);
+        ByteBuffer file = packed ? PvhKernels.bzImage(data.consumeRemainingAsBytes()) : elf;
+        byte[] contents = new byte[file.capacity()];
+        file.get(0, contents);
+        judge(contents, PvhKernel::open);
     }
 
     private interface Opener {
