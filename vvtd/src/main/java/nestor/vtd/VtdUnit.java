@@ -182,6 +182,11 @@ public final class VtdUnit implements TranslationAgent {
         invalidator.removed(rid);
     }
 
+    /** Functions were pulled: nothing they were asked is waited for. Any thread. */
+    public void functionsLeft() {
+        invalidator.removeAbsent();
+    }
+
     @Override
     public Translation translate(Requester requester, AddressType type, long address, int access) {
         return type == AddressType.UNTRANSLATED
