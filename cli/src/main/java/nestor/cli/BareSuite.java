@@ -29,6 +29,8 @@ final class BareSuite {
     private static final String ORIGIN = "--suite";
     private static final String MEMORY = "256M";
     private static final List<String> ENDPOINTS = List.of("iommu-testdev", "iommu-testdev");
+    private static final String REGIONS =
+            "reserved-regions.0=8000000:80fffff:1,reserved-regions.1=9000000:900ffff:0";
     private static final List<String> TABLE_USERS = List.of("smmu-test-engine", "svm-demo");
     private static final List<String> STALLING =
             List.of("smmu-test-engine,stall=on", "smmu-test-engine,stall=on");
@@ -113,13 +115,13 @@ final class BareSuite {
 
     private static List<Run> virtioIommuRuns() {
         return List.of(
-                virtioIommu("nestor", "table-profile=nestor", "nestor"),
+                virtioIommu("nestor", "table-profile=nestor," + REGIONS, "nestor regions"),
                 virtioIommu("rfc2021", "table-profile=rfc2021", "rfc2021"),
                 virtioIommu("rfc2023", "table-profile=rfc2023", "rfc2023"),
                 virtioIommu("hw", "table-profile=hw", "hw"),
-                virtioIommu("none", "table-profile=none", "none"),
-                virtioIommu(
-                        "unbypassed", "table-profile=none,boot-bypass=off", "none unbypassed"));
+                virtioIommu("none", "table-profile=none," + REGIONS, "none regions"),
+                virtioIommu("unbypassed", "boot-bypass=off", "none unbypassed"),
+                virtioIommu("narrow", "aw-bits=39,granule=64k", "none narrow"));
     }
 
     private static Run virtioIommu(String name, String properties, String arguments) {

@@ -71,7 +71,12 @@ public final class BareKit {
                             .toList(),
                     List.of(
                             "check10-device.c",
-                            "check20-requests.c",
+                            "check15-probe.c",
+                            "check20-attach.c",
+                            "check25-mappings.c",
+                            "check28-bypass.c",
+                            "check30-framing.c",
+                            "check35-attach-table.c",
                             "events.c",
                             "spaces.c",
                             "spaces.h",

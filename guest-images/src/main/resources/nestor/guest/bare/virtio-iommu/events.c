@@ -75,7 +75,7 @@ static u32 expected_base(const struct report *report, u32 words[MAX_WORDS])
         words[2] = endpoint(report->dev);
         words[3] = tells_pasid ? report->pasid : 0;
         put_address(words, 4, report->address);
-        bool wide = nestor && !lacking(PAGE_REQUESTS) && viommu.event_bytes >= 48;
+        bool wide = nestor && negotiated(page_requests_feature()) && viommu.event_bytes >= 48;
         return wide ? 12 : SHORT_WORDS;
 }
 
@@ -109,7 +109,7 @@ static u32 expected(const struct report *report, u32 words[MAX_WORDS])
 {
         if (viommu.profile != PROFILE_RFC2021 || viommu.event_bytes < 40)
                 return expected_base(report, words);
-        return !lacking(PAGE_REQUESTS) && viommu.event_bytes >= 48 ? expected_v1(report, words)
+        return negotiated(page_requests_feature()) && viommu.event_bytes >= 48 ? expected_v1(report, words)
                                                                    : expected_january(report, words);
 }
 

@@ -33,30 +33,29 @@ u64 all_features(void)
         return specified | tables_feature() | page_requests_feature();
 }
 
-static bool has(u64 feature)
+bool negotiated(u64 feature)
 {
-        return feature && (viommu.features & feature) == feature;
+        return viommu.features & feature;
 }
 
 const char *lacking(u32 wanted)
 {
         enum profile p = viommu.profile;
-        bool tables = has(tables_feature());
-        bool has_bypass = p != PROFILE_RFC2021 && p != PROFILE_HW;
+        bool tables = p != PROFILE_NONE, has_bypass = p != PROFILE_RFC2021 && p != PROFILE_HW;
         struct { u32 feature; bool there; const char *words; } all[] = {
-                { MAPPINGS, has(F_MAP_UNMAP), "no MAP and UNMAP" },
-                { BYPASSES, has_bypass && has(F_BYPASS_CONFIG), "no BYPASS_CONFIG" },
+                { MAPPINGS, all_features() & F_MAP_UNMAP, "no MAP and UNMAP" },
+                { BYPASSES, has_bypass, "no BYPASS_CONFIG" },
                 { TABLES, tables, "no tables" },
                 { LPAE, tables && (p == PROFILE_NESTOR || p == PROFILE_RFC2021), "no Arm LPAE tables" },
                 { CONTEXTS, tables && p != PROFILE_RFC2023, "no Context descriptors" },
                 { FIRST_STAGE, tables && (p == PROFILE_NESTOR || p == PROFILE_RFC2023),
                   "no first stage of VT-d" },
-                { PAGE_REQUESTS, tables && has(page_requests_feature()), "no page requests" },
+                { PAGE_REQUESTS, page_requests_feature(), "no page requests" },
                 { LONG_REASONS, p == PROFILE_NESTOR || p == PROFILE_RFC2021,
                   "no reasons beyond the specification's" },
                 { ENGINE, viommu.engine, "no function whose DMA goes on" },
                 { SVM_DEMO, viommu.svm, "no svm-demo" },
-                { MMIO_FLAG, has(F_MMIO), "no MMIO flag" },
+                { MMIO_FLAG, all_features() & F_MMIO, "no MMIO flag" },
         };
         for (u32 i = 0; i < COUNT(all); i++) {
                 if (wanted & all[i].feature && !all[i].there)
@@ -329,15 +328,27 @@ void bypass_set(u8 value)
         barrier();
 }
 
-static enum profile told(void)
+/* The command line has words. */
+bool told(const char *word)
 {
-        static const struct { const char *words; enum profile profile; } all[] = {
-                { "none", PROFILE_NONE }, { "none unbypassed", PROFILE_NONE }, { "nestor", PROFILE_NESTOR },
-                { "rfc2021", PROFILE_RFC2021 }, { "rfc2023", PROFILE_RFC2023 }, { "hw", PROFILE_HW },
-        };
-        for (u32 i = 0; i < COUNT(all); i++) {
-                if (text_equal(board.arguments, all[i].words))
-                        return all[i].profile;
+        u32 length = text_bytes(word);
+        for (const char *at = board.arguments; *at; at++) {
+                u32 same = 0;
+                while (same < length && at[same] == word[same])
+                        same++;
+                bool begins = at == board.arguments || at[-1] == ' ';
+                if (begins && same == length && (at[same] == ' ' || !at[same]))
+                        return true;
+        }
+        return false;
+}
+
+static enum profile told_profile(void)
+{
+        static const char *const words[] = { "none", "rfc2021", "rfc2023", "hw", "nestor" };
+        for (u32 i = 0; i < COUNT(words); i++) {
+                if (told(words[i]))
+                        return (enum profile)i;
         }
         expect(!"the kit is told a profile");
         return PROFILE_NONE;
@@ -347,8 +358,10 @@ void suite_begin(void)
 {
         if (!expect(virtio_find(DEVICE_ID, &viommu.dev)))
                 return;
-        viommu.profile = told();
-        viommu.boot_bypass = !text_equal(board.arguments, "none unbypassed");
+        viommu.profile = told_profile();
+        viommu.regions = told("regions");
+        viommu.granule = told("narrow") ? 0x10000 : PAGE;
+        viommu.input_end = told("narrow") ? BIT(39) - 1 : ~0ull;
         for (u32 i = 0; i < COUNT(devs); i++)
                 expect(testdev_find(i, &devs[i]));
         viommu.engine = engine_find(0, &engine);

@@ -27,7 +27,8 @@ enum { PAGE_SIZE_MASK = 0, INPUT_START = 8, INPUT_END = 16, DOMAIN_START = 24, D
 
 struct viommu {
         enum profile profile;
-        bool boot_bypass;
+        bool regions;                   /* two reserved regions, below */
+        u64 granule, input_end;
         struct virtio dev;
         struct virtqueue requests, events;
         u64 features;                   /* negotiated */
@@ -39,6 +40,15 @@ struct viommu {
         u8 boot_shown;                  /* config.bypass then */
 };
 extern struct viommu viommu;
+
+/* Whether the kit is told this word: how the device is made. */
+bool told(const char *word);
+
+/* Reserved regions, if there are any. */
+#define MSI_FIRST 0x8000000ull
+#define MSI_LAST 0x80fffffull
+#define RESERVED_FIRST 0x9000000ull
+#define RESERVED_LAST 0x900ffffull
 
 /* The test functions, whose Requester IDs are endpoint IDs. */
 extern struct testdev devs[2];
@@ -56,6 +66,8 @@ enum { ABSENT_ENDPOINT = 0xf8, NO_PASID = -1 };
 u64 tables_feature(void);
 u64 page_requests_feature(void);
 u64 all_features(void);
+/* Whether the driver has accepted it. */
+bool negotiated(u64 feature);
 
 /* Resets the device and starts it with empty queues; zero means the default. */
 struct start {
