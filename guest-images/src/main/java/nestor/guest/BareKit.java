@@ -12,23 +12,29 @@ import java.util.stream.Stream;
  * parts and the driver and checks of one IOMMU, that report by KTAP on the serial port.
  */
 public final class BareKit {
+    /** The arm64 board, the bookkeeping of checks, and functions whose DMA an IOMMU translates. */
+    private static final List<String> ARM64 =
+            List.of(
+                    "arm64/board.c",
+                    "arm64/image.ld",
+                    "arm64/machine.h",
+                    "arm64/start.S",
+                    "kit/engine.c",
+                    "kit/engine.h",
+                    "kit/kit.c",
+                    "kit/kit.h",
+                    "kit/pci.c",
+                    "kit/pci.h",
+                    "kit/testdev.c",
+                    "kit/testdev.h",
+                    "kit/vmsa.c",
+                    "kit/vmsa.h");
+
     /** {@code bare/smmuv3}: the SMMUv3 of the arm64 board, with two test functions behind it. */
     public static final BareKit SMMUV3 =
             new BareKit(
                     "smmuv3",
-                    List.of(
-                            "arm64/board.c",
-                            "arm64/image.ld",
-                            "arm64/machine.h",
-                            "arm64/start.S",
-                            "kit/engine.c",
-                            "kit/engine.h",
-                            "kit/kit.c",
-                            "kit/kit.h",
-                            "kit/pci.c",
-                            "kit/pci.h",
-                            "kit/testdev.c",
-                            "kit/testdev.h"),
+                    ARM64,
                     List.of(
                             "check10-registers.c",
                             "check20-streams.c",
@@ -56,6 +62,30 @@ public final class BareKit {
                             "smmu.h",
                             "tables.c",
                             "tables.h"));
+
+    /** {@code bare/virtio-iommu}: a virtio-iommu, with tables of the guest's own or without. */
+    public static final BareKit VIRTIO_IOMMU =
+            new BareKit(
+                    "virtio-iommu",
+                    Stream.concat(ARM64.stream(), Stream.of("kit/virtio.c", "kit/virtio.h"))
+                            .toList(),
+                    List.of(
+                            "check10-device.c",
+                            "check15-probe.c",
+                            "check20-attach.c",
+                            "check25-mappings.c",
+                            "check28-bypass.c",
+                            "check30-framing.c",
+                            "check35-attach-table.c",
+                            "events.c",
+                            "spaces.c",
+                            "spaces.h",
+                            "svm.c",
+                            "svm.h",
+                            "viommu.c",
+                            "viommu.h",
+                            "x86.c",
+                            "x86.h"));
 
     /**
      * Freestanding, no registers but the general ones, no unaligned accesses (the MMU is off), and
@@ -95,7 +125,7 @@ public final class BareKit {
 
     /** All suites. */
     public static List<BareKit> values() {
-        return List.of(SMMUV3);
+        return List.of(SMMUV3, VIRTIO_IOMMU);
     }
 
     /** The IOMMU that the suite is about, as the command line names it. */
