@@ -49,12 +49,30 @@ enum Opcode {
 
     private final int code;
     private final int flags;
-    private final long[] reserved;
+    private final long reserved2;
+    private final long reserved3;
+    private final long reserved4;
+    private final long reserved5;
+    private final long reserved6;
+    private final long reserved7;
 
-    Opcode(int code, int flags, long... reserved) {
+    Opcode(
+            int code,
+            int flags,
+            long reserved2,
+            long reserved3,
+            long reserved4,
+            long reserved5,
+            long reserved6,
+            long reserved7) {
         this.code = code;
         this.flags = flags;
-        this.reserved = reserved;
+        this.reserved2 = reserved2;
+        this.reserved3 = reserved3;
+        this.reserved4 = reserved4;
+        this.reserved5 = reserved5;
+        this.reserved6 = reserved6;
+        this.reserved7 = reserved7;
     }
 
     static Optional<Opcode> of(int code) {
@@ -81,12 +99,13 @@ enum Opcode {
     }
 
     boolean hasReservedBits(Descriptor descriptor) {
-        for (int i = 0; i < reserved.length; i++) {
-            if (!descriptor.isZero(i + 2, reserved[i])) {
-                return true;
-            }
-        }
-        return descriptor.hasReservedBits();
+        return descriptor.hasReservedBits()
+                || !descriptor.isZero(2, reserved2)
+                || !descriptor.isZero(3, reserved3)
+                || !descriptor.isZero(4, reserved4)
+                || !descriptor.isZero(5, reserved5)
+                || !descriptor.isZero(6, reserved6)
+                || !descriptor.isZero(7, reserved7);
     }
 
     /** Whether the size field counts bytes. */
