@@ -1,6 +1,6 @@
 #include "virtio-iommu/svm.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
 struct function svm;
 
