@@ -18,7 +18,7 @@ public final class BareKit {
             new BareKit(
                     Architecture.ARM64,
                     "smmuv3",
-                    List.of("engine.c", "engine.h"),
+                    List.of("engine.c", "engine.h", "vmsa.c", "vmsa.h"),
                     List.of(
                             "check10-registers.c",
                             "check20-streams.c",
@@ -46,6 +46,31 @@ public final class BareKit {
                             "smmu.h",
                             "tables.c",
                             "tables.h"));
+
+    /** {@code bare/virtio-iommu}: a virtio-iommu, with tables of the guest's own or without. */
+    public static final BareKit VIRTIO_IOMMU =
+            new BareKit(
+                    Architecture.ARM64,
+                    "virtio-iommu",
+                    List.of(
+                            "engine.c", "engine.h", "virtio.c", "virtio.h", "vmsa.c", "vmsa.h"),
+                    List.of(
+                            "check10-device.c",
+                            "check15-probe.c",
+                            "check20-attach.c",
+                            "check25-mappings.c",
+                            "check28-bypass.c",
+                            "check30-framing.c",
+                            "check35-attach-table.c",
+                            "events.c",
+                            "spaces.c",
+                            "spaces.h",
+                            "svm.c",
+                            "svm.h",
+                            "viommu.c",
+                            "viommu.h",
+                            "x86.c",
+                            "x86.h"));
 
     /** {@code bare/vtd}: VT-d units of the x86-64 board, with two test functions behind them. */
     public static final BareKit VTD =
@@ -111,7 +136,7 @@ public final class BareKit {
 
     /** All suites. */
     public static List<BareKit> values() {
-        return List.of(SMMUV3, VTD);
+        return List.of(SMMUV3, VIRTIO_IOMMU, VTD);
     }
 
     /** The IOMMU that the suite is about, as the command line names it. */
