@@ -15,6 +15,7 @@ import nestor.pci.AtsOptions;
 import nestor.pci.BarKind;
 import nestor.pci.PasidOptions;
 import nestor.pci.PciFunction;
+import nestor.pci.PciFunctionBuilder;
 import nestor.pci.PriOptions;
 import nestor.pci.Requester;
 import nestor.vmm.loop.DeviceLoop;
@@ -91,7 +92,7 @@ public final class Dsa {
 
     private PciFunction function(String name, DsaOptions options) {
         long portals = (long) options.workQueues() * Submission.Portal.values().length;
-        PciFunction.Builder builder =
+        PciFunctionBuilder builder =
                 PciFunction.builder(name)
                         .ids(VENDOR, DEVICE)
                         .classCode(CLASS)
