@@ -63,8 +63,8 @@ void uart_put(char c)
 
 _Noreturn void power_off(void)
 {
-        out32(DEBUG_EXIT, 0);
-        out16(PM1A_CONTROL, SLEEP_ENABLE);      /* where there is no isa-debug-exit: ACPI, S5 */
+        out16(PM1A_CONTROL, SLEEP_ENABLE);      /* ACPI, S5 */
+        out32(DEBUG_EXIT, 0);                   /* where that does nothing: isa-debug-exit */
         for (;;)
                 __asm__ volatile("cli; hlt");
 }
@@ -126,6 +126,7 @@ static void read_table(u64 table)
                 break;
         case 0x4746434d:                /* MCFG: the first segment */
                 board.ecam = get(table + 44, 8);
+                board.buses = (u32)get(table + 55, 1) + 1;
                 break;
         case 0x52414d44:                /* DMAR */
                 read_dmar(table);
