@@ -113,8 +113,6 @@ CHECK(ats_translated, "ats: translated requests pass while the function is attac
         u64 other = take_page();
         testdev_control(&devs[0], TRANSLATED, 0);
         expect_lands(&devs[0], other, other);
-        testdev_control(&devs[0], WITH_PASID | TRANSLATED, PASID);
-        expect_lands(&devs[0], other, other);
         expect_no_event();
         expect_answer(detach(space.domain, endpoint(&devs[0])), OK);
         testdev_control(&devs[0], TRANSLATED, 0);

@@ -181,24 +181,33 @@ CHECK(pri_response_malformed, "pri: an unknown code, unknown flags, or reserved 
         expect_eq(pri_responses(&devs[0]), count);
 }
 
-CHECK(pri_not_attached, "pri: a function without tables asks in vain: Unsupported Request")
+static void expect_in_vain(void)
 {
+        testdev_disable(&devs[0]);
         testdev_enable_ats(&devs[0]);
         testdev_enable_pri(&devs[0]);
-        expect_eq(pri_request(&devs[0], IOVA, RW, 3, true), OUTCOME_UR);
+        u32 count = pri_responses(&devs[0]);
+        ask(IOVA, RW, 3, true);
+        expect_responded(count, PRI_FAILURE, 3);
         expect_no_event();
+        expect_eq(pri_request(&devs[0], IOVA, RW, 3, true), OUTCOME_NOT_PERMITTED);
+}
+
+CHECK(pri_not_attached, "pri: a function without tables asks in vain: Response Failure, and that is the end of its asking")
+{
+        expect_in_vain();
         if (lacking(MAPPINGS))
                 return;
         expect_answer(attach(1, who(), 0), OK);
-        expect_eq(pri_request(&devs[0], IOVA, RW, 3, true), OUTCOME_UR);
+        expect_in_vain();
 }
 
-CHECK(pri_not_negotiated, "pri: without the feature, Unsupported Request, and no PAGE_RESP")
+CHECK(pri_not_negotiated, "pri: without the feature, Response Failure, and no PAGE_RESP")
 {
         viommu_restart(&(struct start){ .without = page_requests_feature() });
-        begin(PASID);
-        expect_eq(pri_request(&devs[0], IOVA, RW, 3, true), OUTCOME_UR);
-        expect_answer(page_response(who(), PASID, 3, RESPONSE_SUCCESS), NO_STATUS);
+        begin(NO_PASID);
+        expect_in_vain();
+        expect_answer(page_response(who(), NO_PASID, 3, RESPONSE_SUCCESS), NO_STATUS);
 }
 
 CHECK(pri_small_buffer, "pri: a buffer without room for a page request fails the group")
