@@ -2,7 +2,7 @@ package nestor.virtio.iommu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -20,43 +20,20 @@ import org.junit.jupiter.api.TestFactory;
  * UNMAP know no PASIDs, so that the profile without tables has none of it.
  */
 class ModelScenariosTest {
-    /** Profiles, tables, and which scenarios cannot be told there, and why. */
-    private enum Way {
-        NESTOR_CONTEXTS(TableProfile.NESTOR, TableKind.ARM_SMMUV3, "", Set.of()),
-        NESTOR_FIRST_STAGE(TableProfile.NESTOR, TableKind.VTD_FIRST_STAGE, "", Set.of()),
-        RFC2021(TableProfile.RFC2021, TableKind.ARM_SMMUV3, "", Set.of()),
-        HW(
-                TableProfile.HW,
-                TableKind.ARM_SMMUV3,
-                "no page requests; a report does not tell a missing page from a missing right",
-                Set.of("aPageIsRequestedAndGranted", "whatIsReadOnlyIsNotWritten")),
-        RFC2023(
-                TableProfile.RFC2023,
-                TableKind.VTD_FIRST_STAGE,
-                "no page requests; a report has no PASID",
-                Set.of(
-                        "aPageIsRequestedAndGranted",
-                        "whatIsReadOnlyIsNotWritten",
-                        "whatIsNotMappedIsAFault",
-                        "aPasidThatIsNotBoundIsAFault",
-                        "anUnmappedPageIsGone",
-                        "anUnboundPasidIsGone"));
-
-        final TableProfile profile;
-        final TableKind kind;
-        final String reason;
-        final Set<String> untold;
-
-        Way(TableProfile profile, TableKind kind, String reason, Set<String> untold) {
-            this.profile = profile;
-            this.kind = kind;
-            this.reason = reason;
-            this.untold = untold;
+    /**
+     * A profile with one kind of tables.
+     *
+     * @param untold scenarios whose outcome drivers are not told there
+     * @param reason why
+     */
+    private record Way(TableProfile profile, TableKind kind, Set<String> untold, String reason) {
+        Way(TableProfile profile, TableKind kind) {
+            this(profile, kind, Set.of(), "");
         }
 
         DynamicTest test(String name, Consumer<ModelDriver> scenario) {
             return DynamicTest.dynamicTest(
-                    "%s: %s".formatted(this, name),
+                    "%s, %s: %s".formatted(profile.title(), kind, name),
                     () -> {
                         Assumptions.assumeFalse(untold.contains(name), reason);
                         scenario.accept(new TableDriver(profile, kind));
@@ -64,10 +41,33 @@ class ModelScenariosTest {
         }
     }
 
+    private static final List<Way> WAYS =
+            List.of(
+                    new Way(TableProfile.NESTOR, TableKind.ARM_SMMUV3),
+                    new Way(TableProfile.NESTOR, TableKind.VTD_FIRST_STAGE),
+                    new Way(TableProfile.RFC2021, TableKind.ARM_SMMUV3),
+                    new Way(
+                            TableProfile.HW,
+                            TableKind.ARM_SMMUV3,
+                            Set.of("aPageIsRequestedAndGranted", "whatIsReadOnlyIsNotWritten"),
+                            "no page requests; a report does not tell a missing page from a"
+                                    + " missing right"),
+                    new Way(
+                            TableProfile.RFC2023,
+                            TableKind.VTD_FIRST_STAGE,
+                            Set.of(
+                                    "aPageIsRequestedAndGranted",
+                                    "whatIsReadOnlyIsNotWritten",
+                                    "whatIsNotMappedIsAFault",
+                                    "aPasidThatIsNotBoundIsAFault",
+                                    "anUnmappedPageIsGone",
+                                    "anUnboundPasidIsGone"),
+                            "no page requests; a report has no PASID"));
+
     @TestFactory
     Stream<DynamicTest> everyScenarioHolds() {
         Map<String, Consumer<ModelDriver>> all = ModelScenarios.all();
-        return Arrays.stream(Way.values())
+        return WAYS.stream()
                 .flatMap(way ->
                         all.entrySet().stream()
                                 .map(each -> way.test(each.getKey(), each.getValue())));
@@ -75,14 +75,14 @@ class ModelScenariosTest {
 
     @Test
     void whatCannotBeToldIsOfTheScenariosThereAre() {
-        for (Way way : Way.values()) {
+        for (Way way : WAYS) {
             assertThat(ModelScenarios.all().keySet()).containsAll(way.untold);
         }
     }
 
     @Test
     void profilesWithoutPageRequestsOfferNone() {
-        for (Way way : Way.values()) {
+        for (Way way : WAYS) {
             boolean offered =
                     way.profile.negotiated(way.profile.offered()).pageRequest();
             assertThat(way.untold.contains("aPageIsRequestedAndGranted")).isNotEqualTo(offered);
