@@ -29,7 +29,8 @@ final class GuestFiles {
         "rng",
         "smmu-probed",
         "sva",
-        "testdev-dma"
+        "testdev-dma",
+        "viommu-tables"
     };
 
     /** The source files of each program. */

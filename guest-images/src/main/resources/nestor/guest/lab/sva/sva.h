@@ -61,7 +61,7 @@ void *map(size_t bytes);
 void *map_aligned(size_t bytes, size_t alignment);
 bool resident(const void *address);
 unsigned long page_faults(void);
-unsigned long smmu_interrupts(void);
+unsigned long iommu_interrupts(void);
 unsigned long read_number(const char *path);
 void write_text(const char *path, const char *text);
 void run_before_page_faults(void);
