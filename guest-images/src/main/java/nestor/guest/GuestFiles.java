@@ -30,6 +30,8 @@ final class GuestFiles {
         "smmu-probed",
         "sva",
         "testdev-dma",
+        "viommu-counters",
+        "viommu-live",
         "viommu-tables"
     };
 

@@ -8,6 +8,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Cluster;
@@ -26,6 +27,7 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.chardev.CharFrontend;
 import nestor.vmm.memory.GuestAccessException;
@@ -232,6 +234,10 @@ final class VirtBoard {
 
     Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
+    }
+
+    Optional<VirtioIommuStatistics> iommuStatistics() {
+        return pci.iommuStatistics();
     }
 
     List<SmmuIdentification> smmuIdentifications() {

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define VIOMMU_STATISTICS "/sys/class/iommu/virtio0/statistics"
+
 enum { STALL_SECONDS = 20 };
 
 void fail(const char *format, ...) {
@@ -76,6 +78,20 @@ unsigned long iommu_interrupts(void) {
     }
     fclose(file);
     return sum;
+}
+
+/* Page requests and faults that the driver has seen; an SMMU's interrupts, each of which is one or more. */
+unsigned long iommu_events(void) {
+    unsigned long faults;
+    if (!faults_come_in_groups())
+        return iommu_interrupts();
+    faults = read_number(VIOMMU_STATISTICS "/faults");
+    return faults + read_number(VIOMMU_STATISTICS "/page_requests");
+}
+
+/* An SMMU's stalls are one page each. A function's page requests are a group, which is answered as a whole. */
+bool faults_come_in_groups(void) {
+    return access(VIOMMU_STATISTICS, F_OK) == 0;
 }
 
 unsigned long read_number(const char *path) {

@@ -104,10 +104,46 @@ static int vit_find_queues(struct vit_device *viommu)
 	return error;
 }
 
+#define VIT_COUNTER(_name)								\
+static ssize_t _name##_show(struct device *dev, struct device_attribute *attribute,	\
+			    char *text)							\
+{											\
+	struct iommu_device *iommu = dev_get_drvdata(dev);				\
+	struct vit_device *viommu = container_of(iommu, struct vit_device, iommu);	\
+											\
+	return sysfs_emit(text, "%llu\n", READ_ONCE(viommu->statistics._name));		\
+}											\
+static DEVICE_ATTR_RO(_name)
+
+VIT_COUNTER(kicks);
+VIT_COUNTER(attaches);
+VIT_COUNTER(maps);
+VIT_COUNTER(unmaps);
+VIT_COUNTER(invalidations);
+VIT_COUNTER(page_responses);
+VIT_COUNTER(page_requests);
+VIT_COUNTER(faults);
+
+static struct attribute *vit_counters[] = {
+	&dev_attr_kicks.attr,	      &dev_attr_attaches.attr,	     &dev_attr_maps.attr,
+	&dev_attr_unmaps.attr,	      &dev_attr_invalidations.attr,  &dev_attr_page_responses.attr,
+	&dev_attr_page_requests.attr, &dev_attr_faults.attr,	     NULL
+};
+
+static const struct attribute_group vit_statistics_group = {
+	.name = "statistics",
+	.attrs = vit_counters,
+};
+
+static const struct attribute_group *vit_groups[] = {
+	&vit_statistics_group,
+	NULL
+};
+
 static int vit_register(struct vit_device *viommu)
 {
 	struct virtio_device *vdev = viommu->vdev;
-	int error = iommu_device_sysfs_add(&viommu->iommu, &vdev->dev, NULL, "%s", virtio_bus_name(vdev));
+	int error = iommu_device_sysfs_add(&viommu->iommu, &vdev->dev, vit_groups, "%s", dev_name(&vdev->dev));
 
 	if (error)
 		return error;

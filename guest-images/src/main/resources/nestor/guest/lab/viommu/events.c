@@ -10,17 +10,19 @@ static const char *const vit_reasons[] = {
 	"not mapped", "permission", "access flag", "output size",
 };
 
+/* Endpoint and address as Linux's own driver logs them, for whoever reads logs. */
 static void vit_log(const struct vit_device *viommu, const struct vit_event *event)
 {
 	u32 flags = le32_to_cpu(event->flags);
-	bool pasid = flags & VIT_EVENT_F_PASID;
+	char pasid[sizeof(" PASID 1048575")] = "";
 
-	dev_err_ratelimited(&viommu->vdev->dev, "fault of endpoint 0x%x%s%.0u: %s, %s%s at 0x%llx\n",
-			    le32_to_cpu(event->endpoint), pasid ? " PASID " : "",
-			    pasid ? le32_to_cpu(event->pasid) : 0,
-			    vit_reasons[event->reason < ARRAY_SIZE(vit_reasons) ? event->reason : 0],
-			    flags & VIT_EVENT_F_READ ? "R" : "", flags & VIT_EVENT_F_WRITE ? "W" : "",
-			    flags & VIT_EVENT_F_ADDRESS ? le64_to_cpu(event->address) : 0);
+	if (flags & VIT_EVENT_F_PASID)
+		snprintf(pasid, sizeof(pasid), " PASID %u", le32_to_cpu(event->pasid));
+	dev_err_ratelimited(&viommu->vdev->dev, "fault from EP %u at %#llx:%s%s%s %s\n",
+			    le32_to_cpu(event->endpoint),
+			    flags & VIT_EVENT_F_ADDRESS ? le64_to_cpu(event->address) : 0, pasid,
+			    flags & VIT_EVENT_F_READ ? " R" : "", flags & VIT_EVENT_F_WRITE ? " W" : "",
+			    vit_reasons[event->reason < ARRAY_SIZE(vit_reasons) ? event->reason : 0]);
 }
 
 static void vit_respond(struct vit_device *viommu, u32 endpoint, const struct iommu_fault_page_request *request,
@@ -100,10 +102,13 @@ static void vit_take_event(struct vit_device *viommu, struct vit_event *buffer, 
 	virtqueue_kick(viommu->events);
 	if (bytes < sizeof(struct virtio_iommu_fault))
 		return;
-	if (bytes >= sizeof(event) && le32_to_cpu(event.flags) & VIT_EVENT_F_PAGE_REQUEST)
+	if (bytes >= sizeof(event) && le32_to_cpu(event.flags) & VIT_EVENT_F_PAGE_REQUEST) {
+		viommu->statistics.page_requests++;
 		vit_page_request(viommu, &event);
-	else
+	} else {
+		viommu->statistics.faults++;
 		vit_log(viommu, &event);
+	}
 }
 
 /* Alone in using the queue, once it is filled. */

@@ -62,6 +62,36 @@ static void vit_complete(struct vit_device *viommu, struct vit_slot *slot, unsig
 	vit_free_slot(viommu, slot);
 }
 
+static void vit_kick(struct vit_device *viommu)
+{
+	if (virtqueue_kick_prepare(viommu->requests)) {
+		viommu->statistics.kicks++;
+		virtqueue_notify(viommu->requests);
+	}
+}
+
+static void vit_count(struct vit_statistics *statistics, u8 type)
+{
+	switch (type) {
+	case VIRTIO_IOMMU_T_ATTACH:
+	case VIT_T_ATTACH_TABLE:
+		statistics->attaches++;
+		break;
+	case VIRTIO_IOMMU_T_MAP:
+		statistics->maps++;
+		break;
+	case VIRTIO_IOMMU_T_UNMAP:
+		statistics->unmaps++;
+		break;
+	case VIT_T_INVALIDATE:
+		statistics->invalidations++;
+		break;
+	case VIT_T_PAGE_RESP:
+		statistics->page_responses++;
+		break;
+	}
+}
+
 /* Everything that has come back. False if nothing ever will. */
 static bool vit_reap(struct vit_device *viommu)
 {
@@ -84,7 +114,7 @@ static struct vit_slot *vit_take_slot(struct vit_device *viommu)
 			memset(&viommu->slots[free], 0, sizeof(viommu->slots[free]));
 			return &viommu->slots[free];
 		}
-		virtqueue_kick(viommu->requests);
+		vit_kick(viommu);
 		if (!vit_reap(viommu))
 			return NULL;
 		cpu_relax();
@@ -101,21 +131,23 @@ static int vit_queue(struct vit_device *viommu, struct vit_slot *slot, const voi
 	sg_init_one(&reads, request, bytes);
 	sg_init_one(&writes, slot->device_writes, slot->device_writes_bytes);
 	while ((error = virtqueue_add_sgs(viommu->requests, parts, 1, 1, slot, GFP_ATOMIC)) == -ENOSPC) {
-		virtqueue_kick(viommu->requests);
+		vit_kick(viommu);
 		if (!vit_reap(viommu))
 			return -EIO;
 		cpu_relax();
 	}
-	if (!error)
-		viommu->in_flight++;
-	return error;
+	if (error)
+		return error;
+	viommu->in_flight++;
+	vit_count(&viommu->statistics, slot->request.head.type);
+	return 0;
 }
 
 static int vit_wait(struct vit_device *viommu, struct vit_slot *slot)
 {
 	int error;
 
-	virtqueue_kick(viommu->requests);
+	vit_kick(viommu);
 	while (!slot->done) {
 		if (!vit_reap(viommu))
 			return -EIO;
@@ -209,7 +241,7 @@ void vit_sync(struct vit_device *viommu)
 
 	spin_lock_irqsave(&viommu->requests_lock, flags);
 	if (viommu->in_flight)
-		virtqueue_kick(viommu->requests);
+		vit_kick(viommu);
 	while (viommu->in_flight && vit_reap(viommu))
 		cpu_relax();
 	spin_unlock_irqrestore(&viommu->requests_lock, flags);

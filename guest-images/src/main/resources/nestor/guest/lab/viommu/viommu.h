@@ -40,8 +40,21 @@ struct vit_slot {
 	int error;
 };
 
+/* What "statistics" of the IOMMU's class device tells. Written under the request queue's lock, or by the event worker. */
+struct vit_statistics {
+	u64 kicks;
+	u64 attaches;
+	u64 maps;
+	u64 unmaps;
+	u64 invalidations;
+	u64 page_responses;
+	u64 page_requests;
+	u64 faults;
+};
+
 struct vit_device {
 	struct iommu_device iommu;
+	struct vit_statistics statistics;
 	struct virtio_device *vdev;
 	struct list_head node;
 	bool has_tables;
