@@ -108,6 +108,8 @@ int vit_attach_table_domain(struct iommu_domain *iommu_domain, struct device *de
 	if (!error)
 		error = vit_enter_table(endpoint, VIT_S1DSS_SSID0);
 	if (error) {
+		/* It was not in its table: nothing uses the context. */
+		vit_clear_context(endpoint, IOMMU_NO_PASID);
 		vit_domain_remove_user(domain, endpoint, IOMMU_NO_PASID);
 		return error;
 	}
