@@ -160,6 +160,10 @@ public final class Machine implements AutoCloseable {
                     events.add(new Event.Reset());
                     return;
                 }
+                case VcpuExit.Failed(String reason) -> {
+                    events.add(new Event.Escaped(new IllegalStateException(reason)));
+                    return;
+                }
             }
         }
     }

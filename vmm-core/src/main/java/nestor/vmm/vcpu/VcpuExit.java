@@ -12,4 +12,12 @@ public sealed interface VcpuExit {
 
     /** The guest asked for a reset (Arm: PSCI SYSTEM_RESET). */
     record Reset() implements VcpuExit {}
+
+    /**
+     * This kind of vCPU cannot go on, through no fault of the guest: the host refused, or the
+     * hypervisor met an instruction it does not know. The machine's state is lost.
+     *
+     * @param reason one line for the user
+     */
+    record Failed(String reason) implements VcpuExit {}
 }
