@@ -146,6 +146,8 @@ class ArchitectureTest {
                 .definedBy("nestor.cpu")
                 .layer("cpu-arm64")
                 .definedBy("nestor.cpu.arm64..")
+                .layer("cpu-x86")
+                .definedBy("nestor.cpu.x86..")
                 .layer("machine")
                 .definedBy("nestor.machine..")
                 .layer("guest-images")
@@ -160,8 +162,10 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("cpu-arm64")
                 .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("cpu-x86")
+                .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("cpu")
-                .mayOnlyBeAccessedByLayers("cpu-arm64", "machine")
+                .mayOnlyBeAccessedByLayers("cpu-arm64", "cpu-x86", "machine")
                 .whereLayer("virtio-iommu-device")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("vsmmuv3")
@@ -187,6 +191,7 @@ class ArchitectureTest {
                         "virtio-iommu-device",
                         "testkit",
                         "cpu",
-                        "cpu-arm64");
+                        "cpu-arm64",
+                        "cpu-x86");
     }
 }
