@@ -61,13 +61,31 @@ final class DataAccess {
 
     private long loadResolved(long gpa, int sizeBytes) {
         long host = ram.hostAddress(gpa);
-        return host != RamMap.NONE ? HostMemory.get(host, sizeBytes) : mmio.read(gpa, sizeBytes);
+        return host != RamMap.NONE ? HostMemory.get(host, sizeBytes) : deviceRead(gpa, sizeBytes);
+    }
+
+    private long deviceRead(long gpa, int sizeBytes) {
+        if (cpu.apic.claims(gpa)) {
+            return cpu.apic.readMmio(gpa, sizeBytes);
+        }
+        long value = mmio.read(gpa, sizeBytes);
+        cpu.checkInterrupts();
+        return value;
+    }
+
+    private void deviceWrite(long gpa, int sizeBytes, long value) {
+        if (cpu.apic.claims(gpa)) {
+            cpu.apic.writeMmio(gpa, sizeBytes, value);
+        } else {
+            mmio.write(gpa, sizeBytes, value);
+        }
+        cpu.checkInterrupts();
     }
 
     private void storeResolved(long gpa, int sizeBytes, long value) {
         long host = ram.hostAddress(gpa);
         if (host == RamMap.NONE) {
-            mmio.write(gpa, sizeBytes, value);
+            deviceWrite(gpa, sizeBytes, value);
             return;
         }
         HostMemory.put(host, sizeBytes, value);
@@ -81,9 +99,9 @@ final class DataAccess {
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
         long host = ram.hostAddress(gpa);
         if (host == RamMap.NONE) {
-            long seen = mmio.read(gpa, sizeBytes);
+            long seen = deviceRead(gpa, sizeBytes);
             if (seen == (expected & Operand.mask(sizeBytes))) {
-                mmio.write(gpa, sizeBytes, value);
+                deviceWrite(gpa, sizeBytes, value);
             }
             return seen;
         }

@@ -192,6 +192,11 @@ final class Instruction {
         }
     }
 
+    /** Reads ModRM of an instruction whose r/m operand is always a register. */
+    void registerModRm() throws Truncated {
+        modRm = nextByte();
+    }
+
     /** The reg field without its REX bit: an opcode extension. */
     int extension() {
         return modRm >>> 3 & 7;

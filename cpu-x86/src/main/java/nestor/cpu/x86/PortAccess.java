@@ -21,7 +21,7 @@ final class PortAccess {
         if (cpu.cpl <= cpu.ioPrivilegeLevel()) {
             return;
         }
-        Descriptor tss = cpu.taskRegister;
+        Descriptor tss = cpu.segments.task;
         if (!tss.isPresent() || tss.limit() < TSS_IO_MAP_BASE + 1) {
             throw cpu.generalProtection();
         }

@@ -1,6 +1,7 @@
 package nestor.cpu.x86;
 
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 import nestor.cpu.CodePages;
 import nestor.cpu.HostMemory;
 import nestor.cpu.JumpCache;
@@ -9,6 +10,7 @@ import nestor.cpu.ShareableDomain;
 import nestor.cpu.SoftTlb;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.PortBus;
+import nestor.vmm.time.Clock;
 
 /**
  * Architectural state of one logical processor, and its view of memory: what ops work on. Belongs
@@ -53,9 +55,6 @@ final class X86Cpu {
     /** RFLAGS without the six arithmetic flags and the bit that is always 1. */
     int otherFlags;
 
-    /** TR. */
-    Descriptor taskRegister = Descriptor.INITIAL_TSS;
-
     long cr0;
     long cr2;
     long cr3;
@@ -85,23 +84,60 @@ final class X86Cpu {
     final CodePages<X86Block> code;
     final PortBus ports;
     final DataAccess data;
+    final SegmentRegisters segments;
+    final Msrs msrs;
+    final LocalApic apic;
+    final Clock clock;
 
     /** Somebody wants an interrupt delivered. Written by any thread. */
     volatile boolean interruptRequested;
 
+    /** The interrupt that is requested is, or is also, an NMI. Written by any thread. */
+    volatile boolean nmiRequested;
+
+    /** From an NMI to the next IRET. */
+    boolean nmiBlocked;
+
+    /** HLT, and no interrupt since. */
+    boolean halted;
+
+    /** A triple fault: the processor stands still until it is reset. */
+    boolean shutdown;
+
+    /** DR0-DR3. */
+    final long[] breakpoints = new long[4];
+
+    /** DR6 and DR7, without the bits that are always set. */
+    long dr6;
+
+    long dr7;
+
+    private final Runnable wakeUp;
     private boolean inhibited;
     private long inhibitedAt;
     private final X86Exception exception = new X86Exception();
     private int slice;
 
     /** What a processor is wired to. */
-    record Wiring(X86Cluster cluster, MmioBus mmio, PortBus ports) {}
+    record Wiring(
+            int apicId,
+            X86Cluster cluster,
+            MmioBus mmio,
+            PortBus ports,
+            Clock clock,
+            IntConsumer endOfInterrupt,
+            Runnable wakeUp) {}
 
     X86Cpu(Wiring wiring) {
         cluster = wiring.cluster();
         domain = cluster.domain;
         code = cluster.code;
         ports = wiring.ports();
+        clock = wiring.clock();
+        wakeUp = wiring.wakeUp();
+        segments = new SegmentRegisters(this);
+        msrs = new Msrs(this, clock);
+        apic = new LocalApic(this, wiring.apicId(), wiring.endOfInterrupt());
         mmu = new Mmu(this, cluster.ram, code);
         data = new DataAccess(this, cluster.ram, wiring.mmio());
         jumps = mmu.jumps();
@@ -121,6 +157,16 @@ final class X86Cpu {
         cr4 = 0;
         efer = 0;
         mode64 = false;
+        halted = false;
+        shutdown = false;
+        nmiBlocked = false;
+        inhibited = false;
+        Arrays.fill(breakpoints, 0);
+        dr6 = 0;
+        dr7 = 0;
+        segments.reset();
+        msrs.reset();
+        apic.reset();
         mmu.controlsChanged();
     }
 
@@ -139,6 +185,36 @@ final class X86Cpu {
     void endSlice() {
         slice -= budget;
         budget = 0;
+    }
+
+    /** An interrupt has come in. Any thread. */
+    void wake() {
+        wakeUp.run();
+    }
+
+    /** Nothing can be delivered any more (3A §6.15, interrupt 8). */
+    void tripleFault() {
+        shutdown = true;
+        endSlice();
+    }
+
+    /** Throws #GP(0) above level 0. */
+    void checkSupervisor() {
+        if (cpl != 0) {
+            throw generalProtection();
+        }
+    }
+
+    /** CR4.UMIP: SGDT, SIDT, SLDT, SMSW and STR are #GP(0) above level 0. */
+    void checkUserModeInstructionPrevention() {
+        if (cpl != 0 && ControlRegister.CR4_UMIP.isSet(cr4)) {
+            throw generalProtection();
+        }
+    }
+
+    /** Sets the base of FS or GS. */
+    void setSegmentBase(int segment, long base) {
+        segments.set(segment, segments.get(segment).at(base));
     }
 
     /** An exception without error code or with error code 0, to be thrown. */

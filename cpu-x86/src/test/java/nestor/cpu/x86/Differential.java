@@ -15,6 +15,7 @@ import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.PortBus;
+import nestor.vmm.time.ManualClock;
 
 /**
  * Runs randomized cases here and in the oracle and compares all state. {@code -Dnestor.cases=N}
@@ -103,10 +104,15 @@ final class Differential {
         X86Cpu cpu =
                 new X86Cpu(
                         new X86Cpu.Wiring(
-                                new X86Cluster(new X86Model(40), memory),
+                                0,
+                                new X86Cluster(new X86Model(40, 1), memory),
                                 new MmioBus(),
-                                new PortBus()));
+                                new PortBus(),
+                                new ManualClock(),
+                                _ -> {},
+                                () -> {}));
         cpu.mode64 = true;
+        cpu.cpl = 3;
         cpu.mmu.modeChanged();
         return cpu;
     }
