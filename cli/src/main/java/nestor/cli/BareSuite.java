@@ -28,7 +28,13 @@ final class BareSuite {
 
     private static final String ORIGIN = "--suite";
     private static final String MEMORY = "256M";
+    /** Those whose board there is. */
+    private static final List<BareKit> KITS = List.of(BareKit.SMMUV3);
+
     private static final List<String> ENDPOINTS = List.of("iommu-testdev", "iommu-testdev");
+    private static final String REGIONS =
+            "reserved-regions.0=8000000:80fffff:1,reserved-regions.1=9000000:900ffff:0";
+    private static final List<String> TABLE_USERS = List.of("smmu-test-engine", "svm-demo");
     private static final List<String> STALLING =
             List.of("smmu-test-engine,stall=on", "smmu-test-engine,stall=on");
 
@@ -67,7 +73,7 @@ final class BareSuite {
 
     /** The suite of an IOMMU. */
     static BareKit kit(String iommu) throws CommandException {
-        return BareKit.values().stream()
+        return KITS.stream()
                 .filter(kit -> kit.iommu().equals(iommu))
                 .findFirst()
                 .orElseThrow(() ->
@@ -75,16 +81,23 @@ final class BareSuite {
                                 "--iommu: --suite bare has no '%s'; known: %s"
                                         .formatted(
                                                 iommu,
-                                                BareKit.values().stream()
+                                                KITS.stream()
                                                         .map(BareKit::iommu)
                                                         .collect(Collectors.joining(", ")))));
     }
 
     /** The runs of a suite, in order. */
     private static List<Run> runs(BareKit kit, long seed) {
-        if (!kit.equals(BareKit.SMMUV3)) {
-            throw new IllegalStateException("no runs of " + kit.iommu());
+        if (kit.equals(BareKit.SMMUV3)) {
+            return smmuv3Runs(seed);
         }
+        if (kit.equals(BareKit.VIRTIO_IOMMU)) {
+            return virtioIommuRuns();
+        }
+        throw new IllegalStateException("no runs of " + kit.iommu());
+    }
+
+    private static List<Run> smmuv3Runs(long seed) {
         return List.of(
                 new Run("whole", "arm-smmuv3", STALLING, ""),
                 new Run(
@@ -101,6 +114,21 @@ final class BareSuite {
                 new Run("narrow", "arm-smmuv3,ssidsize=0,oas=40,split-ats=off"),
                 new Run("stage1", "arm-smmuv3,stage=1"),
                 new Run("stage2", "arm-smmuv3,stage=2"));
+    }
+
+    private static List<Run> virtioIommuRuns() {
+        return List.of(
+                virtioIommu("nestor", "table-profile=nestor," + REGIONS, "nestor regions"),
+                virtioIommu("rfc2021", "table-profile=rfc2021", "rfc2021"),
+                virtioIommu("rfc2023", "table-profile=rfc2023", "rfc2023"),
+                virtioIommu("hw", "table-profile=hw", "hw"),
+                virtioIommu("none", "table-profile=none," + REGIONS, "none regions"),
+                virtioIommu("unbypassed", "boot-bypass=off", "none unbypassed"),
+                virtioIommu("narrow", "aw-bits=39,granule=64k", "none narrow"));
+    }
+
+    private static Run virtioIommu(String name, String properties, String arguments) {
+        return new Run(name, "virtio-iommu-pci," + properties, TABLE_USERS, arguments);
     }
 
     static List<String> runNames(BareKit kit) {

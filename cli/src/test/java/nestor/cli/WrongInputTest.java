@@ -27,7 +27,8 @@ final class WrongInputTest {
                 wrong(
                         "test --preset smmuv3 --run none",
                         "--run: the preset has no run 'none'; known: strict, backports, lazy,"
-                                + " passthrough, translated, ats, hotplug, torn, units, reboot"),
+                                + " passthrough, translated, ats, hotplug, hotplug-ats, torn, units,"
+                                + " reboot"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),

@@ -139,7 +139,7 @@ final class LabKernel {
     /** What the build runs, and the packages it is in. */
     static SequencedMap<String, List<String>> tools() {
         SequencedMap<String, List<String>> tools = new LinkedHashMap<>();
-        tools.put(CrossCompiler.PROGRAM, CrossCompiler.PACKAGES);
+        tools.put(Architecture.ARM64.compiler(), Architecture.ARM64.packages());
         tools.put("gcc", List.of("gcc", "libc6-dev"));
         for (String program : List.of("make", "flex", "bison", "bc", "perl")) {
             tools.put(program, List.of(program));
@@ -220,9 +220,7 @@ final class LabKernel {
                                 "-s",
                                 "O=" + built,
                                 "ARCH=" + ARCHITECTURE,
-                                "CROSS_COMPILE="
-                                        + CrossCompiler.PROGRAM.substring(
-                                                0, CrossCompiler.PROGRAM.length() - 3)));
+                                "CROSS_COMPILE=" + Architecture.ARM64.triplet() + "-"));
         command.addAll(arguments);
         ChildProcess.Result ended = ChildProcess.run(command, tree, ENVIRONMENT, tick);
         if (ended.status() != 0) {

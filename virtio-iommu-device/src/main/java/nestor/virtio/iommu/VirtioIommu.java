@@ -10,6 +10,9 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import nestor.iommu.IovaRange;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostIommu;
+import nestor.iommu.host.HostReports;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -133,7 +136,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
             throw new IllegalArgumentException("too many reserved regions");
         }
         var domains = new TableDomains(support.get(), spaces, pages);
-        spaces.tell(domains, support.get().intents());
+        spaces.tell(domains, support.get().host());
         var all = new Properties(config.reserved());
         TableProperties.addTo(all, profile, domains.options(), config);
         return new Requests(spaces, specified, domains, all);
@@ -154,6 +157,32 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         if (tables != null) {
             tables.invalidator().removeAbsent();
         }
+    }
+
+    /**
+     * The host's device at {@code rid} does its own DMA: from now on the host keeps it attached as
+     * the driver attaches it here, to tables or to a domain that bypasses. Attached to nothing, or
+     * to mappings, it is blocked. On the device's loop.
+     *
+     * @throws HostException if the host has no such device, or refuses what it is attached to
+     */
+    public void assign(int rid, HostIommu hostIommu) throws HostException {
+        if (tables == null) {
+            throw new IllegalStateException("a device without tables has nothing for a host");
+        }
+        tables.host().assign(rid, hostIommu, this, this::hostFault);
+        spaces.assigned(rid);
+    }
+
+    /** The device at {@code rid} is taken back; all of it is blocked. On the device's loop. */
+    public void unassign(int rid) {
+        if (tables != null) {
+            tables.host().unassign(rid);
+        }
+    }
+
+    private void hostFault(int rid, HostReports.SmmuV3Event event) {
+        faults.report(HostFaults.of(rid, event));
     }
 
     private void writeBypass(long value) {
@@ -216,19 +245,22 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
 
     /**
      * Runs {@code done} once the endpoints have answered every invalidation, and the DMAs under way
-     * have left: DEVERR if an endpoint did not answer in time.
+     * have left: DEVERR if an endpoint did not answer in time, or a host refused. Loop only.
      */
     private void whenRevoked(Consumer<Status> done) {
         if (tables == null) {
             quiescence.whenQuiescent(() -> done.accept(Status.OK));
             return;
         }
+        boolean clean = tables.host().flush().isClean();
         tables.invalidator()
                 .whenDrained(
                         _ -> true,
                         outcome -> {
                             Status status =
-                                    outcome.timedOut().isEmpty() ? Status.OK : Status.DEVERR;
+                                    clean && outcome.timedOut().isEmpty()
+                                            ? Status.OK
+                                            : Status.DEVERR;
                             quiescence.whenQuiescent(() -> done.accept(status));
                         });
     }

@@ -16,7 +16,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import nestor.iommu.host.StreamIntents;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.PageResponse;
@@ -202,7 +201,7 @@ class TablePageRequestTest {
 
     @Test
     void withoutTheFeatureThereAreNone() {
-        tables = new TableHarness(TableProfile.NESTOR, ~(1L << 21), StreamIntents.NONE);
+        tables = new TableHarness(TableProfile.NESTOR, ~(1L << 21));
         attach(tables);
         assertThat(request(pasid(ENDPOINT, PASID), BOTH, 1, true))
                 .isEqualTo(CompletionStatus.UNSUPPORTED_REQUEST);

@@ -1,6 +1,6 @@
 #include "kit/testdev.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
 enum { VENDOR = 0x1b36, DEVICE = 0x0005, PATTERN = 0x12345678 };
 enum { TRIGGER = 0x00, GVA = 0x04, LENGTH = 0x0c, RESULT = 0x10, DOORBELL = 0x14, GPA = 0x1c };
