@@ -35,6 +35,41 @@ final class WrongInputTest {
                 wrong("-smp two", "-smp: 'two' is not a number"),
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
+                wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm"),
+                wrong("-M q35", "-machine q35 needs -kernel FILE"),
+                wrong(
+                        "-accel kvm -cpu neoverse-n1",
+                        "-cpu: unknown model 'neoverse-n1'; known: max, host"),
+                wrong(
+                        "-accel kvm -kernel DIR/file",
+                        "-accel kvm: the arm64 CPU of -machine virt is a software one; use -accel tcg"),
+                wrong(
+                        "-kernel DIR/file -device intel-iommu",
+                        "-device intel-iommu: -machine virt has no VT-d; use arm-smmuv3, or -machine q35"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device arm-smmuv3",
+                        "-device arm-smmuv3: -machine q35 has no Arm SMMU; use intel-iommu, or -machine virt"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device svm-demo,stall=on",
+                        "-device svm-demo: stall='on': only an Arm SMMU stalls"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,fsts=on",
+                        "-device intel-iommu: fsts needs scalable-mode"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,aw-bits=40",
+                        "-device intel-iommu: aw-bits is 39, 48 or 57, not 40"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,fsts=on,x-flts=on",
+                        "-device intel-iommu: x-flts='on': the same as fsts"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu -device intel-iommu",
+                        "-device intel-iommu: there is one already; give each a primary-bus"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,primary-bus=x",
+                        "-device intel-iommu: primary-bus='x': no such root bus; known: pcie.0"),
+                wrong(
+                        "-M q35 -kernel DIR/file",
+                        "-kernel DIR/file: not an x86-64 kernel (an ELF file or a bzImage)"),
                 wrong(
                         "--preset vtd",
                         "--preset: unknown preset 'vtd'; known: virtio-iommu, smmuv3, smmuv3-sva, none"),

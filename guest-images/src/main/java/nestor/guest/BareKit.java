@@ -77,8 +77,35 @@ public final class BareKit {
             new BareKit(
                     Architecture.X86_64,
                     "vtd",
-                    List.of(),
-                    List.of("check20-legacy.c", "tables.c", "tables.h", "vtd.c", "vtd.h"));
+                    List.of("demo.c", "demo.h"),
+                    List.of(
+                            "check10-registers.c",
+                            "check15-register-invalidation.c",
+                            "check20-legacy.c",
+                            "check22-legacy-faults.c",
+                            "check30-scalable.c",
+                            "check32-scalable-faults.c",
+                            "check40-first.c",
+                            "check42-first-faults.c",
+                            "check50-second.c",
+                            "check55-nested.c",
+                            "check60-iotlb.c",
+                            "check62-structure-caches.c",
+                            "check65-queue.c",
+                            "check70-fault-log.c",
+                            "check80-ats.c",
+                            "check82-device-tlb.c",
+                            "check90-pri.c",
+                            "check92-remapping.c",
+                            "check94-posted.c",
+                            "check96-svm.c",
+                            "check97-units.c",
+                            "remap.c",
+                            "remap.h",
+                            "tables.c",
+                            "tables.h",
+                            "vtd.c",
+                            "vtd.h"));
 
     private static final String RESOURCES = "bare/";
 

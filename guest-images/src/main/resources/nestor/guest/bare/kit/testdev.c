@@ -84,6 +84,11 @@ static u32 run_dma(struct testdev *dev, u64 iova, u64 pa, u32 bytes)
         return testdev_read(dev, RESULT);
 }
 
+void dma_message(struct testdev *dev, u64 iova, u32 bytes)
+{
+        run_dma(dev, iova, 0, bytes);
+}
+
 u32 dma_write(struct testdev *dev, u64 iova, u64 pa, u32 bytes)
 {
         clear(pa, bytes);
