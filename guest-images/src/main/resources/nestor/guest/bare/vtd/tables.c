@@ -86,7 +86,7 @@ void context_scalable(const struct testdev *dev, u32 pdts, u64 more)
 
 void begin_pasids(struct testdev *dev, u32 pdts, u64 more)
 {
-        context_scalable(dev, pdts, CONTEXT_PASIDE | more);
+        context_scalable(dev, pdts, lacking(PASIDS) ? more : CONTEXT_PASIDE | more);
         testdev_enable_pasid(dev);
 }
 

@@ -7,7 +7,9 @@ enum { TIMEOUT_MS = 2000, REQUEST_BYTES = 32 };
 struct unit units[MAX_UNITS];
 struct unit *vtd = units;
 struct testdev devs[2];
+struct demo demo;
 
+static bool has_demo;
 static u32 waits;
 static volatile u32 *status;
 
@@ -87,6 +89,8 @@ static void forget_events(void)
         static const u32 controls[] = { FECTL, IECTL, PECTL };
         for (u32 i = 0; i < COUNT(controls); i++)
                 vtd_write(controls[i], IM);
+        for (u32 i = 0; i < fault_records() && vtd_read(fault_offset(vtd->next_fault) + 12) >> 31; i++)
+                fault_drop();
         for (u32 i = 0; i < fault_records(); i++)
                 vtd_write(fault_offset(i) + 12, 1u << 31);
         vtd_write(FSTS, PFO | IQE | ICE | ITE);
@@ -97,7 +101,7 @@ static void forget_events(void)
 /* The recording register after the last one used is where the next fault goes: only one of them tells. */
 static void find_next_fault(void)
 {
-        struct testdev *dev = unit_of(&devs[0]) == vtd ? &devs[0] : &devs[1];
+        struct testdev *dev = unit_of(&devs[0].function) == vtd ? &devs[0] : &devs[1];
         expect_eq(dma_write(dev, 0x1000, (u64)take(PAGE, PAGE), 64), DMA_REFUSED);
         u32 index = 0;
         while (index < fault_records() - 1 && !(vtd_read(fault_offset(index) + 12) >> 31))
@@ -268,9 +272,10 @@ static u32 features(void)
                 { paging && vtd->cap & BIT(11), SECOND5 }, { paging && vtd->cap & BIT(9), SECOND3 },
                 { vtd->cap & BIT(56), GIGABYTE }, { vtd->ecap & BIT(45), SECOND_AD },
                 { vtd->ecap & BIT(31), SUPERVISOR }, { vtd->ecap & BIT(30), EXECUTE },
-                { vtd->caches, CACHES }, { unit_of(&devs[0]) == unit_of(&devs[1]), SAME_UNIT },
-                { unit_of(&devs[0]) != unit_of(&devs[1]), TWO_UNITS },
+                { vtd->caches, CACHES }, { unit_of(&devs[0].function) == unit_of(&devs[1].function), SAME_UNIT },
+                { unit_of(&devs[0].function) != unit_of(&devs[1].function), TWO_UNITS },
                 { vtd->ecap & BIT(40) && pasid_bits() == 20, WIDE_PASIDS },
+                { has_demo && unit_of(&demo.function) == unit_of(&devs[0].function), DEMO },
         };
         u32 there = 0;
         for (u32 i = 0; i < COUNT(all); i++)
@@ -290,6 +295,7 @@ const char *lacking(u32 wanted)
                 { GIGABYTE, "no first-stage pages of 1 GiB" }, { SECOND_AD, "SSADS is 0" },
                 { SUPERVISOR, "SRS is 0" }, { EXECUTE, "ERS is 0" }, { CACHES, "nothing is cached" },
                 { SAME_UNIT, "each function has its own unit" }, { TWO_UNITS, "one unit only" },
+                { DEMO, "no svm-demo behind the unit" },
                 { SECOND3, "no second stage of three levels" }, { WIDE_PASIDS, "PASIDs of less than 20 bits" },
         };
         u32 missing = wanted & ~features();
@@ -301,12 +307,12 @@ const char *lacking(u32 wanted)
 }
 
 /* The first unit whose scope has the function, else that of all others. */
-struct unit *unit_of(const struct testdev *dev)
+struct unit *unit_of(const struct function *function)
 {
         for (u32 i = 0; i < board.units; i++) {
                 for (u32 j = 0; j < board.unit[i].scopes; j++) {
                         const struct scope *scope = &board.unit[i].scope[j];
-                        if (scope->type != SCOPE_IOAPIC && scope->rid == dev->function.rid)
+                        if (scope->type != SCOPE_IOAPIC && scope->rid == function->rid)
                                 return &units[i];
                 }
                 if (board.unit[i].all)
@@ -321,6 +327,7 @@ void suite_begin(void)
                 return;
         for (u32 i = 0; i < COUNT(devs); i++)
                 expect(testdev_find(i, &devs[i]));
+        has_demo = demo_find(&demo);
         status = (volatile u32 *)take_page();
         for (u32 i = 0; i < board.units; i++) {
                 vtd = &units[i];
@@ -332,7 +339,7 @@ void suite_begin(void)
                 find_next_fault();
         }
         for (u32 i = 0; i < COUNT(devs); i++) {
-                vtd = unit_of(&devs[i]);
+                vtd = unit_of(&devs[i].function);
                 vtd->caches = tlb_keeps(&devs[i]);
         }
 }
@@ -341,9 +348,11 @@ void suite_before(void)
 {
         for (u32 i = 0; i < COUNT(devs); i++)
                 testdev_quiet(&devs[i]);
+        if (has_demo)
+                demo_quiet(&demo);
         for (u32 i = board.units; i-- > 0;) {
                 vtd = &units[i];
                 vtd_restart(&(struct shape){ 0 });
         }
-        vtd = unit_of(&devs[0]);
+        vtd = unit_of(&devs[0].function);
 }

@@ -6,6 +6,7 @@
 #define VTD_H
 
 #include "machine.h"
+#include "kit/demo.h"
 #include "kit/testdev.h"
 
 /* Registers, 11.4 */
@@ -59,7 +60,10 @@ extern struct unit *vtd;
 
 /* Test functions; the second one may belong to another unit. */
 extern struct testdev devs[2];
-struct unit *unit_of(const struct testdev *dev);
+struct unit *unit_of(const struct function *function);
+
+/* A source of MSIs, and of DMA with PASID, if there is one behind the unit of devs[0]. */
+extern struct demo demo;
 
 static inline u32 sid(const struct testdev *dev)
 {
@@ -102,7 +106,7 @@ enum {
         PASS_THROUGH = 1 << 5, ATS = 1 << 6, PRI = 1 << 7, REMAPPING = 1 << 8, EXTENDED = 1 << 9,
         POSTED = 1 << 10, FIRST5 = 1 << 11, SECOND5 = 1 << 12, GIGABYTE = 1 << 13, SECOND_AD = 1 << 14,
         SUPERVISOR = 1 << 15, EXECUTE = 1 << 16, CACHES = 1 << 17, SAME_UNIT = 1 << 18,
-        TWO_UNITS = 1 << 19, SECOND3 = 1 << 20, WIDE_PASIDS = 1 << 21
+        TWO_UNITS = 1 << 19, SECOND3 = 1 << 20, WIDE_PASIDS = 1 << 21, DEMO = 1 << 22
 };
 
 /* Words for the first of these that is not there, or NULL. */
