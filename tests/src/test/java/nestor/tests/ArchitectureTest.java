@@ -170,7 +170,7 @@ class ArchitectureTest {
                 .whereLayer("guest-images")
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("host-linux")
-                .mayOnlyBeAccessedByLayers("machine")
+                .mayOnlyBeAccessedByLayers("machine", "cli")
                 .whereLayer("cpu-arm64")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("cpu-x86")
