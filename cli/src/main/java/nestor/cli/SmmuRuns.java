@@ -127,8 +127,13 @@ final class SmmuRuns {
                         List.of("smmu-probed", "ats-enabled", "disk-write", "hotplug"),
                         hotDisk)
                 .kernelRelease("backports")
+                .devices("pcie-root-port,id=rp1", "pcie-root-port,id=rp2")
                 .diskProperties(
-                        Map.of(GuestTest.READ_DISK, hotDisk, GuestTest.WRITTEN_DISK, "ats=on"))
+                        Map.of(
+                                GuestTest.READ_DISK,
+                                hotDisk,
+                                GuestTest.WRITTEN_DISK,
+                                "bus=rp2,ats=on"))
                 .build();
     }
 
