@@ -3,6 +3,7 @@ package nestor.machine;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import nestor.host.LinuxHost;
 import nestor.host.kvm.Kvm;
 import nestor.host.kvm.KvmVcpu;
@@ -26,6 +27,19 @@ final class KvmProcessors implements Processors {
     private KvmProcessors(Kvm kvm, Wiring wiring) {
         this.kvm = kvm;
         this.wiring = wiring;
+    }
+
+    /** Why there is no KVM for an x86 guest. */
+    static Optional<String> missing() {
+        if (!System.getProperty("os.arch").equals("amd64")) {
+            return Optional.of("this host is no x86-64");
+        }
+        try {
+            Kvm.open(LinuxHost.load()).close();
+            return Optional.empty();
+        } catch (HostException e) {
+            return Optional.of(e.getMessage());
+        }
     }
 
     static KvmProcessors open(Wiring wiring) throws ConfigException {
