@@ -47,6 +47,9 @@ final class VirtualMachine {
             if (panicked) {
                 return ExitCode.GUEST_PANIC;
             }
+            if (outcome instanceof MachineOutcome.Exited(int status)) {
+                return status;
+            }
             return timedOut ? timeoutCode : ExitCode.OK;
         }
 

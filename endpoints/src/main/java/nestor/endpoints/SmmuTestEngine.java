@@ -8,6 +8,7 @@ import nestor.pci.CompletionStatus;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PasidOptions;
 import nestor.pci.PciFunction;
+import nestor.pci.PciFunctionBuilder;
 import nestor.pci.PriOptions;
 import nestor.pci.StalledTransaction;
 import nestor.vmm.loop.DeviceLoop;
@@ -58,7 +59,7 @@ public final class SmmuTestEngine {
      */
     public SmmuTestEngine(String name, DeviceLoop loop, PageFaults faults) {
         this.loop = loop;
-        PciFunction.Builder builder =
+        PciFunctionBuilder builder =
                 PciFunction.builder(name)
                         .ids(VENDOR, DEVICE)
                         .classCode(CLASS_OTHER)

@@ -11,6 +11,7 @@ import nestor.pci.InvalidateRequest;
 import nestor.pci.PageResponse;
 import nestor.pci.PasidOptions;
 import nestor.pci.PciFunction;
+import nestor.pci.PciFunctionBuilder;
 import nestor.pci.PriOptions;
 import nestor.pci.Requester;
 import nestor.pci.StalledTransaction;
@@ -103,7 +104,7 @@ public final class SvmDemo {
      */
     public SvmDemo(String name, DeviceLoop loop, int atcEntries, PageFaults faults) {
         this.loop = loop;
-        PciFunction.Builder builder =
+        PciFunctionBuilder builder =
                 PciFunction.builder(name)
                         .ids(VENDOR, DEVICE)
                         .revision(REVISION)

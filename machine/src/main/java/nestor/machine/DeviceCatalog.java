@@ -169,6 +169,11 @@ public final class DeviceCatalog {
                             "Arm SMMUv3 in front of the functions of one root bus and below",
                             SmmuUnits.PROPERTIES),
                     new DeviceType(
+                            RemappingUnits.DRIVER,
+                            DeviceType.BOARD,
+                            "Intel VT-d unit in front of all functions, or those of one root bus",
+                            RemappingUnits.PROPERTIES),
+                    new DeviceType(
                             PciPlan.EXPANDER,
                             DeviceType.PCI,
                             "a further PCI Express root bus, named by its id; takes root ports and"

@@ -8,6 +8,13 @@ public sealed interface MachineOutcome {
     /** The guest asked for a reset and {@link MachineConfig#noReboot} is set. */
     record ResetRequested() implements MachineOutcome {}
 
+    /**
+     * The guest ended the run through its debug exit port.
+     *
+     * @param status what it wrote, as an exit status: odd, 1 to 255
+     */
+    record Exited(int status) implements MachineOutcome {}
+
     /** {@link Machine#stop} was called. */
     record Stopped() implements MachineOutcome {}
 

@@ -38,6 +38,7 @@ import nestor.virtio.iommu.TableProfile;
 import nestor.virtio.iommu.TableSupport;
 import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
@@ -65,6 +66,7 @@ final class PciDevices {
     private final Clock clock;
     private final Map<String, CharBackend> backends;
     private final Map<String, DriveConfig> drives;
+    private final Optional<IovaRange> messages;
     private final Thread.UncaughtExceptionHandler onEscape;
     private final Map<String, RootPort> ports = new LinkedHashMap<>();
     private final Map<String, Integer> roots = new LinkedHashMap<>();
@@ -81,15 +83,22 @@ final class PciDevices {
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
+    /**
+     * No devices yet.
+     *
+     * @param messages where interrupt messages go, which no IOMMU translates; empty if it does
+     */
     PciDevices(
             PciHost host,
             GuestMemory memory,
             Clock clock,
             Map<String, CharBackend> backends,
             List<DriveConfig> drives,
+            Optional<IovaRange> messages,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException {
         this.host = host;
+        this.messages = messages;
         this.memory = memory;
         this.clock = clock;
         this.backends = backends;
@@ -314,7 +323,7 @@ final class PciDevices {
                         new IovaRange(0, bits == Long.SIZE ? -1L : (1L << bits) - 1),
                         defaults.firstDomain(),
                         defaults.lastDomain(),
-                        ReservedRegions.of(options, granule),
+                        ReservedRegions.of(options, granule, messages),
                         defaults.bootBypass(),
                         defaults.limits());
         TableProfile profile = TableProfile.titled(options.text("table-profile")).orElseThrow();
@@ -425,6 +434,11 @@ final class PciDevices {
             endpoint.atc().ifPresent(atc -> statistics.put(endpoint.name(), atc.statistics()));
         }
         return statistics;
+    }
+
+    /** What the virtio-iommu has counted; empty if there is none. */
+    Optional<VirtioIommuStatistics> iommuStatistics() {
+        return Optional.ofNullable(iommu).map(VirtioIommu::statistics);
     }
 
     void reset() {

@@ -23,6 +23,7 @@ public final class Capability {
     /** Vendor-Specific Capability (PCIe Base §7.9.4). */
     public static final int VENDOR_SPECIFIC = 0x09;
 
+    static final int POWER_MANAGEMENT = 0x01;
     static final int MSI = 0x05;
     static final int EXPRESS = 0x10;
     static final int MSIX = 0x11;

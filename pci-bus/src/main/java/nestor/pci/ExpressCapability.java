@@ -13,7 +13,7 @@ import nestor.vmm.register.Register;
 
 /**
  * The PCI Express Capability, version 2 (PCIe Base §7.5.3). Links are one lane at 5 GT/s, without
- * power management.
+ * active-state power management.
  */
 final class ExpressCapability {
     private static final int SIZE_BYTES = 0x3c;
@@ -127,8 +127,7 @@ final class ExpressCapability {
         body.add(LINK_CONTROL_PORT);
         body.add(LINK_STATUS);
         body.addAll(Slot.registers(slot));
-        body.add(readWrite("Root Control", 0x1c, 2, 0x000f, "§7.5.3.12"));
-        body.add(new Register("Root Status", 0x20, 4, 0, 0, bit(16).mask(), "§7.5.3.14"));
+        body.addAll(RootPme.registers());
         addLink2(body);
         Capability express =
                 new Capability(Capability.EXPRESS, SIZE_BYTES, body)
@@ -139,7 +138,7 @@ final class ExpressCapability {
                                                 ? LINK_ACTIVE.setAll(LINK_STATUS.reset())
                                                 : LINK_STATUS.reset())
                         .onWrite(LINK_CONTROL_PORT, _ -> port.linkStateWritten());
-        port.slot(Slot.of(port, express));
+        port.slot(Slot.of(port, express), RootPme.of(port, express));
         return express;
     }
 

@@ -14,8 +14,9 @@ import nestor.vmm.register.RegisterFile;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One PCI function: configuration space, BARs and capabilities as data, made by a {@link Builder}
- * and brought to life by plugging it ({@link PciHost#plug}, {@link RootPort#plug}).
+ * One PCI function: configuration space, BARs and capabilities as data, made by a {@link
+ * PciFunctionBuilder} and brought to life by plugging it ({@link PciHost#plug}, {@link
+ * RootPort#plug}).
  *
  * <p>Configuration accesses run on the vCPU's thread; DMA and interrupts may come from any thread,
  * with no device lock held.
@@ -38,7 +39,7 @@ public final class PciFunction {
             AccessControl accessControl) {}
 
     private static final BitField RID_BUS = bits(15, 8);
-    private static final int FIRST_CAPABILITY = 0x40;
+    static final int FIRST_CAPABILITY = 0x40;
     private static final int CAPABILITIES_END = 0x100;
     private static final int FIRST_EXTENDED = 0x100;
 
@@ -72,7 +73,7 @@ public final class PciFunction {
     private int devfn;
     private volatile @Nullable State state;
 
-    private PciFunction(Builder builder) {
+    PciFunction(PciFunctionBuilder builder) {
         this.name = builder.name;
         this.identity =
                 new Identity(
@@ -105,8 +106,8 @@ public final class PciFunction {
      *
      * @param name for messages, for example the device's id
      */
-    public static Builder builder(String name) {
-        return new Builder(name);
+    public static PciFunctionBuilder builder(String name) {
+        return new PciFunctionBuilder(name);
     }
 
     public String name() {
@@ -473,226 +474,5 @@ public final class PciFunction {
                 };
         LongUnaryOperator set = bit::setAll;
         config().update(ConfigHeader.status(hasCapabilities()), set);
-    }
-
-    /** Collects what a function is made of; {@link #build} checks it. */
-    public static final class Builder {
-        private final String name;
-        private int vendor;
-        private int device;
-        private int revision;
-        private int classCode;
-        private int subsystemVendor;
-        private int subsystem;
-        private final List<Bar> bars = new ArrayList<>();
-        private final List<Capability> capabilities = new ArrayList<>();
-        private int msiVectors;
-        private Msix.@Nullable Layout msix;
-        private Msi.Masking msiMasking = Msi.Masking.PER_VECTOR;
-        private boolean express;
-        private int expressOffset = FIRST_CAPABILITY;
-        private @Nullable PasidOptions pasid;
-        private @Nullable AtsOptions ats;
-        private @Nullable PriOptions pri;
-        private boolean canStall;
-        private BooleanSupplier pending = () -> false;
-        private @Nullable Runnable onReset;
-        private @Nullable RootPort asPort;
-
-        private Builder(String name) {
-            this.name = name;
-        }
-
-        /** Vendor ID and Device ID, 16 bits each. */
-        public Builder ids(int vendorId, int deviceId) {
-            vendor = vendorId;
-            device = deviceId;
-            return this;
-        }
-
-        /** Subsystem Vendor ID and Subsystem ID, 16 bits each. */
-        public Builder subsystem(int vendorId, int subsystemId) {
-            subsystemVendor = vendorId;
-            subsystem = subsystemId;
-            return this;
-        }
-
-        /** The function waits for requests that are stalled. */
-        public Builder canStall() {
-            canStall = true;
-            return this;
-        }
-
-        /**
-         * What Transactions Pending in Device Status says (PCIe Base §7.5.3.5): whether the
-         * function waits for a request that it has sent. Any thread.
-         */
-        public Builder pending(BooleanSupplier whether) {
-            pending = whether;
-            return this;
-        }
-
-        public Builder revision(int revisionId) {
-            revision = revisionId;
-            return this;
-        }
-
-        /** Class Code, 24 bits: base class, sub-class, programming interface. */
-        public Builder classCode(int code) {
-            classCode = code;
-            return this;
-        }
-
-        /**
-         * A memory BAR.
-         *
-         * @param index 0..5; a 64-bit BAR also takes the next one
-         * @param sizeBytes a power of two, at least 16
-         * @param region what answers, at offsets from the BAR's base; called by vCPU threads and by
-         *     other functions' DMA
-         */
-        public Builder bar(int index, long sizeBytes, BarKind kind, MmioRegion region) {
-            bars.add(new Bar(index, sizeBytes, kind, region));
-            return this;
-        }
-
-        /** A memory BAR where only the MSI-X table and PBA answer; the rest reads as zero. */
-        public Builder bar(int index, long sizeBytes, BarKind kind) {
-            return bar(index, sizeBytes, kind, new Bar.Reserved());
-        }
-
-        /** Appends a capability to its list; order is kept. */
-        public Builder capability(Capability capability) {
-            capabilities.add(capability);
-            return this;
-        }
-
-        /**
-         * MSI-X, laid over a BAR's region.
-         *
-         * @param vectors 1..2048
-         * @param bar index of a BAR of this function
-         * @param tableOffset of {@code 16 * vectors} bytes in the BAR, a multiple of 8
-         * @param pbaOffset of a bit per vector in the BAR, a multiple of 8
-         */
-        public Builder msix(int vectors, int bar, int tableOffset, int pbaOffset) {
-            msix = new Msix.Layout(vectors, bar, tableOffset, pbaOffset);
-            return this;
-        }
-
-        /** MSI with one vector, a 64-bit address and no mask bits. */
-        public Builder msiWithoutMasking() {
-            msiMasking = Msi.Masking.NONE;
-            return msi(1);
-        }
-
-        /** MSI with one vector. */
-        public Builder msi() {
-            return msi(1);
-        }
-
-        /**
-         * MSI with 64-bit address and mask bits.
-         *
-         * @param vectors 1, 2, 4, 8, 16 or 32
-         */
-        public Builder msi(int vectors) {
-            msiVectors = vectors;
-            return this;
-        }
-
-        /**
-         * The PCI Express capability: an endpoint behind a root port, an integrated endpoint on bus
-         * 0. A function without it goes to bus 0 only.
-         */
-        public Builder express() {
-            express = true;
-            return this;
-        }
-
-        /** The PASID Extended Capability; needs {@link #express}. */
-        public Builder pasid(PasidOptions options) {
-            pasid = options;
-            return this;
-        }
-
-        /** The ATS Extended Capability; needs {@link #express}. */
-        public Builder ats(AtsOptions options) {
-            ats = options;
-            return this;
-        }
-
-        /** The Page Request Extended Capability; needs {@link #ats}. */
-        public Builder pri(PriOptions options) {
-            pri = options;
-            return this;
-        }
-
-        /**
-         * The device's own reset, after its configuration space is reset: machine reset, bus reset,
-         * and Function Level Reset, which is advertised only with this and {@link #express}. Runs
-         * on the resetting thread with no lock held.
-         */
-        public Builder onReset(Runnable reset) {
-            onReset = reset;
-            return this;
-        }
-
-        /**
-         * As {@link #express}, but with the capability behind those of MSI and MSI-X, and no lower
-         * than {@code offset}: where drivers of an existing device have seen it.
-         *
-         * @param offset above 0x40, a multiple of 4
-         */
-        public Builder expressAt(int offset) {
-            expressOffset = offset;
-            return express();
-        }
-
-        Builder rootPort(RootPort port) {
-            asPort = port;
-            return express();
-        }
-
-        /**
-         * The function, not plugged yet.
-         *
-         * @throws IllegalArgumentException if BARs or the MSI-X structures overlap or do not fit,
-         *     or a capability lacks the one it needs
-         */
-        public PciFunction build() {
-            checkBars();
-            if ((pasid != null || ats != null) && !express || pri != null && ats == null) {
-                throw new IllegalArgumentException(
-                        name + ": PRI needs ATS; ATS and PASID need PCI Express");
-            }
-            if (msix != null) {
-                checkMsix(msix);
-            }
-            return new PciFunction(this);
-        }
-
-        private void checkBars() {
-            for (int register = 0; register < 6; register++) {
-                int at = register;
-                if (bars.stream().filter(bar -> bar.uses(at)).count() > 1) {
-                    throw new IllegalArgumentException(name + ": two BARs use register " + at);
-                }
-            }
-        }
-
-        private void checkMsix(Msix.Layout layout) {
-            long tableEnd = layout.tableOffset() + (long) layout.tableBytes();
-            long pbaEnd = layout.pbaOffset() + (long) layout.pbaBytes();
-            boolean apart = tableEnd <= layout.pbaOffset() || pbaEnd <= layout.tableOffset();
-            boolean fits =
-                    bars.stream()
-                            .anyMatch(bar ->
-                                    bar.index() == layout.bar()
-                                            && Math.max(tableEnd, pbaEnd) <= bar.sizeBytes());
-            if (!apart || !fits) {
-                throw new IllegalArgumentException(name + ": MSI-X does not fit its BAR");
-            }
-        }
     }
 }

@@ -41,9 +41,11 @@ public final class RootPort {
 
     private boolean linkWasActive;
     private @Nullable Slot slot;
+    private @Nullable RootPme rootPme;
     private volatile int secondaryBus;
     private volatile int subordinateBus;
     private final AcsCapability acs = new AcsCapability();
+    private final PowerManagement power;
     private volatile boolean forwardsUpstream;
     private volatile AccessControl accessControl = AccessControl.NONE;
     private volatile List<AddressRange> windows = List.of();
@@ -51,12 +53,14 @@ public final class RootPort {
     RootPort(PciHost host, String id) {
         this.host = host;
         acs.onControl(host::reconfigure);
+        this.power = new PowerManagement(this::powerChanged, this::sendPme);
         this.function =
                 PciFunction.builder(id)
                         .ids(VENDOR_RED_HAT, DEVICE_ROOT_PORT)
                         .classCode(CLASS_PCI_BRIDGE)
                         .rootPort(this)
                         .msi()
+                        .capability(power.capability())
                         .capability(acs.capability())
                         .build();
     }
@@ -195,9 +199,32 @@ public final class RootPort {
         ejectIfOff();
     }
 
-    /** Gives the port its slot, once the registers exist. */
-    void slot(Slot made) {
+    /** Gives the port its slot and what tells of PMEs, once the registers exist. */
+    void slot(Slot made, RootPme pme) {
         slot = made;
+        rootPme = pme;
+    }
+
+    private void powerChanged() {
+        host.reconfigure();
+        wakeIfAsleep();
+    }
+
+    /**
+     * A port that sleeps while an enabled hot-plug event is set asks to be woken (§6.7.3.4),
+     * whichever came first: drivers turn the interrupt off before they put the port to sleep.
+     */
+    void wakeIfAsleep() {
+        if (power.isD3Hot() && slot().hasEnabledEvent()) {
+            power.wake();
+        }
+    }
+
+    /** The port's PMEs end in its own root complex. */
+    private void sendPme() {
+        if (rootPme != null) {
+            rootPme.received(function.rid());
+        }
     }
 
     private Slot slot() {
@@ -229,13 +256,18 @@ public final class RootPort {
         return isPopulated() && slot().isPowered() && !isDown();
     }
 
+    /** A port in D3hot takes configuration requests for itself only (§5.3.1.4.1). */
+    private boolean forwards() {
+        return linkActive() && !power.isD3Hot();
+    }
+
     int secondaryBus() {
         return secondaryBus;
     }
 
     /** The function that configuration requests for bus and device/function reach; null if none. */
     @Nullable PciFunction claim(int bus, int devfn) {
-        if (bus != secondaryBus || bus > subordinateBus || bus == 0 || !linkActive()) {
+        if (bus != secondaryBus || bus > subordinateBus || bus == 0 || !forwards()) {
             return null;
         }
         for (PciFunction f : below) {
@@ -273,11 +305,11 @@ public final class RootPort {
         long command = config.get(ConfigHeader.COMMAND);
         forwardsUpstream =
                 ConfigHeader.Command.BUS_MASTER.isSet(command)
-                        && linkActive()
+                        && forwards()
                         && secondaryBus != 0
                         && secondaryBus <= subordinateBus;
         List<AddressRange> open = new ArrayList<>();
-        if (ConfigHeader.Command.MEMORY_SPACE.isSet(command) && linkActive()) {
+        if (ConfigHeader.Command.MEMORY_SPACE.isSet(command) && forwards()) {
             FunctionInfo.BridgeInfo bridge = info();
             addWindow(open, bridge.memoryBase(), bridge.memoryLimit());
             addWindow(open, bridge.prefetchableBase(), bridge.prefetchableLimit());
@@ -353,7 +385,11 @@ public final class RootPort {
             eject(left);
         }
         function.reset();
+        power.reset();
         slot().reset();
+        if (rootPme != null) {
+            rootPme.reset();
+        }
         below.forEach(PciFunction::reset);
         refreshLink();
     }

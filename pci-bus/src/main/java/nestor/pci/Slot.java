@@ -173,6 +173,12 @@ final class Slot {
     void event(long events) {
         express.update(STATUS, status -> status | events);
         raise();
+        port.wakeIfAsleep();
+    }
+
+    /** Whether something happened that software wants to hear of, its own commands aside. */
+    boolean hasEnabledEvent() {
+        return (express.get(STATUS) & enabled() & ~COMMAND_COMPLETED) != 0;
     }
 
     private long status() {
@@ -199,12 +205,14 @@ final class Slot {
     }
 
     private boolean wantsInterrupt() {
+        return Control.HOT_PLUG_INTERRUPT_ENABLE.isSet(express.get(CONTROL))
+                && (express.get(STATUS) & enabled()) != 0;
+    }
+
+    /** The events of Slot Status that software wants to hear of. */
+    private long enabled() {
         long control = express.get(CONTROL);
         long enabled = control & Control.SAME_PLACE;
-        if (Control.LINK_STATE_ENABLE.isSet(control)) {
-            enabled |= LINK_STATE_CHANGED;
-        }
-        return Control.HOT_PLUG_INTERRUPT_ENABLE.isSet(control)
-                && (express.get(STATUS) & enabled) != 0;
+        return Control.LINK_STATE_ENABLE.isSet(control) ? enabled | LINK_STATE_CHANGED : enabled;
     }
 }

@@ -259,11 +259,11 @@ class ConfigSpaceTest {
 
     @Test
     void barsAndMsixMustFit() {
-        PciFunction.Builder overlap =
+        PciFunctionBuilder overlap =
                 PciFunction.builder("x")
                         .bar(0, 0x1000, BarKind.MEM64)
                         .bar(1, 0x1000, BarKind.MEM32);
-        PciFunction.Builder tooBig =
+        PciFunctionBuilder tooBig =
                 PciFunction.builder("x").bar(0, 0x1000, BarKind.MEM32).msix(256, 0, 0, 0x1000);
 
         assertThatThrownBy(overlap::build).isInstanceOf(IllegalArgumentException.class);

@@ -34,15 +34,17 @@ class HotPlugRandomizedTest {
         final List<PciFunction> plugged = new ArrayList<>();
         final List<PciFunction> left = new ArrayList<>();
         final int express;
+        final int power;
 
         World() {
             board.host.reset();
             board.openPort(PORT, 4, MEM32, MEM64);
             express = board.capability(PORT, 0x10);
+            power = board.capability(PORT, 0x01);
         }
 
         void step() {
-            switch (random.nextInt(8)) {
+            switch (random.nextInt(9)) {
                 case 0 -> plug();
                 case 1 -> {
                     PciFunction newest = newest();
@@ -56,6 +58,7 @@ class HotPlugRandomizedTest {
                 case 4 -> board.config(PORT, express + random.nextInt(0x24), 4, random.nextInt());
                 case 5 -> board.config(PORT, 0x3e, 2, random.nextInt());
                 case 6 -> board.config(BELOW, 4, 2, random.nextInt());
+                case 7 -> board.config(PORT, power + 4, 2, random.nextInt());
                 default -> board.openPort(PORT, 4, MEM32, MEM64);
             }
         }

@@ -10,6 +10,8 @@ import nestor.iommu.host.HostDevice;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostInvalidation;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.host.HostReports;
+import nestor.iommu.host.InvalidationProgress;
 import nestor.iommu.host.NestedDomain;
 import nestor.iommu.host.Stage1;
 import org.jspecify.annotations.Nullable;
@@ -43,7 +45,9 @@ public final class FakeHostIommu implements HostIommu {
     private int openDomains;
     private int callsUntilFailure = -1;
     private int errno;
+    private boolean failsAlways;
     private int invalidationsUntilRefusal = -1;
+    private InvalidationProgress.@Nullable Kind hardwareError;
 
     /** Assigns a device. */
     public void assign(int rid) {
@@ -55,8 +59,20 @@ public final class FakeHostIommu implements HostIommu {
         mayBypass.add(new Context(rid, pasid));
     }
 
-    /** The call after {@code calls} more fails, and changes nothing. */
+    /** No bypass of {@code pasid} is meant any more. */
+    public void forbidBypass(int rid, int pasid) {
+        mayBypass.remove(new Context(rid, pasid));
+    }
+
+    /** Every call fails, until {@link #failAfter}. */
+    public void failAlways(int errno) {
+        failsAlways = true;
+        this.errno = errno;
+    }
+
+    /** The call after {@code calls} more fails, and changes nothing; none does if negative. */
     public void failAfter(int calls, int errno) {
+        failsAlways = false;
         callsUntilFailure = calls;
         this.errno = errno;
     }
@@ -64,6 +80,21 @@ public final class FakeHostIommu implements HostIommu {
     /** The invalidation after {@code invalidations} more is refused, once. */
     public void refuseInvalidationAfter(int invalidations) {
         invalidationsUntilRefusal = invalidations;
+    }
+
+    /** Hardware does not carry out the next invalidation, which the host handles all the same. */
+    public void failInvalidation(InvalidationProgress.Kind kind) {
+        hardwareError = kind;
+    }
+
+    /** Where what hardware reports of {@code rid} goes. */
+    public HostReports reports(int rid) {
+        Device device = devices.get(rid);
+        HostReports reports = device == null ? null : device.reports;
+        if (reports == null) {
+            throw new AssertionError("nobody listens");
+        }
+        return reports;
     }
 
     /** What was carried out, oldest first. */
@@ -95,11 +126,13 @@ public final class FakeHostIommu implements HostIommu {
     }
 
     @Override
-    public int invalidate(List<HostInvalidation.SmmuV3Command> batch) throws HostException {
+    public InvalidationProgress invalidate(List<HostInvalidation.SmmuV3Command> batch)
+            throws HostException {
         return handle(batch);
     }
 
-    private int handle(List<? extends HostInvalidation> batch) throws HostException {
+    private InvalidationProgress handle(List<? extends HostInvalidation> batch)
+            throws HostException {
         enter("invalidate");
         int handled = batch.size();
         if (invalidationsUntilRefusal >= 0 && invalidationsUntilRefusal < handled) {
@@ -109,10 +142,18 @@ public final class FakeHostIommu implements HostIommu {
             invalidationsUntilRefusal -= handled;
         }
         calls.add(new HostCall.Invalidate(batch.subList(0, handled)));
-        return handled;
+        InvalidationProgress.Kind kind = hardwareError;
+        hardwareError = null;
+        return kind == null
+                ? InvalidationProgress.of(handled)
+                : new InvalidationProgress(
+                        handled, List.of(new InvalidationProgress.EntryError(0, kind)));
     }
 
     private void enter(String operation) throws HostException {
+        if (failsAlways) {
+            throw new HostException(operation, errno);
+        }
         if (callsUntilFailure == 0) {
             callsUntilFailure = -1;
             throw new HostException(operation, errno);
@@ -136,6 +177,7 @@ public final class FakeHostIommu implements HostIommu {
 
     private final class Device implements HostDevice {
         private final int rid;
+        private @Nullable HostReports reports;
 
         Device(int rid) {
             this.rid = rid;
@@ -172,6 +214,26 @@ public final class FakeHostIommu implements HostIommu {
             change(new Context(rid, pasid), null, true);
             calls.add(new HostCall.Bypass(rid, pasid));
         }
+
+        @Override
+        public void report(HostReports to) {
+            reports = to;
+        }
+
+        @Override
+        public void respond(int cookie, boolean resolved) throws HostException {
+            enter("respond");
+            calls.add(new HostCall.Respond(rid, cookie, resolved));
+        }
+
+        @Override
+        public void release() throws HostException {
+            attached.keySet().removeIf(context -> context.rid == rid);
+            bypassed.removeIf(context -> context.rid == rid);
+            reports = null;
+            enter("release");
+            calls.add(new HostCall.Release(rid));
+        }
     }
 
     private final class Domain implements NestedDomain {
@@ -190,7 +252,8 @@ public final class FakeHostIommu implements HostIommu {
         }
 
         @Override
-        public int invalidate(List<HostInvalidation.VtdRange> batch) throws HostException {
+        public InvalidationProgress invalidate(List<HostInvalidation.VtdRange> batch)
+                throws HostException {
             return handle(batch);
         }
 

@@ -20,5 +20,9 @@ public sealed interface HostCall {
         }
     }
 
+    record Respond(int rid, int cookie, boolean resolved) implements HostCall {}
+
+    record Release(int rid) implements HostCall {}
+
     record Close(int rid, Stage1 stage1) implements HostCall {}
 }

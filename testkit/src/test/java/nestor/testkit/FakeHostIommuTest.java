@@ -95,8 +95,8 @@ class FakeHostIommuTest {
         var all = new HostInvalidation.VtdRange(IovaRange.ALL, false);
         host.refuseInvalidationAfter(1);
 
-        assertThat(domain.invalidate(List.of(one, all, one))).isEqualTo(1);
-        assertThat(domain.invalidate(List.of(all, one))).isEqualTo(2);
+        assertThat(domain.invalidate(List.of(one, all, one)).handled()).isEqualTo(1);
+        assertThat(domain.invalidate(List.of(all, one)).handled()).isEqualTo(2);
         assertThat(host.calls())
                 .endsWith(
                         new HostCall.Invalidate(List.of(one)),

@@ -44,6 +44,13 @@ class ArchitectureTest {
                             .should()
                             .dependOnClassesThat()
                             .haveFullyQualifiedName("java.lang.foreign.Linker"),
+                    "only host-linux sees jnr",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackage("nestor.host..")
+                            .should()
+                            .dependOnClassesThat()
+                            .resideInAnyPackage("jnr..", "com.kenai.."),
                     "only cli sees Picocli",
                     noClasses()
                             .that()
@@ -146,6 +153,8 @@ class ArchitectureTest {
                 .definedBy("nestor.cpu")
                 .layer("cpu-arm64")
                 .definedBy("nestor.cpu.arm64..")
+                .layer("host-linux")
+                .definedBy("nestor.host..")
                 .layer("machine")
                 .definedBy("nestor.machine..")
                 .layer("guest-images")
@@ -158,6 +167,8 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("guest-images")
                 .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("host-linux")
+                .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("cpu-arm64")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("cpu")
@@ -176,7 +187,12 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("endpoints", "testkit", "machine", "cli")
                 .whereLayer("iommu-core")
                 .mayOnlyBeAccessedByLayers(
-                        "vsmmuv3", "vvtd", "virtio-iommu-device", "testkit", "machine")
+                        "vsmmuv3",
+                        "vvtd",
+                        "virtio-iommu-device",
+                        "testkit",
+                        "host-linux",
+                        "machine")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")

@@ -74,6 +74,7 @@ final class CommandQueue {
     private final RegisterFile registers;
     private final Interrupts interrupts;
     private final Translator translator;
+    private final HostStreams hostStreams;
     private final AtcInvalidator invalidator;
     private final Quiescence quiescence;
     private final AtsRoute route;
@@ -92,6 +93,7 @@ final class CommandQueue {
             RegisterFile registers,
             Interrupts interrupts,
             Translator translator,
+            HostStreams hostStreams,
             AtcInvalidator invalidator,
             Quiescence quiescence,
             AtsRoute route,
@@ -101,6 +103,7 @@ final class CommandQueue {
         this.registers = registers;
         this.interrupts = interrupts;
         this.translator = translator;
+        this.hostStreams = hostStreams;
         this.invalidator = invalidator;
         this.quiescence = quiescence;
         this.route = route;
@@ -166,19 +169,24 @@ final class CommandQueue {
         if (cons == (registers.get(Registers.CMDQ_PROD) & indices)) {
             return false;
         }
-        Command command = read(cons & (1L << log2) - 1, log2);
+        Entry entry = read(cons & (1L << log2) - 1, log2);
+        Command command = Command.decode(entry.word0(), entry.word1());
         if (execute(command) == Progress.PARKED) {
             return parked != null && parked.released;
         }
+        hostStreams.executed(command, entry.word0(), entry.word1());
         advance();
         return true;
     }
 
-    private Command read(long index, int log2) throws StoppedException {
+    /** A command as it stands in the queue. */
+    private record Entry(long word0, long word1) {}
+
+    private Entry read(long index, int log2) throws StoppedException {
         long base = Queue.ADDR.getInPlace(registers.get(Registers.CMDQ_BASE));
         long address = (base & -((long) Command.BYTES << log2)) + index * Command.BYTES;
         try {
-            return Command.decode(memory.getLongLe(address), memory.getLongLe(address + 8));
+            return new Entry(memory.getLongLe(address), memory.getLongLe(address + 8));
         } catch (GuestAccessException e) {
             throw new StoppedException(CommandError.CERROR_ABT);
         }
@@ -325,6 +333,9 @@ final class CommandQueue {
 
     private Progress synchronize(Command.Sync sync) throws StoppedException {
         needs(sync.signal() != 3);
+        if (!hostStreams.flush()) {
+            atcTimedOut = true;
+        }
         Parked waiting = new Parked(sync);
         parked = waiting;
         invalidator.whenDrained(

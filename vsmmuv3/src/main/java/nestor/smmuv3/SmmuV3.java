@@ -3,6 +3,9 @@ package nestor.smmuv3;
 import java.util.function.BooleanSupplier;
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.host.HostBinding;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostIommu;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -52,6 +55,8 @@ public final class SmmuV3 implements TranslationAgent {
     private final Quiescence quiescence = new Quiescence();
     private final AtcInvalidator invalidator;
     private final Translator translator;
+    private final HostBinding host;
+    private final HostStreams hostStreams;
     private final PageRequestQueue pageRequests;
     private final CommandQueue commands;
 
@@ -76,9 +81,12 @@ public final class SmmuV3 implements TranslationAgent {
         this.registers = new RegisterFile(Registers.BYTES, 4, Registers.of(options));
         this.frame = new RegisterFrame(registers);
         Interrupts interrupts = new Interrupts(registers, wires, messages);
-        this.invalidator = new AtcInvalidator(route, clock, options.atcTimeoutNanos());
+        this.host = new HostBinding(clock);
+        AtsRoute functions = host.route(route);
+        this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
         this.translator = new Translator(options, memory, registers, interrupts);
-        this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, route);
+        this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, functions);
+        this.hostStreams = new HostStreams(options, memory, translator, host);
         this.commands =
                 new CommandQueue(
                         options,
@@ -86,9 +94,10 @@ public final class SmmuV3 implements TranslationAgent {
                         registers,
                         interrupts,
                         translator,
+                        hostStreams,
                         invalidator,
                         quiescence,
-                        route,
+                        functions,
                         loop);
         hangEffects(options);
     }
@@ -99,7 +108,10 @@ public final class SmmuV3 implements TranslationAgent {
                 Registers.IRQ_CTRL,
                 value -> registers.set(Registers.IRQ_CTRLACK, value & irqMask(options)));
         registers.onWrite(
-                Registers.GBPA, value -> translator.bypassAborts(Gbpa.ABORT.isSet(value)));
+                Registers.GBPA, value -> {
+                    translator.bypassAborts(Gbpa.ABORT.isSet(value));
+                    loop.post(() -> hostStreams.reconcile(_ -> true));
+                });
         registers.onWrite(
                 Registers.GERRORN,
                 _ ->
@@ -181,6 +193,7 @@ public final class SmmuV3 implements TranslationAgent {
                         Cr2.RECINVSID.isSet(registers.get(Registers.CR2)),
                         Gbpa.ABORT.isSet(registers.get(Registers.GBPA)),
                         streamTable()));
+        hostStreams.reconcile(_ -> true);
         quiescence.whenQuiescent(() -> {
             if (!Cr0.SMMUEN.isSet(value)) {
                 translator.stalls().terminateAll();
@@ -212,6 +225,23 @@ public final class SmmuV3 implements TranslationAgent {
         invalidator.reset();
         commands.reset();
         translator.reset();
+        loop.post(() -> hostStreams.reconcile(_ -> true));
+    }
+
+    /**
+     * The host's device at {@code sid} does its own DMA: from now on the host is told what the
+     * guest's structures say of it. On the SMMU's loop.
+     *
+     * @throws HostException if the host has no such device
+     */
+    public void assign(int sid, HostIommu hostIommu) throws HostException {
+        host.assign(sid, hostIommu, this, hostStreams::fault);
+        hostStreams.reconcile(stream -> stream == sid);
+    }
+
+    /** The device at {@code sid} is taken back; all of it is blocked. On the SMMU's loop. */
+    public void unassign(int sid) {
+        host.unassign(sid);
     }
 
     /** Functions were pulled: nothing they were asked is waited for. Any thread. */

@@ -125,6 +125,10 @@ final class Translator {
         return stalls;
     }
 
+    Settings settings() {
+        return settings;
+    }
+
     void settings(Settings now) {
         settings = now;
     }
@@ -381,7 +385,7 @@ final class Translator {
         return events.offer(event.dw0(), event.dw1(), event.dw2(), event.dw3());
     }
 
-    private void record(Event event) {
+    void record(Event event) {
         tell(events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
     }
 
@@ -404,7 +408,7 @@ final class Translator {
                 switch (settings.streams().find(memory, options.fetch(), sid)) {
                     case StreamTable.Result.Failed(ConfigFault fault) ->
                             new ContextTable.Result.Failed(fault);
-                    case StreamTable.Result.Found(StreamTableEntry entry) ->
+                    case StreamTable.Result.Found(StreamTableEntry entry, _, _) ->
                             entry.isLegal(options)
                                     ? contexts.resolve(entry, sid, ssid)
                                     : new ContextTable.Result.Failed(

@@ -1,16 +1,21 @@
 package nestor.vtd;
 
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.BiConsumer;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import nestor.iommu.IovaRange;
-import nestor.iommu.host.HostDevice;
+import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
+import nestor.iommu.host.InvalidationProgress;
 import nestor.iommu.host.Stage1;
+import nestor.iommu.host.Stage1Intent;
 import nestor.paging.X86Paging;
 import nestor.pci.AddressType;
 import nestor.pci.Requester;
@@ -20,10 +25,10 @@ import nestor.vtd.config.RequesterConfig;
 import nestor.vtd.event.FaultReason;
 
 /**
- * What the host translates for assigned functions. An invalidation of the context or PASID cache
- * tells that entries may have changed; each (function, PASID) in its scope is then compared with
- * what the host has been told. Without caching mode a driver does not tell of entries that become
- * present: a machine with assigned functions needs {@link VtdProperty#CACHING_MODE}.
+ * What the guest's structures mean for assigned functions. An invalidation of the context or PASID
+ * cache tells that entries may have changed; each (function, PASID) in its scope is then read again
+ * and stated to the {@link HostBinding}. Without caching mode a driver does not tell of entries
+ * that become present: a machine with assigned functions needs {@link VtdProperty#CACHING_MODE}.
  *
  * <p>The host can nest a guest's first stage, and pass requests through; it cannot walk a guest's
  * second stage, so entries with one are blocked there. What the host refuses is blocked too, and
@@ -36,107 +41,140 @@ final class PasidBindings {
     /** Present entries of one function that one invalidation looks at. */
     private static final int MAX_EXAMINED = 1 << 14;
 
-    private final Translator translator;
-    private final RemappingStructures structures;
-    private final Map<Integer, AssignedFunction> functions = new HashMap<>();
+    private static final int NO_DID = -1;
 
-    PasidBindings(Translator translator) {
-        this.translator = translator;
-        this.structures = translator.structures();
+    /**
+     * What an entry says.
+     *
+     * @param did of the entry, or {@link #NO_DID}
+     * @param pasid whose entry it is
+     */
+    private record Entry(int did, int pasid, Stage1Intent intent) {
+        /** Nothing is let through: the state of what has never been mentioned. */
+        static final Entry BLOCKED = new Entry(NO_DID, 0, Stage1Intent.BLOCKED);
+
+        /** The unit is off. */
+        static final Entry UNTRANSLATED = new Entry(NO_DID, 0, Stage1Intent.BYPASS);
+
+        boolean isBlocked() {
+            return intent.equals(Stage1Intent.BLOCKED);
+        }
+
+        boolean isOf(int domain, int entry) {
+            return did == domain && pasid == entry;
+        }
     }
 
-    void assign(int rid, HostDevice device) {
-        functions.put(rid, new AssignedFunction(rid, device));
+    private final Translator translator;
+    private final RemappingStructures structures;
+    private final HostBinding host;
+
+    /** By function and PASID: the entries that are bound. */
+    private final Map<Integer, Map<Integer, Entry>> bound = new HashMap<>();
+
+    PasidBindings(Translator translator, HostBinding host) {
+        this.translator = translator;
+        this.structures = translator.structures();
+        this.host = host;
+    }
+
+    /** The function is assigned from now on. */
+    void assigned(int rid) {
+        bound.put(rid, new TreeMap<>());
         reconcile(function -> function == rid);
     }
 
-    /** The function is the guest's no more: nothing of it stays bound. */
-    void unassign(int rid) {
-        AssignedFunction function = functions.remove(rid);
-        if (function != null) {
-            Set.copyOf(function.bound())
-                    .forEach(pasid -> apply(function, pasid, PasidBinding.Intent.BLOCKED));
-        }
+    /** The function is the guest's no more. */
+    void unassigned(int rid) {
+        bound.remove(rid);
     }
 
     /** Compares everything of functions that {@code rids} accepts. */
     void reconcile(IntPredicate rids) {
-        for (AssignedFunction function : functions.values()) {
-            if (rids.test(function.rid())) {
-                reconcile(function, _ -> true);
+        for (int rid : bound.keySet()) {
+            if (rids.test(rid)) {
+                reconcile(rid, _ -> true);
             }
         }
     }
 
     /** Compares every PASID that is, or was, of {@code did}. */
     void reconcileDomain(int did) {
-        for (AssignedFunction function : functions.values()) {
-            reconcile(function, intent -> intent.did() == did);
+        for (int rid : bound.keySet()) {
+            reconcile(rid, entry -> entry.did() == did);
         }
     }
 
-    private void reconcile(AssignedFunction function, Predicate<PasidBinding.Intent> scope) {
-        Map<Integer, PasidBinding.Intent> wanted = new TreeMap<>();
-        wanted.put(Requester.NO_PASID, intent(function.rid(), Requester.NO_PASID));
+    private Map<Integer, Entry> entries(int rid) {
+        return bound.getOrDefault(rid, Map.of());
+    }
+
+    private Entry entry(int rid, int pasid) {
+        return entries(rid).getOrDefault(pasid, Entry.BLOCKED);
+    }
+
+    private void reconcile(int rid, Predicate<Entry> scope) {
+        Map<Integer, Entry> wanted = new TreeMap<>();
+        wanted.put(Requester.NO_PASID, read(rid, Requester.NO_PASID));
         Translator.Settings settings = translator.settings();
         if (settings.enabled()) {
             int[] examined = new int[1];
             structures.forEachPasid(
                     settings.root(),
-                    function.rid(),
+                    rid,
                     pasid -> {
-                        PasidBinding.Intent intent = intent(function.rid(), pasid);
-                        if (!intent.isBlocked()) {
-                            wanted.put(pasid, intent);
+                        Entry entry = read(rid, pasid);
+                        if (!entry.isBlocked()) {
+                            wanted.put(pasid, entry);
                         }
                         return wanted.size() < MAX_BINDINGS && ++examined[0] < MAX_EXAMINED;
                     });
         }
-        Set<Integer> all = new TreeSet<>(function.bound());
+        Set<Integer> all = new TreeSet<>(entries(rid).keySet());
         all.addAll(wanted.keySet());
         for (int pasid : all) {
-            PasidBinding.Intent intent = wanted.getOrDefault(pasid, PasidBinding.Intent.BLOCKED);
-            if (scope.test(intent) || scope.test(function.intent(pasid))) {
-                apply(function, pasid, intent);
+            Entry entry = wanted.getOrDefault(pasid, Entry.BLOCKED);
+            if (scope.test(entry) || scope.test(entry(rid, pasid))) {
+                apply(rid, pasid, entry);
             }
         }
     }
 
     /** Compares one PASID of every function, as a PASID-selective invalidation does. */
     void reconcilePasid(int did, int pasid) {
-        for (AssignedFunction function : functions.values()) {
-            reconcile(function, did, pasid, pasid);
-            reconcile(function, did, pasid, Requester.NO_PASID);
+        for (int rid : bound.keySet()) {
+            reconcile(rid, did, pasid, pasid);
+            reconcile(rid, did, pasid, Requester.NO_PASID);
         }
     }
 
-    private void reconcile(AssignedFunction function, int did, int entry, int pasid) {
-        PasidBinding.Intent now = intent(function.rid(), pasid);
-        PasidBinding.Intent before = function.intent(pasid);
-        boolean full = before.isBlocked() && function.bound().size() >= MAX_BINDINGS;
-        if (now.isOf(did, entry) || before.isOf(did, entry)) {
-            apply(function, pasid, full ? PasidBinding.Intent.BLOCKED : now);
+    private void reconcile(int rid, int did, int entryPasid, int pasid) {
+        Entry now = read(rid, pasid);
+        Entry before = entry(rid, pasid);
+        boolean full = before.isBlocked() && entries(rid).size() >= MAX_BINDINGS;
+        if (now.isOf(did, entryPasid) || before.isOf(did, entryPasid)) {
+            apply(rid, pasid, full ? Entry.BLOCKED : now);
         }
     }
 
-    private PasidBinding.Intent intent(int rid, int pasid) {
+    private Entry read(int rid, int pasid) {
         Translator.Settings settings = translator.settings();
         if (!settings.enabled()) {
-            return pasid == Requester.NO_PASID
-                    ? PasidBinding.Intent.UNTRANSLATED
-                    : PasidBinding.Intent.BLOCKED;
+            return pasid == Requester.NO_PASID ? Entry.UNTRANSLATED : Entry.BLOCKED;
         }
         var requester = new Requester(rid, pasid, false);
         return switch (structures.resolve(settings.root(), requester)) {
-            case RemappingStructures.Result.Failed _ -> PasidBinding.Intent.BLOCKED;
+            case RemappingStructures.Result.Failed _ -> Entry.BLOCKED;
             case RemappingStructures.Result.Configured(RequesterConfig config) ->
                     switch (config.type()) {
                         case FIRST_STAGE ->
-                                PasidBinding.Intent.nested(
-                                        config.domainId(), config.pasid(), firstStage(config));
+                                new Entry(
+                                        config.domainId(),
+                                        config.pasid(),
+                                        new Stage1Intent.Nested(firstStage(config)));
                         case PASS_THROUGH ->
-                                PasidBinding.Intent.bypass(config.domainId(), config.pasid());
-                        case SECOND_STAGE, NESTED, RESERVED -> PasidBinding.Intent.BLOCKED;
+                                new Entry(config.domainId(), config.pasid(), Stage1Intent.BYPASS);
+                        case SECOND_STAGE, NESTED, RESERVED -> Entry.BLOCKED;
                     };
         };
     }
@@ -151,48 +189,77 @@ final class PasidBindings {
         return new Stage1.VtdFirstStage(first.root(), first.levels() == 5 ? 57 : 48, flags);
     }
 
-    private void apply(AssignedFunction function, int pasid, PasidBinding.Intent intent) {
+    private void apply(int rid, int pasid, Entry entry) {
+        Map<Integer, Entry> entries = bound.get(rid);
+        if (entries == null) {
+            return;
+        }
         try {
-            function.apply(pasid, intent);
+            host.intend(rid, pasid, entry.intent());
+            if (entry.isBlocked()) {
+                entries.remove(pasid);
+            } else {
+                entries.put(pasid, entry);
+            }
         } catch (HostException e) {
-            refused(function, pasid);
+            refused(rid, pasid);
         }
     }
 
-    private void refused(AssignedFunction function, int pasid) {
+    private void refused(int rid, int pasid) {
+        Map<Integer, Entry> entries = bound.get(rid);
+        if (entries != null) {
+            entries.remove(pasid);
+        }
         translator.record(
                 new ConfigFault(FaultReason.PASID_ENTRY_NOT_PRESENT, false),
-                new Requester(function.rid(), pasid, false),
+                new Requester(rid, pasid, false),
                 AddressType.UNTRANSLATED,
                 0,
                 0);
     }
 
+    private void forEach(Predicate<Entry> concerned, BiConsumer<Integer, Integer> action) {
+        bound.forEach((rid, entries) ->
+                entries.forEach((pasid, entry) -> {
+                    if (concerned.test(entry)) {
+                        action.accept(rid, pasid);
+                    }
+                }));
+    }
+
     /** First-stage translations of a PASID in a domain are to be forgotten, at the next flush. */
     void invalidate(int did, int pasid, IovaRange range, boolean leafOnly) {
-        for (AssignedFunction function : functions.values()) {
-            function.invalidate(intent -> intent.isOf(did, pasid), range, leafOnly);
-        }
+        forEach(
+                entry -> entry.isOf(did, pasid),
+                (rid, at) -> host.invalidate(rid, at, range, leafOnly));
     }
 
     /** Everything of a domain is to be forgotten, at the next flush. */
     void invalidateDomain(int did) {
-        for (AssignedFunction function : functions.values()) {
-            function.invalidate(intent -> intent.did() == did, IovaRange.ALL, false);
-        }
+        forEach(
+                entry -> entry.did() == did,
+                (rid, at) -> host.invalidate(rid, at, IovaRange.ALL, false));
     }
 
     /** Everything is to be forgotten, at the next flush. */
     void invalidateAll() {
-        for (AssignedFunction function : functions.values()) {
-            function.invalidate(_ -> true, IovaRange.ALL, false);
-        }
+        forEach(_ -> true, (rid, at) -> host.invalidate(rid, at, IovaRange.ALL, false));
     }
 
-    /** The host forgets what it was to forget; before a wait descriptor completes. */
-    void flush() {
-        for (AssignedFunction function : functions.values()) {
-            function.flush().forEach(pasid -> refused(function, pasid));
+    /**
+     * The host forgets what it was to forget; before a wait descriptor completes.
+     *
+     * @return what hardware did not carry out
+     */
+    Set<InvalidationProgress.Kind> flush() {
+        HostBinding.Flushed flushed = host.flush();
+        for (HostBinding.Refused refused : flushed.blocked()) {
+            refused(refused.rid(), refused.pasid());
         }
+        Set<InvalidationProgress.Kind> kinds = new HashSet<>();
+        List<InvalidationProgress.EntryError> errors = flushed.errors();
+        errors.forEach(error -> kinds.add(error.kind()));
+        return kinds;
     }
 }

@@ -2,7 +2,10 @@ package nestor.vtd;
 
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
-import nestor.iommu.host.HostDevice;
+import nestor.iommu.host.HostBinding;
+import nestor.iommu.host.HostEvents;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostIommu;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -38,6 +41,7 @@ public final class VtdUnit implements TranslationAgent {
     private final TranslationRequests translationRequests;
     private final PageRequestQueue pageRequests;
     private final AtcInvalidator invalidator;
+    private final HostBinding host;
     private final PasidBindings bindings;
     private final InvalidationQueue queue;
     private final RegisterInvalidation registerInvalidation;
@@ -70,11 +74,13 @@ public final class VtdUnit implements TranslationAgent {
         this.faults = new FaultLog(registers, faultEvent);
         this.translator = new Translator(options, memory, faults);
         this.translationRequests = new TranslationRequests(options, translator);
+        this.host = new HostBinding(clock);
+        AtsRoute functions = host.route(route);
         this.pageRequests =
                 new PageRequestQueue(
-                        options, memory, registers, pageRequestEvent, translator, route);
-        this.invalidator = new AtcInvalidator(route, clock, AtcInvalidator.TIMEOUT_NANOS);
-        this.bindings = new PasidBindings(translator);
+                        options, memory, registers, pageRequestEvent, translator, functions);
+        this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
+        this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
                 new InvalidationQueue(
@@ -88,7 +94,7 @@ public final class VtdUnit implements TranslationAgent {
                         invalidator,
                         quiescence,
                         pageRequests,
-                        route,
+                        functions,
                         loop);
         this.registerInvalidation =
                 new RegisterInvalidation(registers, invalidations, quiescence, loop);
@@ -150,15 +156,19 @@ public final class VtdUnit implements TranslationAgent {
 
     /**
      * The host's device behind {@code rid} does its own DMA: from now on the host is told what the
-     * guest's structures say of it.
+     * guest's structures say of it. On the unit's loop.
+     *
+     * @throws HostException if the host has no such device
      */
-    public void assign(int rid, HostDevice device) {
-        loop.post(() -> bindings.assign(rid, device));
+    public void assign(int rid, HostIommu hostIommu) throws HostException {
+        host.assign(rid, hostIommu, this, HostEvents.NONE);
+        bindings.assigned(rid);
     }
 
-    /** The device at {@code rid} is taken back; all of it is blocked. */
+    /** The device at {@code rid} is taken back; all of it is blocked. On the unit's loop. */
     public void unassign(int rid) {
-        loop.post(() -> bindings.unassign(rid));
+        bindings.unassigned(rid);
+        host.unassign(rid);
     }
 
     /** What it was built with. */
@@ -180,6 +190,11 @@ public final class VtdUnit implements TranslationAgent {
     /** The function {@code rid} was unplugged. */
     public void removed(int rid) {
         invalidator.removed(rid);
+    }
+
+    /** Functions were pulled: nothing they were asked is waited for. Any thread. */
+    public void functionsLeft() {
+        invalidator.removeAbsent();
     }
 
     @Override

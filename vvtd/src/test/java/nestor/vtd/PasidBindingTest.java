@@ -35,8 +35,7 @@ class PasidBindingTest {
     @BeforeEach
     void assign() throws HostException {
         host.assign(RID);
-        vtd.unit.assign(RID, host.device(RID));
-        vtd.loop.runUntilIdle();
+        vtd.unit.assign(RID, host);
     }
 
     private static Attachment nested(long table, int bits, long flags) {
@@ -292,7 +291,6 @@ class PasidBindingTest {
         bind(5, TABLE);
         bind(0, TABLE);
         vtd.unit.unassign(RID);
-        vtd.loop.runUntilIdle();
         assertThat(host.openDomains()).isZero();
         assertThat(attachment(5)).isEqualTo(BLOCKED);
         bind(5, TABLE);
@@ -305,8 +303,7 @@ class PasidBindingTest {
         host.assign(other);
         vtd.store(
                 VtdHarness.CONTEXT + 32L * other, VtdHarness.DIRECTORY + 0x1000 | 0b1001, 0, 0, 0);
-        vtd.unit.assign(other, host.device(other));
-        vtd.loop.runUntilIdle();
+        vtd.unit.assign(other, host);
         bind(5, TABLE);
         assertThat(host.attachment(other, 5)).isEqualTo(BLOCKED);
         vtd.store(VtdHarness.DIRECTORY + 0x1000, VtdHarness.PASIDS + 0x1000 | 1);

@@ -19,4 +19,23 @@ public interface HostDevice {
 
     /** Attaches to the nest parent: untranslated, the guest's physical addresses. */
     void bypass(int pasid) throws HostException;
+
+    /**
+     * Where the device's page requests and fault events go from now on; what came before is lost.
+     *
+     * @param reports called on a thread of the host's
+     */
+    void report(HostReports reports);
+
+    /**
+     * Answers a group of page requests. Any thread.
+     *
+     * @param cookie the host's name of the group
+     * @param resolved whether the pages are there now
+     * @throws HostException EINVAL (22) if the group is not waiting any more
+     */
+    void respond(int cookie, boolean resolved) throws HostException;
+
+    /** Gives the device back to the host: whatever was attached is not, nothing more is reported. */
+    void release() throws HostException;
 }

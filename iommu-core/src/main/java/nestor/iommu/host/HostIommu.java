@@ -15,9 +15,8 @@ public interface HostIommu {
      * Invalidates what the host caches for this guest as a whole, in order (SMMUv3: TLBI, CFGI_CD
      * and ATC_INV commands). VT-d's belong to a {@link NestedDomain}.
      *
-     * @return how many were handled; if fewer than given, the host refused the next one, and the
-     *     rest is still to do
      * @throws HostException if the host cannot invalidate at all
      */
-    int invalidate(List<HostInvalidation.SmmuV3Command> batch) throws HostException;
+    InvalidationProgress invalidate(List<HostInvalidation.SmmuV3Command> batch)
+            throws HostException;
 }

@@ -9,11 +9,9 @@ public interface NestedDomain {
     /**
      * Invalidates what the host caches of this domain, in order (VT-d).
      *
-     * @return how many were handled; if fewer than given, the host refused the next one, and the
-     *     rest is still to do
      * @throws HostException if the host cannot invalidate at all
      */
-    int invalidate(List<HostInvalidation.VtdRange> batch) throws HostException;
+    InvalidationProgress invalidate(List<HostInvalidation.VtdRange> batch) throws HostException;
 
     /**
      * Ends the domain.

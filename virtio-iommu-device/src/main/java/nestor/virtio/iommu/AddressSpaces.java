@@ -7,9 +7,9 @@ import java.util.function.IntPredicate;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
+import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.Stage1Intent;
-import nestor.iommu.host.StreamIntents;
 import nestor.pci.Requester;
 import nestor.virtio.iommu.table.SpaceTag;
 import org.jspecify.annotations.Nullable;
@@ -36,7 +36,7 @@ final class AddressSpaces {
     private final AtomicReferenceArray<@Nullable Attachment> attached =
             new AtomicReferenceArray<>(ENDPOINTS);
     private Departures departures = (_, _, _) -> {};
-    private StreamIntents intents = StreamIntents.NONE;
+    private @Nullable HostBinding host;
     private int mappings;
     private int nextSerial;
 
@@ -45,10 +45,23 @@ final class AddressSpaces {
         this.exists = exists;
     }
 
-    /** Has departures and intents told; once, before the first request. */
-    void tell(Departures newDepartures, StreamIntents newIntents) {
+    /** Has departures told, and assigned endpoints kept; once, before the first request. */
+    void tell(Departures newDepartures, HostBinding newHost) {
         departures = newDepartures;
-        intents = newIntents;
+        host = newHost;
+    }
+
+    /** States what {@code endpoint}, which is assigned from now on, is attached to. */
+    void assigned(int endpoint) throws HostException {
+        for (Domain domain : attachment(endpoint).domains()) {
+            intend(endpoint, pasidOf(domain), domain.intent());
+        }
+    }
+
+    private void intend(int endpoint, int pasid, Stage1Intent intent) throws HostException {
+        if (host != null) {
+            host.intend(endpoint, pasid, intent);
+        }
     }
 
     boolean hasEndpoint(int endpoint) {
@@ -168,7 +181,7 @@ final class AddressSpaces {
         Attachment now = attachment(endpoint);
         Domain before = now.at(pasid);
         if (before == domain) {
-            return Outcome.DONE;
+            return restate(endpoint, pasid, domain);
         }
         domains.put(domain.id(), domain);
         domain.attach(endpoint);
@@ -177,13 +190,23 @@ final class AddressSpaces {
             leave(endpoint, before);
         }
         try {
-            intents.intend(endpoint, pasid, domain.intent());
+            intend(endpoint, pasid, domain.intent());
         } catch (HostException _) { // the function is blocked, and the driver told
             attached.set(endpoint, attachment(endpoint).with(pasid, null));
             leave(endpoint, domain);
             return new Outcome(Status.DEVERR, true);
         }
         return Outcome.REVOKED; // of its former domain, or of bypass
+    }
+
+    /** What the host would not keep may have been blocked: attaching again is another attempt. */
+    private Outcome restate(int endpoint, int pasid, Domain domain) {
+        try {
+            intend(endpoint, pasid, domain.intent());
+            return Outcome.DONE;
+        } catch (HostException _) {
+            return Outcome.failed(Status.DEVERR);
+        }
     }
 
     /** The PASID of an endpoint that {@code domain} is for. */
@@ -216,7 +239,7 @@ final class AddressSpaces {
 
     private boolean block(int endpoint, int pasid) {
         try {
-            intents.intend(endpoint, pasid, Stage1Intent.BLOCKED);
+            intend(endpoint, pasid, Stage1Intent.BLOCKED);
             return true;
         } catch (HostException _) {
             return false;

@@ -19,6 +19,7 @@ final class TableDomains implements AddressSpaces.Departures {
     private final AddressSpaces spaces;
     private final PageRequests pages;
     private final AtcFlush atcs;
+    private final HostInvalidations hostCaches;
 
     /** Whether a driver's first failure was logged; it has one line, whatever it does. */
     private boolean logged;
@@ -29,6 +30,7 @@ final class TableDomains implements AddressSpaces.Departures {
         this.spaces = spaces;
         this.pages = pages;
         this.atcs = new AtcFlush(support.invalidator());
+        this.hostCaches = new HostInvalidations(support.host());
     }
 
     TableOptions options() {
@@ -170,6 +172,7 @@ final class TableDomains implements AddressSpaces.Departures {
                 domain.space().dropTranslationsOfAsid(request.asid(), range);
             }
         }
+        hostCaches.drop(request, domain, range);
         if (request.deviceTlb()) {
             // Who has no PASID in the ATC uses the context of PASID 0.
             int told = byPasid && pasid != 0 ? pasid : Requester.NO_PASID;

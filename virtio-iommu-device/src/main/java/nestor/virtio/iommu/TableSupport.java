@@ -3,7 +3,7 @@ package nestor.virtio.iommu;
 import java.util.function.IntPredicate;
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
-import nestor.iommu.host.StreamIntents;
+import nestor.iommu.host.HostBinding;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.time.Clock;
 
@@ -17,7 +17,7 @@ import nestor.vmm.time.Clock;
  * @param route to the endpoints, for invalidations and page responses
  * @param invalidator sends the invalidations
  * @param supports whether an endpoint may be attached to tables; asked on the device's loop
- * @param intents told what endpoints are attached to
+ * @param host keeps assigned endpoints as they are attached here
  */
 public record TableSupport(
         TableProfile profile,
@@ -27,7 +27,7 @@ public record TableSupport(
         AtsRoute route,
         AtcInvalidator invalidator,
         IntPredicate supports,
-        StreamIntents intents) {
+        HostBinding host) {
     /** As many as leave room for the other properties of a PROBE request. */
     public static final int MAX_RESERVED_REGIONS =
             (VirtioIommuConfig.PROBE_BYTES - TableProperties.MAX_BYTES) / Properties.RESV_MEM_BYTES;
@@ -38,11 +38,13 @@ public record TableSupport(
         }
     }
 
-    /** 48-bit addresses, 20-bit PASIDs, every endpoint, nobody to tell. */
+    /** 48-bit addresses, 20-bit PASIDs, every endpoint; none is assigned yet. */
     public static TableSupport of(
             TableProfile profile, GuestMemory memory, AtsRoute route, Clock clock) {
-        var invalidator = new AtcInvalidator(route, clock, AtcInvalidator.TIMEOUT_NANOS);
+        var host = new HostBinding(clock);
+        AtsRoute functions = host.route(route);
+        var invalidator = new AtcInvalidator(functions, clock, AtcInvalidator.TIMEOUT_NANOS);
         return new TableSupport(
-                profile, 48, 20, memory, route, invalidator, _ -> true, StreamIntents.NONE);
+                profile, 48, 20, memory, functions, invalidator, _ -> true, host);
     }
 }

@@ -10,6 +10,9 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
 import nestor.iommu.IovaRange;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostIommu;
+import nestor.iommu.host.HostReports;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -72,6 +75,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private final TableProfile profile;
     private final @Nullable PageRequests pages;
     private final Requests served;
+    private final RequestCounters counters = new RequestCounters();
     private final Quiescence quiescence = new Quiescence();
     private final FaultQueue faults;
     private final Translation.Mapping[] msiBlocks;
@@ -100,7 +104,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         this.profile = support.map(TableSupport::profile).orElse(TableProfile.NONE);
         this.spaces = new AddressSpaces(config, exists);
         this.pages = support.map(s -> new PageRequests(s.route())).orElse(null);
-        this.faults = new FaultQueue(EVENT_QUEUE, pages);
+        this.faults = new FaultQueue(EVENT_QUEUE, pages, counters);
         this.served = requests(support);
         this.msiBlocks = msiBlocks(config.reserved());
         this.registers =
@@ -133,7 +137,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
             throw new IllegalArgumentException("too many reserved regions");
         }
         var domains = new TableDomains(support.get(), spaces, pages);
-        spaces.tell(domains, support.get().intents());
+        spaces.tell(domains, support.get().host());
         var all = new Properties(config.reserved());
         TableProperties.addTo(all, profile, domains.options(), config);
         return new Requests(spaces, specified, domains, all);
@@ -149,11 +153,42 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         bypass.set(new Bypass(config.bootBypass(), shown));
     }
 
+    /** What went over both queues. Any thread. */
+    public VirtioIommuStatistics statistics() {
+        return counters.statistics();
+    }
+
     /** Functions were pulled: nothing they were asked is waited for. Any thread. */
     public void functionsLeft() {
         if (tables != null) {
             tables.invalidator().removeAbsent();
         }
+    }
+
+    /**
+     * The host's device at {@code rid} does its own DMA: from now on the host keeps it attached as
+     * the driver attaches it here, to tables or to a domain that bypasses. Attached to nothing, or
+     * to mappings, it is blocked. On the device's loop.
+     *
+     * @throws HostException if the host has no such device, or refuses what it is attached to
+     */
+    public void assign(int rid, HostIommu hostIommu) throws HostException {
+        if (tables == null) {
+            throw new IllegalStateException("a device without tables has nothing for a host");
+        }
+        tables.host().assign(rid, hostIommu, this, this::hostFault);
+        spaces.assigned(rid);
+    }
+
+    /** The device at {@code rid} is taken back; all of it is blocked. On the device's loop. */
+    public void unassign(int rid) {
+        if (tables != null) {
+            tables.host().unassign(rid);
+        }
+    }
+
+    private void hostFault(int rid, HostReports.SmmuV3Event event) {
+        faults.report(HostFaults.of(rid, event));
     }
 
     private void writeBypass(long value) {
@@ -207,7 +242,9 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         if (!profile.offersBypassConfig()) {
             bypass.set(new Bypass(false, false));
         }
-        requests = new RequestQueue(REQUEST_QUEUE, profile, served, this::whenRevoked, link);
+        requests = 
+                new RequestQueue(
+                        REQUEST_QUEUE, profile, served, this::whenRevoked, counters, link);
         faults.start(link, ReportLayout.of(profile, features.pageRequest()));
         if (pages != null && features.pageRequest()) {
             pages.start(() -> link.kick(EVENT_QUEUE));
@@ -216,19 +253,22 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
 
     /**
      * Runs {@code done} once the endpoints have answered every invalidation, and the DMAs under way
-     * have left: DEVERR if an endpoint did not answer in time.
+     * have left: DEVERR if an endpoint did not answer in time, or a host refused. Loop only.
      */
     private void whenRevoked(Consumer<Status> done) {
         if (tables == null) {
             quiescence.whenQuiescent(() -> done.accept(Status.OK));
             return;
         }
+        boolean clean = tables.host().flush().isClean();
         tables.invalidator()
                 .whenDrained(
                         _ -> true,
                         outcome -> {
                             Status status =
-                                    outcome.timedOut().isEmpty() ? Status.OK : Status.DEVERR;
+                                    clean && outcome.timedOut().isEmpty()
+                                            ? Status.OK
+                                            : Status.DEVERR;
                             quiescence.whenQuiescent(() -> done.accept(status));
                         });
     }

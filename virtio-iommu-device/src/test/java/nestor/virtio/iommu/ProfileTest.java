@@ -26,7 +26,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import nestor.iommu.IovaRange;
-import nestor.iommu.host.StreamIntents;
 import nestor.pci.AddressType;
 import nestor.pci.Translation;
 import nestor.testkit.PageTables;
@@ -99,7 +98,7 @@ class ProfileTest {
                         List.of(region),
                         false,
                         VirtioIommuConfig.Limits.DEFAULT);
-        var tables = new TableHarness(TableProfile.RFC2021, -1L, StreamIntents.NONE, config);
+        var tables = new TableHarness(TableProfile.RFC2021, -1L, config);
         String first = "01001400 01000000 00000008 00000000 ffff0f08 00000000";
         assertThat(words(Arrays.copyOf(probe(tables), 64)))
                 .isEqualTo(
@@ -141,7 +140,7 @@ class ProfileTest {
                 new TableProfile[] {
                     TableProfile.RFC2021, TableProfile.RFC2023, TableProfile.NESTOR
                 }) {
-            var tables = new TableHarness(profile, 0b111_0111, StreamIntents.NONE);
+            var tables = new TableHarness(profile, 0b111_0111);
             boolean clash = profile == TableProfile.RFC2021; // takes bit 6 for ATTACH_TABLE
             assertThat(tables.iommu.attach(1, ENDPOINT, 0)).isEqualTo(OK);
             assertThat(tables.iommu.map(1, 0, 0xfff, PHYS, 3)).isEqualTo(OK);

@@ -12,7 +12,6 @@ import static nestor.virtio.iommu.TableHarness.plain;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
-import nestor.iommu.host.StreamIntents;
 import nestor.paging.AccessTracking;
 import nestor.paging.Permissions;
 import nestor.pci.AddressType;
@@ -151,7 +150,7 @@ class TableFaultTest {
     }
 
     private static String report(TableProfile profile, long features, int bufferBytes) {
-        var tables = new TableHarness(profile, features, StreamIntents.NONE);
+        var tables = new TableHarness(profile, features);
         if (profile == TableProfile.RFC2023) {
             PageTables x86 = tables.x86(4);
             byte[] attach = attachX86(1, ENDPOINT, PASID, x86.root(), 0, 48);

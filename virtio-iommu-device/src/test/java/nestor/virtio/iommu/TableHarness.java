@@ -14,7 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.IovaRange;
-import nestor.iommu.host.StreamIntents;
+import nestor.iommu.AtsRoute;
+import nestor.iommu.host.HostBinding;
 import nestor.paging.AccessTracking;
 import nestor.paging.Permissions;
 import nestor.paging.VmsaV8Geometry;
@@ -88,6 +89,7 @@ final class TableHarness {
 
     final TestMachine machine = new TestMachine();
     final ManualClock clock = new ManualClock();
+    final HostBinding host = new HostBinding(clock);
     final Map<Integer, RecordingEndpoint> endpoints = new HashMap<>();
     final TablePages pages =
             new TablePages(machine.memory(), TestMachine.RAM + (16L << 20), 16L << 20);
@@ -95,15 +97,14 @@ final class TableHarness {
     final VirtioIommu device;
 
     TableHarness(TableProfile profile) {
-        this(profile, -1L, StreamIntents.NONE);
+        this(profile, -1L);
     }
 
     /** A driver that accepts {@code features} of those offered. */
-    TableHarness(TableProfile profile, long features, StreamIntents intents) {
+    TableHarness(TableProfile profile, long features) {
         this(
                 profile,
                 features,
-                intents,
                 new VirtioIommuConfig(
                         -4096,
                         IovaRange.ALL,
@@ -114,19 +115,19 @@ final class TableHarness {
                         new VirtioIommuConfig.Limits(16, 64)));
     }
 
-    TableHarness(
-            TableProfile profile, long features, StreamIntents intents, VirtioIommuConfig config) {
-        var invalidator = new AtcInvalidator(this::route, clock, AtcInvalidator.TIMEOUT_NANOS);
+    TableHarness(TableProfile profile, long features, VirtioIommuConfig config) {
+        AtsRoute functions = host.route(this::route);
+        var invalidator = new AtcInvalidator(functions, clock, AtcInvalidator.TIMEOUT_NANOS);
         var support =
                 new TableSupport(
                         profile,
                         48,
                         20,
                         machine.memory(),
-                        this::route,
+                        functions,
                         invalidator,
                         rid -> !withoutTables.contains(rid),
-                        intents);
+                        host);
         iommu = new IommuHarness(machine, config, features, Optional.of(support));
         device = iommu.iommu;
     }

@@ -16,7 +16,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import nestor.iommu.host.StreamIntents;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.PageResponse;
@@ -75,6 +74,18 @@ class TablePageRequestTest {
 
     private PageResponse answered(int index, int code) {
         return new PageResponse(ENDPOINT, PASID, index, code);
+    }
+
+    @Test
+    void requestsOfBothQueuesAreCounted() {
+        tables.eventBuffers(1, 48);
+        request(1);
+        assertThat(tables.reports()).hasSize(1);
+        respond(1, 0);
+        respond(1, 0); // refused: it has been answered
+
+        assertThat(tables.device.statistics())
+                .isEqualTo(new VirtioIommuStatistics(1, 0, 0, 0, 1, 2));
     }
 
     @Test
@@ -202,7 +213,7 @@ class TablePageRequestTest {
 
     @Test
     void withoutTheFeatureThereAreNone() {
-        tables = new TableHarness(TableProfile.NESTOR, ~(1L << 21), StreamIntents.NONE);
+        tables = new TableHarness(TableProfile.NESTOR, ~(1L << 21));
         attach(tables);
         assertThat(request(pasid(ENDPOINT, PASID), BOTH, 1, true))
                 .isEqualTo(CompletionStatus.UNSUPPORTED_REQUEST);

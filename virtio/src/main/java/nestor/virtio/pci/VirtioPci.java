@@ -9,6 +9,7 @@ import nestor.pci.BarKind;
 import nestor.pci.DmaPort;
 import nestor.pci.InvalidateRequest;
 import nestor.pci.PciFunction;
+import nestor.pci.PciFunctionBuilder;
 import nestor.virtio.DriverLink;
 import nestor.virtio.DriverMemory;
 import nestor.virtio.Features;
@@ -140,7 +141,7 @@ public final class VirtioPci {
     private PciFunction function(String name, int vectors, boolean ats) {
         Registers registers = new Registers();
         PciConfigAccess access = new PciConfigAccess(REGISTERS_BAR, REGISTERS_BYTES, registers);
-        PciFunction.Builder builder =
+        PciFunctionBuilder builder =
                 PciFunction.builder(name)
                         .ids(VENDOR, FIRST_DEVICE_ID + device.deviceId())
                         .subsystem(VENDOR, SUBSYSTEM)

@@ -22,8 +22,13 @@ public record StreamTable(long base, int log2Size, int split) {
 
     /** What a look-up of a stream comes to. */
     public sealed interface Result {
-        /** The entry as it is in memory; whether it is legal is another question. */
-        record Found(StreamTableEntry entry) implements Result {}
+        /**
+         * The entry as it is in memory; whether it is legal is another question.
+         *
+         * @param word0 doubleword 0, which it was decoded from
+         * @param word1 doubleword 1
+         */
+        record Found(StreamTableEntry entry, long word0, long word1) implements Result {}
 
         /** C_BAD_STREAMID, F_STE_FETCH. */
         record Failed(ConfigFault fault) implements Result {}
@@ -53,7 +58,9 @@ public record StreamTable(long base, int log2Size, int split) {
             at = address + index * StreamTableEntry.BYTES;
             long[] words = structures.fetch(memory, sid, at);
             return new Result.Found(
-                    StreamTableEntry.decode(words[0], words[1], words[2], words[3]));
+                    StreamTableEntry.decode(words[0], words[1], words[2], words[3]),
+                    words[0],
+                    words[1]);
         } catch (GuestAccessException e) {
             return new Result.Failed(ConfigFault.fetchAborted(ConfigFault.Kind.F_STE_FETCH, at));
         }

@@ -1,6 +1,6 @@
 #include "kit/pci.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
 enum { SLOTS = 32, SLOT_LOG2 = 15, COMMAND = 0x04, BARS = 0x10, FIRST_EXTENDED = 0x100 };
 enum { MEMORY_SPACE = 2, BUS_MASTER = 4, BAR_64 = 4, BAR_IO = 1 };
@@ -19,15 +19,12 @@ void pci_write(const struct function *function, u32 offset, u32 value)
 
 u16 pci_read16(const struct function *function, u32 offset)
 {
-        u16 value = *(volatile u16 *)(function->config + offset);
-        barrier();
-        return value;
+        return mmio_read16(function->config + offset);
 }
 
 void pci_write16(const struct function *function, u32 offset, u16 value)
 {
-        barrier();
-        *(volatile u16 *)(function->config + offset) = value;
+        mmio_write16(function->config + offset, value);
 }
 
 static void place(struct function *function)

@@ -49,6 +49,9 @@ u32 dma_write(struct testdev *dev, u64 iova, u64 pa, u32 bytes);
 /* Puts the pattern at pa, then lets the function read it at iova. DMA_... */
 u32 dma_read(struct testdev *dev, u64 iova, u64 pa, u32 bytes);
 
+/* Writes the pattern at iova, whatever comes of it: what is there may be no memory. */
+void dma_message(struct testdev *dev, u64 iova, u32 bytes);
+
 /* Short forms: 64 bytes arrive at pa, are refused and change nothing there, are read from there. */
 #define expect_lands(dev, iova, pa) expect_eq(dma_write(dev, iova, pa, 64), DMA_DONE)
 #define expect_refused(dev, iova, pa) expect_eq(dma_write(dev, iova, pa, 64), DMA_REFUSED)

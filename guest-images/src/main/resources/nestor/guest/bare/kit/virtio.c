@@ -1,6 +1,6 @@
 #include "kit/virtio.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
 enum { VENDOR = 0x1af4, FIRST_ID = 0x1040, TIMEOUT_MS = 2000 };
 

@@ -1,6 +1,6 @@
 #include "virtio-iommu/svm.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
 enum { VENDOR = 0x1234, DEVICE = 0x0b11, TIMEOUT_MS = 2000, DISABLED = 1 << 20 };
 enum { COMMAND = 0x00, ADDRESS = 0x08, RESULT = 0x08, EXPECTED_CRC = 0x10, LENGTH = 0x18, OPTIONS = 0x20,

@@ -6,7 +6,7 @@
 #ifndef VIOMMU_H
 #define VIOMMU_H
 
-#include "arm64/machine.h"
+#include "machine.h"
 #include "kit/engine.h"
 #include "kit/testdev.h"
 #include "kit/virtio.h"
