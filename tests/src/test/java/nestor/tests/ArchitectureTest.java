@@ -153,6 +153,8 @@ class ArchitectureTest {
                 .definedBy("nestor.cpu")
                 .layer("cpu-arm64")
                 .definedBy("nestor.cpu.arm64..")
+                .layer("cpu-x86")
+                .definedBy("nestor.cpu.x86..")
                 .layer("host-linux")
                 .definedBy("nestor.host..")
                 .layer("machine")
@@ -171,8 +173,10 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("cpu-arm64")
                 .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("cpu-x86")
+                .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("cpu")
-                .mayOnlyBeAccessedByLayers("cpu-arm64", "machine")
+                .mayOnlyBeAccessedByLayers("cpu-arm64", "cpu-x86", "machine")
                 .whereLayer("virtio-iommu-device")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("vsmmuv3")
@@ -203,6 +207,7 @@ class ArchitectureTest {
                         "virtio-iommu-device",
                         "testkit",
                         "cpu",
-                        "cpu-arm64");
+                        "cpu-arm64",
+                        "cpu-x86");
     }
 }
