@@ -174,7 +174,7 @@ class ArchitectureTest {
                 .whereLayer("cpu")
                 .mayOnlyBeAccessedByLayers("cpu-arm64", "machine")
                 .whereLayer("virtio-iommu-device")
-                .mayOnlyBeAccessedByLayers("machine")
+                .mayOnlyBeAccessedByLayers("machine", "cli")
                 .whereLayer("vsmmuv3")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("vvtd")
