@@ -178,7 +178,7 @@ class ArchitectureTest {
                 .whereLayer("cpu")
                 .mayOnlyBeAccessedByLayers("cpu-arm64", "cpu-x86", "machine")
                 .whereLayer("virtio-iommu-device")
-                .mayOnlyBeAccessedByLayers("machine")
+                .mayOnlyBeAccessedByLayers("machine", "cli")
                 .whereLayer("vsmmuv3")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("vvtd")
