@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** §5.3: every operation against the naive one, with operands and missing pages anywhere. */
 class DsaOperationTest {
-    private static final int ROUNDS = 600;
+    private static final int ROUNDS = 300;
     private static final long ARENA = 0x5555_0000_0000L;
     private static final int PAGE = DsaOs.PAGE;
 
