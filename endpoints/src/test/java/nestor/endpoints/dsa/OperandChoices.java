@@ -47,7 +47,7 @@ final class OperandChoices {
     }
 
     private long in(int third) {
-        return arena + third * THIRD + choices.below(4096);
+        return arena + (long) third * THIRD + choices.below(4096);
     }
 
     private int at(long iova) {
