@@ -168,7 +168,9 @@ public final class DeviceCatalog {
                             DeviceType.PCI,
                             "Intel Data Streaming Accelerator: work queues with PASID and PRI"
                                     + " (8086:0b25)",
-                            with(PCI_PLACE, DsaProperties.PROPERTIES.toArray(DeviceProperty[]::new))),
+                            with(
+                                    PCI_PLACE,
+                                    DsaProperties.PROPERTIES.toArray(DeviceProperty[]::new))),
                     new DeviceType(
                             SmmuUnits.DRIVER,
                             DeviceType.BOARD,

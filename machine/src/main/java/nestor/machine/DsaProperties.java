@@ -14,17 +14,26 @@ final class DsaProperties {
 
     static final List<DeviceProperty> PROPERTIES =
             List.of(
-        number("wqs", "8", "work queues, 1..16"),
-        number("wq-entries", "64", "descriptors that all work queues hold, 1..4096"),
-        number("groups", "4", "groups, 1..8"),
-        number("engines", "4", "engines, 1..8"),
-        number("read-buffers", "32", "read buffers, 1..255"),
-        number("max-transfer", "2097152", "bytes of a transfer, a power of two from 4096 on"),
-        number("max-batch", "1024", "descriptors of a batch, a power of two, 2..32768"),
-        number("atc-entries", "1024", "translations cached: 0..8, or 8 times a power of two"),
-        onOff("ats", "on", "ATS capability"),
-        onOff("pri", "on", "page requests, and block on fault; needs ats=on"),
-        onOff("interrupt-handles", "off", "interrupts are named by handles from commands"));
+                    number("wqs", "8", "work queues, 1..16"),
+                    number("wq-entries", "64", "descriptors that all work queues hold, 1..4096"),
+                    number("groups", "4", "groups, 1..8"),
+                    number("engines", "4", "engines, 1..8"),
+                    number("read-buffers", "32", "read buffers, 1..255"),
+                    number(
+                            "max-transfer",
+                            "2097152",
+                            "bytes of a transfer, a power of two from 4096 on"),
+                    number("max-batch", "1024", "descriptors of a batch, a power of two, 2..32768"),
+                    number(
+                            "atc-entries",
+                            "1024",
+                            "translations cached: 0..8, or 8 times a power of two"),
+                    onOff("ats", "on", "ATS capability"),
+                    onOff("pri", "on", "page requests, and block on fault; needs ats=on"),
+                    onOff(
+                            "interrupt-handles",
+                            "off",
+                            "interrupts are named by handles from commands"));
 
     private DsaProperties() {}
 
@@ -63,8 +72,7 @@ final class DsaProperties {
         return options.on("pri") ? TranslationServices.ATS_AND_PRI : TranslationServices.ATS;
     }
 
-    private static int within(DeviceOptions options, String name, int max)
-            throws ConfigException {
+    private static int within(DeviceOptions options, String name, int max) throws ConfigException {
         long value = options.number(name);
         if (value < 1 || value > max) {
             throw options.wrong(name, "must be 1 to %d".formatted(max));

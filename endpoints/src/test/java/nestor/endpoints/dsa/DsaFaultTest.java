@@ -112,7 +112,8 @@ class DsaFaultTest {
     }
 
     @Test
-    @DisplayName("§7.3: a blocked descriptor holds up neither others, nor commands, nor invalidations")
+    @DisplayName(
+            "§7.3: a blocked descriptor holds up neither others, nor commands, nor invalidations")
     void whatABlockedDescriptorDoesNotBlock() {
         map();
         bench.os.pageOut(P, B + PAGE, PAGE);

@@ -28,8 +28,7 @@ class DsaFuzzTest {
                 DsaOptions.DEFAULT
                         .withAtcEntries(data.consumeBoolean() ? 1024 : 2)
                         .withTranslation(data.pickValue(TranslationServices.values()))
-                        .withInterruptHandles(
-                                data.pickValue(DsaOptions.InterruptHandles.values()));
+                        .withInterruptHandles(data.pickValue(DsaOptions.InterruptHandles.values()));
         try (DsaBench bench = DsaBench.start(options)) {
             bench.os.map(P, ARENA, ARENA_PAGES * 4096, DsaOs.READ_WRITE);
             bench.os.map(P + 1, ARENA, ARENA_PAGES * 4096, DsaOs.READ);

@@ -37,8 +37,7 @@ class DsaQueueTest {
     void everyOffset() {
         for (int offset : new int[] {0x1000, 0x1040, 0x1fc0, 0x0, 0xfc0}) {
             long record = bench.record();
-            bench.board.mmio.writeBlock(
-                    PORTALS + offset, descriptor(0).completion(record).block());
+            bench.board.mmio.writeBlock(PORTALS + offset, descriptor(0).completion(record).block());
             bench.settle();
             assertThat(statusAt(record)).isEqualTo(1);
         }
@@ -130,7 +129,13 @@ class DsaQueueTest {
         bench.os.map(P, A, PAGE, DsaOs.READ_WRITE);
         for (int i = 0; i < 12; i++) {
             bench.post(descriptor(4).source(1).destination(A + 8 * i).size(8));
-            assertThat(bench.enqueue(descriptor(4).source(2).destination(A + 8 * i).size(8).pasid(P)))
+            assertThat(
+                            bench.enqueue(
+                                    descriptor(4)
+                                            .source(2)
+                                            .destination(A + 8 * i)
+                                            .size(8)
+                                            .pasid(P)))
                     .isTrue();
         }
         List<Integer> order = new ArrayList<>();
@@ -153,7 +158,8 @@ class DsaQueueTest {
     }
 
     @Test
-    @DisplayName("§5.5: more blocked descriptors than engines can hold keep the others waiting only")
+    @DisplayName(
+            "§5.5: more blocked descriptors than engines can hold keep the others waiting only")
     void enginesFullOfBlockedDescriptors() {
         bench.os.map(P, A, PAGE, DsaOs.READ_WRITE);
         bench.os.pageOut(P, A, PAGE);
@@ -281,7 +287,8 @@ class DsaQueueTest {
 
     @ParameterizedTest
     @ValueSource(ints = {0, 1})
-    @DisplayName("§5.3: a fault of the list: how many were done, and where; the rest can be submitted")
+    @DisplayName(
+            "§5.3: a fault of the list: how many were done, and where; the rest can be submitted")
     void faultOfTheList(int page) {
         long list = list(fill(0, 10), fill(1, 11), fill(2, 12), fill(3, 13));
         long lost = (list & -PAGE) + page * PAGE;

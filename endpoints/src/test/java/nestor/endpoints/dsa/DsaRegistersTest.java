@@ -60,8 +60,7 @@ class DsaRegistersTest {
         assertThat(bench.board.config(express + 0x24, 4) >>> 21 & 1).isEqualTo(1);
         assertThat(bench.board.config(bench.board.extendedCapability(0x1b) + 4, 2))
                 .isEqualTo(0x1404);
-        assertThat(bench.board.config(bench.board.extendedCapability(0x0f) + 4, 1))
-                .isEqualTo(0x20);
+        assertThat(bench.board.config(bench.board.extendedCapability(0x0f) + 4, 1)).isEqualTo(0x20);
         int pri = bench.board.extendedCapability(0x13);
         assertThat(bench.board.config(pri + 6, 2) & 0x8000).isNotZero();
         assertThat(bench.board.config(pri + 8, 4)).isEqualTo(512);
