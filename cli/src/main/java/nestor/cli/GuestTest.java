@@ -93,7 +93,7 @@ final class GuestTest {
         try (GuestRequests requests = new GuestRequests(run.requests(), monitor::execute)) {
             GuestLines lines = new GuestLines(requests, report, host.out());
             AtomicReference<Evidence.Registers> registers =
-                    new AtomicReference<>(new Evidence.Registers(List.of(), Map.of()));
+                    new AtomicReference<>(Evidence.Registers.NONE);
             vm.onDeviceDeleted(requests::deleted);
             vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
             VirtualMachine.Ending ending =

@@ -44,6 +44,8 @@ record MachinePlan(
     private static final Set<String> DRIVE_PROPERTIES =
             new LinkedHashSet<>(List.of("file", "format", "if", "id", "readonly"));
 
+    private static final String IOMMU = "virtio-iommu-pci";
+
     /** Checks everything; adds the devices of the preset. */
     static MachinePlan of(Settings settings) throws CommandException {
         Optional<Path> kernel = file(settings, Setting.KERNEL);
@@ -255,12 +257,19 @@ record MachinePlan(
         List<DeviceConfig> devices = new ArrayList<>();
         for (String device : preset.map(Preset::devices).orElse(List.of())) {
             OptionList list = OptionList.parse("--preset", device, "driver");
-            devices.add(new DeviceConfig(list.head(), list.properties()));
+            if (!list.head().equals(IOMMU) || !hasIommu(settings)) {
+                devices.add(new DeviceConfig(list.head(), list.properties()));
+            }
         }
         for (OptionList device : settings.devices()) {
             devices.add(new DeviceConfig(device.head(), device.properties()));
         }
         return devices;
+    }
+
+    /** A machine has one: who gives it takes the place of the preset's. */
+    private static boolean hasIommu(Settings settings) {
+        return settings.devices().stream().anyMatch(device -> device.head().equals(IOMMU));
     }
 
     private static SequencedMap<String, Chardev> chardevs(Settings settings)

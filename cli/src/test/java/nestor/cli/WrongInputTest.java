@@ -72,7 +72,8 @@ final class WrongInputTest {
                         "-kernel DIR/file: not an x86-64 kernel (an ELF file or a bzImage)"),
                 wrong(
                         "--preset vtd",
-                        "--preset: unknown preset 'vtd'; known: virtio-iommu, smmuv3, smmuv3-sva, none"),
+                        "--preset: unknown preset 'vtd'; known: virtio-iommu,"
+                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, none"),
                 wrong("-kernel DIR/Image", "-kernel: DIR/Image: no such file"),
                 wrong("-kernel DIR", "-kernel: DIR: is a directory"),
                 wrong("-kernel DIR/file -initrd DIR/rd", "-initrd: DIR/rd: no such file"),

@@ -3,8 +3,10 @@ package nestor.machine;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.pci.FunctionInfo;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.vcpu.Vcpu;
 
 /** The parts of a machine, wired, as {@link Machine} runs them. No thread of its own. */
@@ -23,6 +25,9 @@ interface Board {
 
     /** What the caches of devices have counted, by the devices' names. */
     Map<String, AtcStatistics> atcStatistics();
+
+    /** What the virtio-iommu has counted; empty if there is none. */
+    Optional<VirtioIommuStatistics> iommuStatistics();
 
     /** What each SMMUv3 advertises, in the order of their addresses. */
     List<SmmuIdentification> smmuIdentifications();

@@ -4,11 +4,13 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import nestor.atc.AtcStatistics;
 import nestor.pci.FunctionInfo;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
@@ -273,6 +275,11 @@ public final class Machine implements AutoCloseable {
      */
     public Map<String, AtcStatistics> atcStatistics() {
         return board.atcStatistics();
+    }
+
+    /** What the virtio-iommu has counted; empty if the machine has none. */
+    public Optional<VirtioIommuStatistics> iommuStatistics() {
+        return board.iommuStatistics();
     }
 
     /** What each SMMUv3 advertises, in the order of their addresses. Any thread. */

@@ -38,6 +38,7 @@ import nestor.virtio.iommu.TableProfile;
 import nestor.virtio.iommu.TableSupport;
 import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
@@ -433,6 +434,11 @@ final class PciDevices {
             endpoint.atc().ifPresent(atc -> statistics.put(endpoint.name(), atc.statistics()));
         }
         return statistics;
+    }
+
+    /** What the virtio-iommu has counted; empty if there is none. */
+    Optional<VirtioIommuStatistics> iommuStatistics() {
+        return Optional.ofNullable(iommu).map(VirtioIommu::statistics);
     }
 
     void reset() {

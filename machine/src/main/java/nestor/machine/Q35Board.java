@@ -23,6 +23,7 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.memory.GuestAccessException;
@@ -263,6 +264,11 @@ final class Q35Board implements Board {
     @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
+    }
+
+    @Override
+    public Optional<VirtioIommuStatistics> iommuStatistics() {
+        return pci.iommuStatistics();
     }
 
     @Override

@@ -24,6 +24,7 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
@@ -215,6 +216,11 @@ final class VirtBoard implements Board {
     @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
+    }
+
+    @Override
+    public Optional<VirtioIommuStatistics> iommuStatistics() {
+        return pci.iommuStatistics();
     }
 
     @Override

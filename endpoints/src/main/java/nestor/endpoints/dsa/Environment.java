@@ -17,6 +17,8 @@ interface Environment {
     boolean mayRequestPages();
 
     /**
+     * Requests pages as one group.
+     *
      * @param answered told once, later, on the loop
      */
     void requestPages(

@@ -19,8 +19,11 @@ import nestor.vmm.register.BitField;
  * KVM takes the whole table at once. Any thread.
  */
 final class GsiRoutes {
-    /** Two numbers for each vector: see {@link #reportEnd}. */
-    static final int RESERVED = 2 * 256;
+    /** SDM volume 3A, §11.5.2: lower ones are no interrupts. */
+    private static final int FIRST_VECTOR = 16;
+
+    /** A number for each vector: see {@link #reportEnd}. KVM keeps 8 bits of how many there are. */
+    static final int RESERVED = 256 - FIRST_VECTOR;
 
     private static final int MAX_ROUTES = 4096;
 
@@ -29,10 +32,8 @@ final class GsiRoutes {
 
     private static final BitField LEVEL = BitField.bit(15);
 
-    /** All local APICs: destination FFh, and FFFFFFFFh where IDs have 32 bits. */
-    private static final long ALL_XAPICS = 0xfee0_0000L | 0xffL << 12;
-
-    private static final long ALL_X2APICS = ALL_XAPICS | 0xffff_ff00L << 32;
+    /** All local APICs, those with 32-bit IDs included. */
+    private static final long ALL_APICS = 0xfee0_0000L | 0xffL << 12;
 
     private record Message(long address, int data) {}
 
@@ -56,16 +57,12 @@ final class GsiRoutes {
      */
     void reportEnd(int data) throws HostException {
         int vector = VECTOR.getInt(data);
-        if (reported.get(vector)) {
+        if (vector < FIRST_VECTOR || reported.get(vector)) {
             return;
         }
         synchronized (this) {
-            Message[] both = {
-                new Message(ALL_XAPICS, (int) LEVEL.set(vector, 1)),
-                new Message(ALL_X2APICS, (int) LEVEL.set(vector, 1))
-            };
-            routes.put(2 * vector, both[0]);
-            routes.put(2 * vector + 1, both[1]);
+            routes.put(
+                    vector - FIRST_VECTOR, new Message(ALL_APICS, (int) LEVEL.set(vector, 1)));
             load();
             BitSet next = (BitSet) reported.clone();
             next.set(vector);

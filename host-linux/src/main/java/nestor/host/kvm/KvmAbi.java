@@ -46,7 +46,6 @@ final class KvmAbi {
     static final Ioctl SET_SIGNAL_MASK =
             Ioctl.iow("KVM_SET_SIGNAL_MASK", KVMIO, 0x8b, SignalMask.SIGSET);
     static final Ioctl SET_CPUID2 = Ioctl.iow("KVM_SET_CPUID2", KVMIO, 0x90, Cpuid2.ENTRIES);
-    static final Ioctl GET_TSC_KHZ = Ioctl.io("KVM_GET_TSC_KHZ", KVMIO, 0xa3);
 
     private KvmAbi() {}
 
@@ -90,7 +89,6 @@ final class KvmAbi {
         static final int EMULATION_FAILURE_FLAGS = 40;
         static final int EMULATION_FAILURE_INSN_SIZE = 48;
         static final int EMULATION_FAILURE_INSN_BYTES = 49;
-        static final int SYSTEM_EVENT_TYPE = 32;
         static final int EOI_VECTOR = 32;
 
         static final int IO_OUT = 1;
@@ -103,7 +101,6 @@ final class KvmAbi {
 
     /** {@code KVM_EXIT_*}. */
     static final class Exit {
-        static final int UNKNOWN = 0;
         static final int IO = 2;
         static final int HLT = 5;
         static final int MMIO = 6;
@@ -112,7 +109,6 @@ final class KvmAbi {
         static final int FAIL_ENTRY = 9;
         static final int INTR = 10;
         static final int INTERNAL_ERROR = 17;
-        static final int SYSTEM_EVENT = 24;
         static final int IOAPIC_EOI = 26;
 
         private Exit() {}
@@ -135,12 +131,7 @@ final class KvmAbi {
         static final int BYTES = 144;
         static final int RAX = 0;
         static final int RBX = 8;
-        static final int RCX = 16;
-        static final int RDX = 24;
-        static final int RSI = 32;
-        static final int RDI = 40;
         static final int RSP = 48;
-        static final int RBP = 56;
         static final int RIP = 128;
         static final int RFLAGS = 136;
 
@@ -157,14 +148,12 @@ final class KvmAbi {
         static final int GS = 96;
         static final int SS = 120;
         static final int TR = 144;
-        static final int LDT = 168;
         static final int GDT = 192;
         static final int IDT = 208;
         static final int CR0 = 224;
         static final int CR3 = 240;
         static final int CR4 = 248;
         static final int EFER = 264;
-        static final int APIC_BASE = 272;
 
         private Sregs() {}
     }
@@ -182,7 +171,6 @@ final class KvmAbi {
         static final int S = 18;
         static final int L = 19;
         static final int G = 20;
-        static final int UNUSABLE = 22;
 
         private Segment() {}
     }
@@ -222,12 +210,10 @@ final class KvmAbi {
         static final int ENTRY_BYTES = 40;
         static final int FUNCTION = 0;
         static final int INDEX = 4;
-        static final int FLAGS = 8;
         static final int EAX = 12;
         static final int EBX = 16;
         static final int ECX = 20;
         static final int EDX = 24;
-        static final int FLAG_SIGNIFICANT_INDEX = 1;
 
         private Cpuid2() {}
     }

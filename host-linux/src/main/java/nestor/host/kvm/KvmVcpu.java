@@ -72,6 +72,8 @@ public final class KvmVcpu implements Vcpu {
                     Sregs.TR,
                     new Attributes(TSS_SELECTOR, VcpuState.BUSY_TSS, 0, true, false, false));
             state.setSystemRegister(Sregs.CR0, CR0_PE_ET);
+            state.setSystemRegister(Sregs.CR4, 0);
+            state.setSystemRegister(Sregs.EFER, 0);
             state.setRegister(Regs.RIP, Integer.toUnsignedLong(entry.eip()));
             state.setRegister(Regs.RBX, Integer.toUnsignedLong(entry.ebx()));
             state.setRegister(Regs.RFLAGS, RFLAGS_RESERVED);

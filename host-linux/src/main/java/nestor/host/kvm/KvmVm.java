@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.IntConsumer;
+import nestor.host.Errno;
 import nestor.host.HostFile;
 import nestor.host.LinuxHost;
 import nestor.host.kvm.KvmAbi.Capability;
@@ -33,8 +34,13 @@ public final class KvmVm implements AutoCloseable {
 
     private static final long TSS = 0xfeff_d000L;
 
-    /** KVM_CAP_X2APIC_API: 32-bit IDs in messages, and FFh no broadcast among them. */
-    private static final long X2APIC_IDS = 1 | 2;
+    /**
+     * KVM_CAP_X2APIC_API: 32-bit IDs in messages. FFh stays a broadcast among them, which {@link
+     * GsiRoutes#reportEnd} needs; so no vCPU may have that ID.
+     */
+    private static final long X2APIC_IDS = 1;
+
+    private static final int MAX_VCPUS = 255;
 
     private final Kvm kvm;
     private final HostFile file;
@@ -119,6 +125,9 @@ public final class KvmVm implements AutoCloseable {
     public KvmVcpu newVcpu(int cpus, MmioBus mmio, PortBus ports, IntConsumer endOfInterrupt)
             throws HostException {
         int index = vcpus.size();
+        if (index >= MAX_VCPUS) {
+            throw new HostException("a vCPU with APIC ID " + index, Errno.EINVAL);
+        }
         int fd = file.ioctl(KvmAbi.CREATE_VCPU, index);
         HostFile vcpuFile = new HostFile(file.host(), "vCPU " + index, fd);
         Arena arena = Arena.ofShared();
@@ -150,7 +159,7 @@ public final class KvmVm implements AutoCloseable {
     /**
      * A message to the local APICs, as KVM_SIGNAL_MSI takes it: bits 63:40 of the address are bits
      * 31:8 of the destination. One that no APIC accepts is lost, as on the bus. The end of a
-     * level-triggered interrupt will be reported. Any thread.
+     * level-triggered interrupt will be reported. Any thread, any time.
      */
     public void signalMsi(long address, int data) throws HostException {
         if (GsiRoutes.isLevel(data)) {
@@ -161,7 +170,11 @@ public final class KvmVm implements AutoCloseable {
             msi.set(JAVA_INT, Msi.ADDRESS_LO, (int) address);
             msi.set(JAVA_INT, Msi.ADDRESS_HI, (int) (address >>> 32));
             msi.set(JAVA_INT, Msi.DATA, data);
-            file.ioctl(KvmAbi.SIGNAL_MSI, msi);
+            int result = file.tryIoctl(KvmAbi.SIGNAL_MSI, msi.address());
+            // EPERM: no such destination, or none that is on. EBADF: this VM is closed.
+            if (result < 0 && result != -Errno.EPERM && result != -Errno.EBADF) {
+                throw new HostException("ioctl(KVM_SIGNAL_MSI)", -result);
+            }
         }
     }
 

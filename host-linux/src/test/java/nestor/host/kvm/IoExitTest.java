@@ -53,7 +53,6 @@ class IoExitTest {
                         ba f8 03 00 00   b8 44 33 22 11   // mov edx, 0x3f8; mov eax, 0x11223344
                         ee   66 ef   ef                   // out dx, al; ax; eax
                         """
-                                        .replaceAll("//.*", "")
                                 + EXIT);
 
         assertThat(exit).isEqualTo(new VcpuExit.Shutdown());
@@ -70,7 +69,6 @@ class IoExitTest {
                 66 ed   a3 04 20 00 00                     // in ax, dx
                 ed   a3 08 20 00 00                        // in eax, dx
                 """
-                                .replaceAll("//.*", "")
                         + EXIT);
 
         assertThat(log).containsExactly("r1 0", "r2 0", "r4 0");
@@ -90,7 +88,6 @@ class IoExitTest {
                 f3 66 6f                                           // rep outsw
                 bf 00 20 00 00   b9 03 00 00 00   f3 6c            // edi, ecx; rep insb
                 """
-                                .replaceAll("//.*", "")
                         + EXIT);
 
         assertThat(log.subList(0, 5))
@@ -107,7 +104,6 @@ class IoExitTest {
                 bb 10 00 00 d0   b8 44 33 22 11            // mov ebx, 0xd0000010; mov eax, ...
                 88 03   66 89 43 02   89 43 04             // mov [ebx], al; [ebx+2], ax; [ebx+4], eax
                 """
-                                .replaceAll("//.*", "")
                         + EXIT);
 
         assertThat(log).containsExactly("w1 10 44", "w2 12 3344", "w4 14 11223344");
@@ -123,7 +119,6 @@ class IoExitTest {
                 66 8b 43 02   a3 04 20 00 00               // mov ax, [ebx+2]
                 8b 43 04   a3 08 20 00 00                  // mov eax, [ebx+4]
                 """
-                                .replaceAll("//.*", "")
                         + EXIT);
 
         assertThat(log).containsExactly("r1 1", "r2 2", "r4 4");

@@ -81,9 +81,9 @@ final class TinyGuest implements AutoCloseable {
         };
     }
 
-    /** Hexadecimal bytes; spaces between them as one likes. */
+    /** Hexadecimal bytes; white space between them as one likes, and a comment after two slashes. */
     void put(long gpa, String hex) throws GuestAccessException {
-        byte[] bytes = HexFormat.of().parseHex(hex.replaceAll("\\s", ""));
+        byte[] bytes = HexFormat.of().parseHex(hex.replaceAll("//.*|\\s", ""));
         memory.copyIn(MemorySegment.ofArray(bytes), gpa);
     }
 

@@ -39,11 +39,16 @@ bool testdev_find(u32 index, struct testdev *dev)
         return testdev_read(dev, X_ID) == EXTENSION && dev->ats && dev->pri && dev->pasid;
 }
 
-void testdev_quiet(struct testdev *dev)
+void testdev_disable(struct testdev *dev)
 {
         pci_write16(&dev->function, dev->pri + PRI_CONTROL, 0);
         pci_write16(&dev->function, dev->ats + ATS_CONTROL, 0);
         pci_write16(&dev->function, dev->pasid + PASID_CONTROL, 0);
+}
+
+void testdev_quiet(struct testdev *dev)
+{
+        testdev_disable(dev);
         testdev_write(dev, X_INV_HOLD, 0);
         testdev_write(dev, X_INV_LOSE, 0);
         testdev_control(dev, 0, 0);

@@ -35,6 +35,9 @@ bool testdev_find(u32 index, struct testdev *dev);
 /* Everything disabled, X CONTROL 0. */
 void testdev_quiet(struct testdev *dev);
 
+/* PASID, ATS and PRI off. */
+void testdev_disable(struct testdev *dev);
+
 void testdev_control(struct testdev *dev, u32 control, u32 pasid);
 void testdev_enable_pasid(struct testdev *dev);
 void testdev_enable_ats(struct testdev *dev);

@@ -327,46 +327,75 @@ CHECK(many_at_once, "framing: 128 requests with one notification are answered in
         }
 }
 
-/* The device gives up, and comes back after a reset. */
-static void expect_broken(void)
+/* A chain that makes no sense goes back with nothing, and the queue goes on. */
+static void expect_returned(u32 head)
 {
         u32 number, bytes;
         virtqueue_tell(&viommu.requests);
-        u64 start = counter();
-        while (!(virtio_status(&viommu.dev) & DEVICE_NEEDS_RESET) && within(start, 2000))
-                ;
-        expect_eq(virtio_status(&viommu.dev) & DEVICE_NEEDS_RESET, DEVICE_NEEDS_RESET);
-        expect_eq(virtqueue_take(&viommu.requests, &number, &bytes), false);
-        viommu_restart(&(struct start){ 0 });
+        expect(virtqueue_wait(&viommu.requests, &number, &bytes));
+        expect_eq(number, head);
+        expect_eq(bytes, 0);
+        expect_eq(reply()[0], UNWRITTEN);
         expect_answer(detach(1, ABSENT_ENDPOINT), NOENT);
 }
 
 enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
 
-CHECK(chain_order, "framing: a device-readable descriptor behind a writable one breaks the device until a reset")
+CHECK(chain_order, "framing: with a device-readable descriptor behind a writable one it goes back with nothing")
 {
         struct request request = detach(1, ABSENT_ENDPOINT);
         struct piece pieces[] = { { reply_at(), 4, true }, { request_at(&request), 20, false } };
-        virtqueue_add(&viommu.requests, pieces, 2);
-        expect_broken();
+        expect_returned(virtqueue_add(&viommu.requests, pieces, 2));
+        reply_at();
+        expect_returned(virtqueue_add_indirect(&viommu.requests, pieces, 2));
 }
 
 CHECK(chain_loop, "framing: a chain that loops")
 {
-        virtqueue_add_raw(&viommu.requests, board.ram, 4, NEXT);
-        expect_broken();
+        reply_at();
+        expect_returned(virtqueue_add_raw(&viommu.requests, board.ram, 4, NEXT));
+        reply_at();
+        expect_returned(virtqueue_add_raw(&viommu.requests, board.ram, 4, NEXT | WRITE));
 }
 
-CHECK(chain_nested, "framing: an indirect table that has more of it, or nothing, or is not whole")
+CHECK(chain_nested, "framing: an indirect table that has another, or nothing, or is not whole, or has a successor")
 {
         u64 table = (u64)take(64, 16);
         *(u64 *)table = board.ram;
         *(u64 *)(table + 8) = 16 | (u64)INDIRECT << 32;
-        virtqueue_add_raw(&viommu.requests, table, 16, INDIRECT);
+        static const u32 sizes[] = { 16, 0, 24, 1 };
+        for (u32 i = 0; i < COUNT(sizes); i++) {
+                reply_at();
+                expect_returned(virtqueue_add_raw(&viommu.requests, table, sizes[i], INDIRECT));
+        }
+        reply_at();
+        expect_returned(virtqueue_add_raw(&viommu.requests, table, 16, INDIRECT | NEXT));
+        reply_at();
+        expect_returned(virtqueue_add_raw(&viommu.requests, BIT(46), 16, INDIRECT));
+}
+
+/* The device gives up, and comes back after a reset. */
+static void expect_broken(void)
+{
+        virtqueue_tell(&viommu.requests);
+        u64 start = counter();
+        while (!(virtio_status(&viommu.dev) & DEVICE_NEEDS_RESET) && within(start, 2000))
+                ;
+        expect_eq(virtio_status(&viommu.dev) & DEVICE_NEEDS_RESET, DEVICE_NEEDS_RESET);
+        viommu_restart(&(struct start){ 0 });
+        expect_answer(detach(1, ABSENT_ENDPOINT), NOENT);
+}
+
+CHECK(ring_head, "framing: a head that is no descriptor ends with DEVICE_NEEDS_RESET, and a reset mends it")
+{
+        *(volatile u16 *)(viommu.requests.available + 4) = (u16)viommu.requests.size;
+        *(volatile u16 *)(viommu.requests.available + 2) = 1;
         expect_broken();
-        virtqueue_add_raw(&viommu.requests, table, 0, INDIRECT);
-        expect_broken();
-        virtqueue_add_raw(&viommu.requests, table, 24, INDIRECT);
+}
+
+CHECK(ring_index, "framing: an index that runs ahead by more than the queue's size does, too")
+{
+        *(volatile u16 *)(viommu.requests.available + 2) = (u16)(viommu.requests.size + 1);
         expect_broken();
 }
 

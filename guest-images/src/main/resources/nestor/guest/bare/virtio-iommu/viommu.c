@@ -377,6 +377,8 @@ void suite_before(void)
 {
         for (u32 i = 0; i < COUNT(devs); i++)
                 testdev_quiet(&devs[i]);
+        if (viommu.svm)
+                svm_quiet();
         viommu_restart(&(struct start){ 0 });
         if (!lacking(BYPASSES))
                 bypass_set(0);
