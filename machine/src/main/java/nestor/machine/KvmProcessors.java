@@ -36,7 +36,7 @@ final class KvmProcessors implements Processors {
             Kvm.open(LinuxHost.load()).close();
             return Optional.empty();
         } catch (HostException e) {
-            return Optional.of(e.getMessage());
+            return Optional.of(why(e));
         }
     }
 
@@ -44,10 +44,13 @@ final class KvmProcessors implements Processors {
         try {
             return new KvmProcessors(Kvm.open(LinuxHost.load()), wiring);
         } catch (HostException e) {
-            KvmSupport found = KvmSupport.refused(e);
-            String advice = found.advice().isEmpty() ? "" : "; " + found.advice();
-            throw new ConfigException("-accel kvm: " + found.text() + advice, e);
+            throw new ConfigException("-accel kvm: " + why(e), e);
         }
+    }
+
+    private static String why(HostException refusal) {
+        KvmSupport found = KvmSupport.refused(refusal);
+        return found.advice().isEmpty() ? found.text() : found.text() + "; " + found.advice();
     }
 
     @Override

@@ -107,8 +107,7 @@ public record KvmSupport(Kind kind, String text, String advice) {
     private static KvmSupport judge(VcpuExit exit) {
         return switch (exit) {
             case VcpuExit.Shutdown _ ->
-                    new KvmSupport(
-                            Kind.FULL, "KVM runs guests on the processor's extensions", "");
+                    new KvmSupport(Kind.FULL, "KVM runs guests on the processor's extensions", "");
             case VcpuExit.Failed _ ->
                     new KvmSupport(
                             Kind.RESTRICTED,
