@@ -195,7 +195,8 @@ final class PciDevices {
     /** Makes a device; it is in nobody's list yet. */
     Endpoint make(PciPlan.Placement place, @Nullable DeviceOptions console) throws ConfigException {
         DeviceOptions options = place.options();
-        if (options.has("ats") && options.on("ats") && !options.on("iommu_platform")) {
+        boolean direct = options.has("iommu_platform") && !options.on("iommu_platform");
+        if (direct && options.has("ats") && options.on("ats")) {
             throw options.wrong("ats", "needs iommu_platform=on");
         }
         return switch (place.driver()) {

@@ -140,7 +140,7 @@ class DsaCommandTest {
     @DisplayName("§4.1: read buffers: reserved at most allowed, and all reserved at most 32")
     void readBuffers(int reserved, int allowed, String error) {
         for (int group = 0; group < 2; group++) {
-            bench.set(0x400 + 64 * group + 0x28, (long) reserved << 8 | (long) allowed << 20);
+            bench.set(0x400 + 64L * group + 0x28, (long) reserved << 8 | (long) allowed << 20);
         }
         assertThat(bench.command(1, 0)).isEqualTo(Long.decode(error));
     }

@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class DsaFaultTest {
     private static final long A = 0x10_0000;
     private static final long B = 0x20_0000;
-    private static final int PAGE = DsaOs.PAGE;
+    private static final long PAGE = DsaOs.PAGE;
     private static final int PAGES = 6;
 
     private final DsaBench bench = DsaBench.start();

@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** §5: portals, occupancy, priorities, batch, fence and drain. */
 class DsaQueueTest {
     private static final long A = 0x10_0000;
-    private static final int PAGE = DsaOs.PAGE;
+    private static final long PAGE = DsaOs.PAGE;
     private static final long SHARED_PORTALS = PORTALS + SHARED * 0x4000L;
 
     private final DsaBench bench = DsaBench.start();
@@ -55,7 +55,7 @@ class DsaQueueTest {
         assertThat(bench.takeSoftwareError()).isEqualTo(Status.PORTAL_WRITE);
         assertThat(bench.board.mmio.writeDeferrable(SHARED_PORTALS + 0x3000, descriptor(0).block()))
                 .isFalse();
-        bench.board.mmio.writeBlock(PORTALS + 2 * 0x4000, descriptor(0).block());
+        bench.board.mmio.writeBlock(PORTALS + 2 * 0x4000L, descriptor(0).block());
         assertThat(bench.takeSoftwareError()).isEqualTo(Status.WQ_NOT_ENABLED);
         assertThat(bench.board.mmio.read(PORTALS, 8)).isEqualTo(-1);
     }
@@ -128,12 +128,12 @@ class DsaQueueTest {
         bench.command(6, SHARED);
         bench.os.map(P, A, PAGE, DsaOs.READ_WRITE);
         for (int i = 0; i < 12; i++) {
-            bench.post(descriptor(4).source(1).destination(A + 8 * i).size(8));
+            bench.post(descriptor(4).source(1).destination(A + 8L * i).size(8));
             assertThat(
                             bench.enqueue(
                                     descriptor(4)
                                             .source(2)
-                                            .destination(A + 8 * i)
+                                            .destination(A + 8L * i)
                                             .size(8)
                                             .pasid(P)))
                     .isTrue();
@@ -149,7 +149,7 @@ class DsaQueueTest {
     /** Who has written since. */
     private void note(List<Integer> order, List<Integer> seen) {
         for (int i = 0; i < seen.size(); i++) {
-            int now = bench.os.peek(P, A + 8 * i, 1)[0];
+            int now = bench.os.peek(P, A + 8L * i, 1)[0];
             if (now != seen.get(i)) {
                 order.add(now);
                 seen.set(i, now);
@@ -165,7 +165,7 @@ class DsaQueueTest {
         bench.os.pageOut(P, A, PAGE);
         int room = 2 * Dispatcher.DESCRIPTORS_PER_ENGINE;
         for (int i = 0; i < room; i++) {
-            bench.post(descriptor(4).source(i).destination(A + 8 * i).size(8).flags(2));
+            bench.post(descriptor(4).source(i).destination(A + 8L * i).size(8).flags(2));
         }
         bench.loop.runUntilIdle();
         long record = bench.record();
@@ -238,7 +238,7 @@ class DsaQueueTest {
         assertThat(DsaBench.completed(batch)).isEqualTo(4);
         assertThat(statusAt(record)).isEqualTo(1);
         for (int i = 0; i < 6; i++) {
-            assertThat(bench.os.peekLong(P, A + 8 * i)).isEqualTo(10 + i % 3);
+            assertThat(bench.os.peekLong(P, A + 8L * i)).isEqualTo(10 + i % 3);
         }
     }
 
@@ -296,10 +296,10 @@ class DsaQueueTest {
         byte[] batch = bench.run(descriptor(1).source(list).size(4));
         assertThat(batch[0]).isEqualTo((byte) Status.BATCH_PAGE_FAULT);
         assertThat(DsaBench.completed(batch)).isEqualTo(2 * page);
-        assertThat(DsaBench.faultAddress(batch)).isEqualTo(list + 128 * page);
+        assertThat(DsaBench.faultAddress(batch)).isEqualTo(list + 128L * page);
         bench.os.touch(P, lost);
         int left = 4 - 2 * page;
-        batch = bench.run(descriptor(1).source(list + 128 * page).size(left));
+        batch = bench.run(descriptor(1).source(list + 128L * page).size(left));
         assertThat(batch[0]).isEqualTo((byte) 1);
         assertThat(bench.os.peekLong(P, A + 24)).isEqualTo(13);
     }
