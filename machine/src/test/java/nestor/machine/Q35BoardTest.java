@@ -236,8 +236,7 @@ class Q35BoardTest {
         assertThat(outcome).isEqualTo(new MachineOutcome.Exited(1));
     }
 
-    private static void irte(FakeProcessors cpu, int index, int vector, int sid)
-            throws Exception {
+    private static void irte(FakeProcessors cpu, int index, int vector, int sid) throws Exception {
         cpu.write(TABLE + 16L * index, 8, 3L << 40 | (long) vector << 16 | 1);
         cpu.write(TABLE + 16L * index + 8, 8, 1L << 18 | sid);
         cpu.write(PcMap.VTD + 0xb8, 8, TABLE);
@@ -396,8 +395,7 @@ class Q35BoardTest {
                     exit(cpu);
                 };
         MachineConfig config = config(true, "intel-iommu", "pcie-root-port,id=rp,addr=2");
-        try (Machine machine =
-                Machine.create(config, Map.of(), wiring -> made(wiring, program))) {
+        try (Machine machine = Machine.create(config, Map.of(), wiring -> made(wiring, program))) {
             running.set(machine);
             machine.onDeviceDeleted(gone::add);
             assertThat(machine.run()).isEqualTo(new MachineOutcome.Exited(1));
@@ -412,23 +410,22 @@ class Q35BoardTest {
                 "-device virtio-iommu-pci: the board has an IOMMU already");
         assertWrong(config(true, "arm-smmuv3"), "-machine q35 has no Arm SMMU");
         MachineConfig tcg = config(true);
-        assertThatThrownBy(
-                        () ->
-                                Machine.create(
-                                                new MachineConfig(
-                                                        tcg.type(),
-                                                        tcg.typeProperties(),
-                                                        Accelerator.TCG,
-                                                        tcg.memoryBytes(),
-                                                        1,
-                                                        tcg.kernel(),
-                                                        tcg.initrd(),
-                                                        "",
-                                                        List.of(),
-                                                        List.of(),
-                                                        true),
-                                                Map.of())
-                                        .close())
+        assertThatThrownBy(() ->
+                        Machine.create(
+                                        new MachineConfig(
+                                                tcg.type(),
+                                                tcg.typeProperties(),
+                                                Accelerator.TCG,
+                                                tcg.memoryBytes(),
+                                                1,
+                                                tcg.kernel(),
+                                                tcg.initrd(),
+                                                "",
+                                                List.of(),
+                                                List.of(),
+                                                true),
+                                        Map.of())
+                                .close())
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("-accel tcg: there is no software x86-64 CPU yet");
         Files.write(folder.resolve("rd"), new byte[1]);
@@ -443,7 +440,8 @@ class Q35BoardTest {
     }
 
     @Test
-    @DisplayName("what RAM does not fit below 2 GiB lies from 4 GiB up, and the PCI window above it")
+    @DisplayName(
+            "what RAM does not fit below 2 GiB lies from 4 GiB up, and the PCI window above it")
     void ramIsSplit() {
         PcMap small = new PcMap(1 << 30);
         assertThat(small.highBytes()).isZero();
