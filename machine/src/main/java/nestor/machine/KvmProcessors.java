@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import nestor.host.LinuxHost;
 import nestor.host.kvm.Kvm;
+import nestor.host.kvm.KvmSupport;
 import nestor.host.kvm.KvmVcpu;
 import nestor.host.kvm.KvmVm;
 import nestor.host.kvm.PvhEntry;
@@ -16,9 +17,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Processors of KVM, with their local APICs in the kernel. A reset makes them anew. */
 final class KvmProcessors implements Processors {
-    /** What KVM_SIGNAL_MSI says of a message that no local APIC accepts. */
-    private static final int EPERM = 1;
-
     private final Kvm kvm;
     private final Wiring wiring;
     private volatile @Nullable KvmVm vm;
@@ -31,14 +29,14 @@ final class KvmProcessors implements Processors {
 
     /** Why there is no KVM for an x86 guest. */
     static Optional<String> missing() {
-        if (!System.getProperty("os.arch").equals("amd64")) {
+        if (!"amd64".equals(System.getProperty("os.arch"))) {
             return Optional.of("this host is no x86-64");
         }
         try {
             Kvm.open(LinuxHost.load()).close();
             return Optional.empty();
         } catch (HostException e) {
-            return Optional.of(e.getMessage());
+            return Optional.of(KvmSupport.refused(e).text());
         }
     }
 
@@ -46,10 +44,9 @@ final class KvmProcessors implements Processors {
         try {
             return new KvmProcessors(Kvm.open(LinuxHost.load()), wiring);
         } catch (HostException e) {
-            throw new ConfigException(
-                    "-accel kvm: %s; 'nestor doctor' says what this host has"
-                            .formatted(e.getMessage()),
-                    e);
+            KvmSupport found = KvmSupport.refused(e);
+            String advice = found.advice().isEmpty() ? "" : "; " + found.advice();
+            throw new ConfigException("-accel kvm: " + found.text() + advice, e);
         }
     }
 
@@ -71,12 +68,10 @@ final class KvmProcessors implements Processors {
         try {
             now.signalMsi(address, data);
         } catch (HostException e) {
-            if (e.errno() != EPERM) {
-                wiring.onEscape()
-                        .uncaughtException(
-                                Thread.currentThread(),
-                                new IllegalStateException(e.getMessage(), e));
-            }
+            wiring.onEscape()
+                    .uncaughtException(
+                            Thread.currentThread(),
+                            new IllegalStateException(e.getMessage(), e));
         }
     }
 
