@@ -409,28 +409,6 @@ class Q35BoardTest {
                 config(true, "intel-iommu", "virtio-iommu-pci"),
                 "-device virtio-iommu-pci: the board has an IOMMU already");
         assertWrong(config(true, "arm-smmuv3"), "-machine q35 has no Arm SMMU");
-        MachineConfig tcg = config(true);
-        assertThatThrownBy(() ->
-                        Machine.create(
-                                        new MachineConfig(
-                                                tcg.type(),
-                                                tcg.typeProperties(),
-                                                Accelerator.TCG,
-                                                tcg.memoryBytes(),
-                                                1,
-                                                tcg.kernel(),
-                                                tcg.initrd(),
-                                                "",
-                                                List.of(),
-                                                List.of(),
-                                                true),
-                                        Map.of())
-                                .close())
-                .isInstanceOf(ConfigException.class)
-                .hasMessageContaining("-accel tcg: there is no software x86-64 CPU yet");
-        Files.write(folder.resolve("rd"), new byte[1]);
-        assertThatThrownBy(() -> BoardFiles.open("-kernel", folder, _ -> ""))
-                .hasMessageContaining("not a file");
     }
 
     private void assertWrong(MachineConfig config, String message) {
