@@ -87,8 +87,7 @@ final class Aml {
     /** §20.2.5.4, DefBuffer. */
     static byte[] buffer(byte[] contents) {
         return sized(
-                new Bytes().u8(0x11),
-                new Bytes().bytes(integer(contents.length)).bytes(contents));
+                new Bytes().u8(0x11), new Bytes().bytes(integer(contents.length)).bytes(contents));
     }
 
     /** §20.2.6.1. */

@@ -4,7 +4,6 @@ import io.airlift.compress.MalformedInputException;
 import io.airlift.compress.lz4.Lz4Decompressor;
 import io.airlift.compress.zstd.ZstdDecompressor;
 import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -20,7 +19,7 @@ import org.tukaani.xz.XZIOException;
 
 /**
  * What an x86 kernel carries (Linux x86 boot protocol, {@code payload_offset}): a compressed ELF
- * file. But for gzip, its length when it is inflated follows in four bytes.
+ * file, which ends with the length that it has when it is inflated.
  */
 final class Payload {
     /** A payload that grows beyond this is refused. */
@@ -30,8 +29,6 @@ final class Payload {
     private static final int LZ4_BLOCK_BYTES = 8 << 20;
     private static final int MAX_XZ_MEMORY_KIB = 160 << 10;
     private static final int CHUNK_BYTES = 1 << 16;
-    private static final String TOO_LARGE =
-            "a kernel of more than %d MiB".formatted(MAX_PLAIN_BYTES >> 20);
 
     private Payload() {}
 
@@ -43,26 +40,28 @@ final class Payload {
     static byte[] inflate(byte[] payload) throws IOException, BootFileException {
         String magic =
                 HexFormat.of().formatHex(Arrays.copyOf(payload, Math.min(payload.length, 6)));
+        int plainBytes = plainBytes(payload);
+        byte[] plain = new byte[plainBytes];
+        boolean gzip = magic.startsWith("1f8b"); // whose own trailer ends with the length
+        int packedBytes = payload.length - (gzip ? 0 : Integer.BYTES);
+        InputStream packed = new ByteArrayInputStream(payload, 0, packedBytes);
         try {
-            if (magic.startsWith("1f8b")) {
-                return drain(new GZIPInputStream(new ByteArrayInputStream(payload), CHUNK_BYTES));
+            if (gzip) {
+                return read(new GZIPInputStream(packed, CHUNK_BYTES), plain);
             }
-            int plainBytes = plainBytes(payload);
-            byte[] packed = Arrays.copyOf(payload, payload.length - Integer.BYTES);
             if (magic.startsWith("28b52ffd")) {
-                return zstd(packed, plainBytes);
+                ZstdDecompressor zstd = new ZstdDecompressor();
+                return whole(
+                        plain, zstd.decompress(payload, 0, packedBytes, plain, 0, plainBytes));
             }
             if (magic.startsWith("fd377a585a00")) {
-                return drain(
-                        new SingleXZInputStream(
-                                new ByteArrayInputStream(packed), MAX_XZ_MEMORY_KIB));
+                return read(new SingleXZInputStream(packed, MAX_XZ_MEMORY_KIB), plain);
             }
             if (magic.startsWith("02214c18")) {
-                return lz4(packed, plainBytes);
+                return lz4(payload, packedBytes, plain);
             }
             if (magic.startsWith("5d0000")) {
-                return drain(
-                        new LZMAInputStream(new ByteArrayInputStream(packed), MAX_XZ_MEMORY_KIB));
+                return read(new LZMAInputStream(packed, MAX_XZ_MEMORY_KIB), plain);
             }
         } catch (EOFException e) {
             throw new BootFileException("truncated: the compressed kernel ends early");
@@ -84,7 +83,8 @@ final class Payload {
         }
         int bytes = little(payload, payload.length - Integer.BYTES);
         if (bytes < 0 || bytes > MAX_PLAIN_BYTES) {
-            throw new BootFileException(TOO_LARGE);
+            throw new BootFileException(
+                    "a kernel of more than %d MiB".formatted(MAX_PLAIN_BYTES >> 20));
         }
         return bytes;
     }
@@ -93,30 +93,33 @@ final class Payload {
         return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(offset);
     }
 
-    private static byte[] zstd(byte[] packed, int plainBytes) throws BootFileException {
-        byte[] plain = new byte[plainBytes];
-        int length =
-                new ZstdDecompressor().decompress(packed, 0, packed.length, plain, 0, plainBytes);
-        return whole(plain, length);
-    }
-
     /** The legacy format: blocks that begin with their length. */
-    private static byte[] lz4(byte[] packed, int plainBytes) throws BootFileException {
-        byte[] plain = new byte[plainBytes];
+    private static byte[] lz4(byte[] payload, int packedBytes, byte[] plain)
+            throws BootFileException {
         Lz4Decompressor decompressor = new Lz4Decompressor();
         int at = LZ4_MAGIC_BYTES;
         int length = 0;
-        while (at + Integer.BYTES <= packed.length) {
-            int block = little(packed, at);
+        while (at + Integer.BYTES <= packedBytes) {
+            int block = little(payload, at);
             at += Integer.BYTES;
-            if (block < 0 || block > packed.length - at) {
+            if (block < 0 || block > packedBytes - at) {
                 throw new BootFileException("truncated: the compressed kernel ends early");
             }
-            int room = Math.min(LZ4_BLOCK_BYTES, plainBytes - length);
-            length += decompressor.decompress(packed, at, block, plain, length, room);
+            int room = Math.min(LZ4_BLOCK_BYTES, plain.length - length);
+            length += decompressor.decompress(payload, at, block, plain, length, room);
             at += block;
         }
         return whole(plain, length);
+    }
+
+    private static byte[] read(InputStream in, byte[] plain) throws IOException, BootFileException {
+        try (in) {
+            int length = in.readNBytes(plain, 0, plain.length);
+            if (in.read() >= 0) {
+                throw new BootFileException("the kernel inflates to more than it says");
+            }
+            return whole(plain, length);
+        }
     }
 
     private static byte[] whole(byte[] plain, int length) throws BootFileException {
@@ -126,21 +129,5 @@ final class Payload {
                             .formatted(length, plain.length));
         }
         return plain;
-    }
-
-    private static byte[] drain(InputStream in) throws IOException, BootFileException {
-        try (in) {
-            ByteArrayOutputStream plain = new ByteArrayOutputStream();
-            byte[] chunk = new byte[CHUNK_BYTES];
-            int length = in.read(chunk);
-            while (length >= 0) {
-                plain.write(chunk, 0, length);
-                if (plain.size() > MAX_PLAIN_BYTES) {
-                    throw new BootFileException(TOO_LARGE);
-                }
-                length = in.read(chunk);
-            }
-            return plain.toByteArray();
-        }
     }
 }

@@ -66,7 +66,8 @@ class PvhKernelTest {
 
     private static byte[] zstd(byte[] plain) {
         byte[] packed = new byte[2 * plain.length + 100];
-        int length = new ZstdCompressor().compress(plain, 0, plain.length, packed, 0, packed.length);
+        int length =
+                new ZstdCompressor().compress(plain, 0, plain.length, packed, 0, packed.length);
         return sized(Arrays.copyOf(packed, length), plain.length);
     }
 
@@ -164,7 +165,11 @@ class PvhKernelTest {
     void damagedPayloadsAreRefused() throws IOException {
         byte[] elf = PvhKernels.elf().array();
         byte[] gzip = packed(elf, false, GZIPOutputStream::new);
-        assertRefused(PvhKernels.bzImage(Arrays.copyOf(gzip, gzip.length / 2)), "ends early");
+        byte[] half = sized(Arrays.copyOf(gzip, gzip.length / 2), elf.length);
+        assertRefused(PvhKernels.bzImage(half), "ends early");
+        byte[] longer = gzip.clone();
+        longer[longer.length - 4]--;
+        assertRefused(PvhKernels.bzImage(longer), "inflates to more than it says");
         byte[] xz = packed(elf, true, out -> new XZOutputStream(out, new LZMA2Options()));
         xz[xz.length / 2] ^= 1;
         assertRefused(PvhKernels.bzImage(xz), "a damaged compressed kernel");
