@@ -38,7 +38,7 @@ final class KvmProcessors implements Processors {
             Kvm.open(LinuxHost.load()).close();
             return Optional.empty();
         } catch (HostException e) {
-            return Optional.of(e.getMessage());
+            return Optional.of("%s".formatted(e.getMessage()));
         }
     }
 
