@@ -218,8 +218,7 @@ final class BareSuite {
         Settings settings = machine(kit);
         settings.override(user);
         String accelerator = settings.text(Setting.ACCELERATOR, Accelerator.TCG.title());
-        Optional<String> missing =
-                Accelerator.titled(accelerator).flatMap(Accelerator::missing);
+        Optional<String> missing = Accelerator.titled(accelerator).flatMap(Accelerator::missing);
         if (missing.isPresent()) {
             throw new CommandException(
                     ExitCode.SKIPPED,

@@ -24,8 +24,7 @@ final class VtdRuns {
     /** In order. */
     static final List<BareSuite.Run> ALL =
             List.of(
-                    new BareSuite.Run(
-                            "whole", UNIT + WHOLE + IMPATIENT, DEMO, "atc-timeout"),
+                    new BareSuite.Run("whole", UNIT + WHOLE + IMPATIENT, DEMO, "atc-timeout"),
                     run("legacy", LEGACY),
                     run("caching-mode", WHOLE + ",caching-mode=on"),
                     run("five-level", WHOLE + ",aw-bits=57,haw=52"),

@@ -141,7 +141,13 @@ class BareSuiteIT {
         expectUsageError(
                 "'amd'; known: smmuv3, virtio-iommu, vtd", "--suite", "bare", "--iommu", "amd");
         expectUsageError(
-                "'torn'; known: whole, legacy", "--suite", "bare", "--iommu", "vtd", "--run", "torn");
+                "'torn'; known: whole, legacy",
+                "--suite",
+                "bare",
+                "--iommu",
+                "vtd",
+                "--run",
+                "torn");
         expectUsageError("'fast'; known: whole", "--suite", "bare", "--run", "fast");
         expectUsageError("--suite bare brings a guest", "--suite", "bare", "--preset", "smmuv3");
     }
