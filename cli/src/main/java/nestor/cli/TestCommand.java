@@ -68,7 +68,9 @@ final class TestCommand implements Callable<Integer> {
     @Option(
             names = "--iommu",
             paramLabel = "NAME",
-            description = "Which IOMMU the suite is about: smmuv3. Default: the first.")
+            description =
+                    "Which IOMMU the suite is about: smmuv3, virtio-iommu, vtd (needs KVM)."
+                            + " Default: the first.")
     private @Nullable String iommu;
 
     @Option(

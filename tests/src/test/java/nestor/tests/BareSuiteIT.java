@@ -3,6 +3,8 @@ package nestor.tests;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -15,7 +17,8 @@ import org.junit.jupiter.api.Test;
 
 /** The bare-metal suite as a user starts it. */
 class BareSuiteIT {
-    private static final Duration LIMIT = Duration.ofMinutes(5);
+    private static final Duration LIMIT = Duration.ofMinutes(10);
+    private static final int NO_KVM = 4;
     private static final Pattern RUN = Pattern.compile("  # Subtest: (.+)");
     private static final Pattern CHECK =
             Pattern.compile("    (not )?ok \\d+ ([a-z0-9 ]+): ([^#]*)(# SKIP.*)?");
@@ -36,7 +39,7 @@ class BareSuiteIT {
                 } else if (check.matches() && check.group(1) != null) {
                     failed.add(run + ": " + line.strip());
                 } else if (check.matches() && check.group(4) == null) {
-                    passed.get(run).add(line.strip());
+                    passed.computeIfAbsent(run, _ -> new ArrayList<>()).add(line.strip());
                 }
             }
         }
@@ -72,6 +75,44 @@ class BareSuiteIT {
         assertThat(report.passed.get("none")).hasSizeGreaterThan(110);
     }
 
+    /** On the host's KVM; where there is none, that is what the command says. */
+    @Test
+    void vtdUnitsPassAllChecksHoweverTheyAreBuilt() {
+        Result result = suite("--iommu", "vtd");
+
+        assumeFalse(result.exitCode() == NO_KVM, result.stderr());
+        Report report = new Report(result.stdout());
+        assertThat(report.failed).isEmpty();
+        assertThat(result.exitCode()).describedAs(result.stderr()).isZero();
+        assertThat(report.passed)
+                .containsOnlyKeys(
+                        "whole",
+                        "legacy",
+                        "caching-mode",
+                        "five-level",
+                        "no-ats",
+                        "no-pri",
+                        "no-pasid",
+                        "first-stage",
+                        "second-stage",
+                        "narrow",
+                        "no-remapping",
+                        "two-units");
+        assertThat(report.passed.get("whole")).hasSizeGreaterThan(380);
+        assertThat(report.passed.get("two-units")).hasSizeGreaterThan(380);
+        assertThat(report.passed.get("legacy")).hasSizeGreaterThan(170);
+    }
+
+    @Test
+    void withoutKvmTheVtdSuiteSaysWhyAndIsNoFailure() {
+        assumeFalse(Files.isReadable(Path.of("/dev/kvm")), "there is KVM");
+        Result result = suite("--iommu", "vtd", "--run", "legacy");
+
+        assertThat(result.exitCode()).isEqualTo(NO_KVM);
+        assertThat(result.stdout()).isEmpty();
+        assertThat(result.errorLines()).singleElement().asString().contains("no -accel kvm here:");
+    }
+
     @Test
     void oneRunAsJunit() {
         Result result = suite("--run", "lean", "--format", "junit");
@@ -97,7 +138,16 @@ class BareSuiteIT {
     @Test
     void whatTheSuiteDoesNotHaveIsNamedWithWhatItHas() {
         expectUsageError("known: bare", "--suite", "full");
-        expectUsageError("'vtd'; known: smmuv3, virtio-iommu", "--suite", "bare", "--iommu", "vtd");
+        expectUsageError(
+                "'amd'; known: smmuv3, virtio-iommu, vtd", "--suite", "bare", "--iommu", "amd");
+        expectUsageError(
+                "'torn'; known: whole, legacy",
+                "--suite",
+                "bare",
+                "--iommu",
+                "vtd",
+                "--run",
+                "torn");
         expectUsageError("'fast'; known: whole", "--suite", "bare", "--run", "fast");
         expectUsageError("--suite bare brings a guest", "--suite", "bare", "--preset", "smmuv3");
     }

@@ -296,3 +296,47 @@ CHECK(ir_without_translation, "remapping: works with TE clear")
         remap_set(INDEX, remap_here(IR_VECTOR), 0);
         expect(message_arrives(remap_address(INDEX, false), 0, IR_VECTOR));
 }
+
+enum { COM1_PIN = 4, RTE_MASKED = 1 << 16 };
+
+/* An entry whose handle is split over both halves (5.1.5.1). */
+static void redirect(u32 handle)
+{
+        ioapic_write(IOAPIC_REDIRECTION + 2 * COM1_PIN + 1, (handle & 0x7fff) << 17 | 1 << 16);
+        ioapic_write(IOAPIC_REDIRECTION + 2 * COM1_PIN, (handle >> 15) << 11 | 0x40);
+}
+
+/* The serial port says that it can send. */
+static bool pin_arrives(u32 vector)
+{
+        u64 before = interrupts[vector];
+        uart_interrupts(true);
+        bool arrives = interrupt_arrives(vector, before);
+        uart_interrupts(false);
+        ioapic_write(IOAPIC_REDIRECTION + 2 * COM1_PIN, RTE_MASKED);
+        return arrives;
+}
+
+CHECK(ir_ioapic, "remapping: an I/O APIC entry in remappable format, with the source that its scope says")
+{
+        if (!ioapic_sid())
+                return skip("no I/O APIC behind the unit");
+        remap_begin(SIZE, false);
+        remap_set(INDEX, remap_here(IR_VECTOR), IRTE_SID(ioapic_sid()) | IRTE_SVT(SVT_SOURCE));
+        redirect(INDEX);
+        expect(pin_arrives(IR_VECTOR));
+        expect_no_fault();
+}
+
+CHECK(ir_ioapic_blocked, "remapping faults: 25, an I/O APIC entry in compatibility format")
+{
+        if (!ioapic_sid())
+                return skip("no I/O APIC behind the unit");
+        remap_begin(SIZE, false);
+        ioapic_write(IOAPIC_REDIRECTION + 2 * COM1_PIN + 1, board.apic_id << 24);
+        ioapic_write(IOAPIC_REDIRECTION + 2 * COM1_PIN, IR_VECTOR);
+        uart_interrupts(true);
+        expect_interrupt_fault_at(__FILE__, __LINE__, 0x25, ioapic_sid(), 0);
+        uart_interrupts(false);
+        ioapic_write(IOAPIC_REDIRECTION + 2 * COM1_PIN, RTE_MASKED);
+}

@@ -69,3 +69,14 @@ bool expect_interrupt_fault_at(const char *file, int line, u32 reason, u32 sourc
         }
         return right;
 }
+
+u32 ioapic_sid(void)
+{
+        for (u32 i = 0; i < board.units; i++) {
+                for (u32 j = 0; &units[i] == vtd && j < board.unit[i].scopes; j++) {
+                        if (board.unit[i].scope[j].type == SCOPE_IOAPIC && board.ioapic)
+                                return board.unit[i].scope[j].rid;
+                }
+        }
+        return 0;
+}

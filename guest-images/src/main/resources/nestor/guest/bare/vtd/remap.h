@@ -46,4 +46,7 @@ bool expect_interrupt_fault_at(const char *file, int line, u32 reason, u32 sourc
 #define expect_interrupt_fault(reason, index)                                                  \
         expect_interrupt_fault_at(__FILE__, __LINE__, reason, demo_sid(), index)
 
+/* Source identifier of the I/O APIC, if it is in the unit's scope; else 0. */
+u32 ioapic_sid(void);
+
 #endif

@@ -61,6 +61,22 @@ void uart_put(char c)
         out8(COM1, (u8)c);
 }
 
+enum { INTERRUPT_ENABLE = 1, MODEM_CONTROL = 4, INTERRUPT_ON_EMPTY = 2, OUT2 = 8 };
+
+void uart_interrupts(bool enabled)
+{
+        out8(COM1 + MODEM_CONTROL, OUT2);
+        out8(COM1 + INTERRUPT_ENABLE, enabled ? INTERRUPT_ON_EMPTY : 0);
+}
+
+enum { IOAPIC_WINDOW = 0x10 };
+
+void ioapic_write(u32 index, u32 value)
+{
+        mmio_write32(board.ioapic, index);
+        mmio_write32(board.ioapic + IOAPIC_WINDOW, value);
+}
+
 _Noreturn void power_off(void)
 {
         out16(PM1A_CONTROL, SOFT_OFF | SLEEP_ENABLE);   /* as Nestor's \_S5 says */

@@ -98,6 +98,13 @@ void board_read(const void *start_info);
 
 void uart_put(char c);
 
+/* Whether the serial port interrupts when it can send, which it always can between two characters. */
+void uart_interrupts(bool enabled);
+
+/* Registers of the I/O APIC. */
+enum { IOAPIC_REDIRECTION = 0x10 };
+void ioapic_write(u32 index, u32 value);
+
 /* How often each vector has arrived since the machine began; interrupts are enabled. */
 extern volatile u64 interrupts[256];
 
