@@ -83,11 +83,15 @@ u8 demo_byte(u64 i)
 /* Reflected, constant AB, initial value FF. */
 u8 demo_crc(const volatile u8 *bytes, u64 count)
 {
-        u8 crc = 0xff;
-        for (u64 i = 0; i < count; i++) {
-                crc ^= bytes[i];
+        static u8 steps[256];
+        for (u32 i = 1; i < 256 && !steps[255]; i++) {
+                u8 step = (u8)i;
                 for (u32 bit = 0; bit < 8; bit++)
-                        crc = (u8)(crc >> 1) ^ (crc & 1 ? 0xab : 0);
+                        step = (u8)(step >> 1) ^ (step & 1 ? 0xab : 0);
+                steps[i] = step;
         }
+        u8 crc = 0xff;
+        for (u64 i = 0; i < count; i++)
+                crc = steps[crc ^ bytes[i]];
         return crc;
 }
