@@ -19,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import nestor.iommu.host.StreamIntents;
 import nestor.virtio.testkit.DriverQueue.Part;
 import nestor.virtio.testkit.TestMachine;
 import org.junit.jupiter.api.DisplayName;
@@ -54,7 +53,7 @@ class FramingTest {
 
         Driver(TableProfile profile) {
             if (profile.hasTables()) {
-                var tables = new TableHarness(profile, -1L, StreamIntents.NONE);
+                var tables = new TableHarness(profile);
                 iommu = tables.iommu;
                 life = life(profile, tables.machine.allocate(4096));
             } else {
@@ -76,7 +75,9 @@ class FramingTest {
             for (boolean indirect : new boolean[] {false, true}) {
                 for (Sample sample : life) {
                     int length = send(sample, cut, indirect);
-                    assertThat(length).describedAs("length, %s", how).isEqualTo(sample.writableBytes);
+                    assertThat(length)
+                            .describedAs("length, %s", how)
+                            .isEqualTo(sample.writableBytes);
                     byte[] tail = machine.read(to + length - TAIL_BYTES, TAIL_BYTES);
                     assertThat(tail)
                             .describedAs("type %d, %s", sample.request[0], how)
@@ -193,7 +194,9 @@ class FramingTest {
     @DisplayName("§2.7.4: the device-writable part cut at every byte, tail included")
     void writablePartsCutAnywhere(TableProfile profile) {
         var driver = new Driver(profile);
-        for (int at = 1; at < PROBE_BYTES + TAIL_BYTES; at += at < 8 || at > PROBE_BYTES - 8 ? 1 : 5) {
+        for (int at = 1;
+                at < PROBE_BYTES + TAIL_BYTES;
+                at += at < 8 || at > PROBE_BYTES - 8 ? 1 : 5) {
             int first = at;
             driver.live(
                     (parts, sample, from, to) -> {
