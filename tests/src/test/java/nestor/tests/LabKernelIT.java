@@ -8,7 +8,9 @@ import nestor.tests.NestorProcess.Result;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
-/** Processes of the lab kernel share their memory with devices, behind each IOMMU that can do it. */
+/**
+ * Processes of the lab kernel share their memory with devices, behind each IOMMU that can do it.
+ */
 class LabKernelIT {
     /** Building the kernel takes longer than all other tests together. */
     private static boolean isWanted() {
@@ -40,7 +42,8 @@ class LabKernelIT {
     }
 
     @Test
-    @DisplayName("PCIe §10.4: page faults of devices are page requests over virtio-iommu's event queue")
+    @DisplayName(
+            "PCIe §10.4: page faults of devices are page requests over virtio-iommu's event queue")
     void everySharedMemoryCheckPassesByTablesOnVirtioIommu() {
         assertThat(passing("virtio-iommu-sva"))
                 .contains(
