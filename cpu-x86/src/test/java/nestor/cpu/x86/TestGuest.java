@@ -146,6 +146,14 @@ final class TestGuest implements AutoCloseable {
         }
     }
 
+    /** Runs about so many instructions, or until something halts. */
+    void runBriefly(long rip, int instructions) {
+        cpu.x[X86Cpu.RIP] = rip;
+        cpu.halted = false;
+        cpu.beginSlice(instructions);
+        interpreter.run();
+    }
+
     /** At level 3, with CODE and the user's stack accessible there. */
     void toUser() {
         map(CODE, CODE, PRESENT | USER);
