@@ -59,6 +59,22 @@ final class DataAccess {
         }
     }
 
+    /** MOVDIR64B: 64 aligned bytes, to a device as one write, to RAM as no other vCPU tears. */
+    void storeBlock(Regime regime, long va, long[] block) {
+        long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
+        if (ram.hostAddress(gpa) == RamMap.NONE) {
+            mmio.writeBlock(gpa, block);
+            cpu.checkInterrupts();
+            return;
+        }
+        cpu.domain.exclusively(
+                () -> {
+                    for (int i = 0; i < block.length; i++) {
+                        storeResolved(gpa + 8L * i, 8, block[i]);
+                    }
+                });
+    }
+
     private long loadResolved(long gpa, int sizeBytes) {
         long host = ram.hostAddress(gpa);
         return host != RamMap.NONE ? HostMemory.get(host, sizeBytes) : deviceRead(gpa, sizeBytes);
