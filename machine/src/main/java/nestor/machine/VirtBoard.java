@@ -91,8 +91,7 @@ final class VirtBoard implements Board {
         layout = BootLayout.of(MemoryMap.RAM, kernel, initrdBytes());
         checkRoom();
         memory =
-                BoardFiles.ram(
-                        List.of(new GuestMemory.Range(MemoryMap.RAM, config.memoryBytes())));
+                BoardFiles.ram(List.of(new GuestMemory.Range(MemoryMap.RAM, config.memoryBytes())));
         clock = new HostClock(onEscape);
         MmioBus bus = new MmioBus();
         List<Integer> affinities = IntStream.range(0, config.cpus()).boxed().toList();
@@ -113,7 +112,9 @@ final class VirtBoard implements Board {
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
         host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
-        pci = new PciDevices(host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
+        pci =
+                new PciDevices(
+                        host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
         hotPlug = new HotPlug(pci);
         try {
             pci.plug(plan);

@@ -19,10 +19,7 @@ final class DirectStores {
             return Undefined.OP;
         }
         return new Block(
-                in.reg(),
-                in.addressMask,
-                Address.baseOf(Segment.ES, in.mode64),
-                in.memory());
+                in.reg(), in.addressMask, Address.baseOf(Segment.ES, in.mode64), in.memory());
     }
 
     private static final class Block extends Op {

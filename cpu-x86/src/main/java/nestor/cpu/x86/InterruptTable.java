@@ -87,7 +87,8 @@ final class InterruptTable implements Interpreter.ExceptionPort {
         Regime regime = cpu.mmu.supervisor();
         long at = segments.idtBase + (long) vector * GATE_BYTES;
         long low = cpu.data.load(regime, at, 8);
-        long offset = low & 0xffff | low >>> 32 & 0xffff_0000L | cpu.data.load(regime, at + 8, 4) << 32;
+        long offset =
+                low & 0xffff | low >>> 32 & 0xffff_0000L | cpu.data.load(regime, at + 8, 4) << 32;
         int type = (int) (low >>> 40) & 0x1f;
         if (type != Descriptor.INTERRUPT_GATE && type != Descriptor.TRAP_GATE
                 || software && (int) (low >>> 45 & 3) < cpu.cpl) {

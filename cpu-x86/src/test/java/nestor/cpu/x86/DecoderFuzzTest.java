@@ -20,7 +20,8 @@ class DecoderFuzzTest {
                 guest.toUser();
             }
             for (int i = 0; i < 16; i++) {
-                cpu.x[i] = data.consumeBoolean() ? data.consumeLong() : data.consumeInt(0, 0xf_ffff);
+                cpu.x[i] =
+                        data.consumeBoolean() ? data.consumeLong() : data.consumeInt(0, 0xf_ffff);
             }
             cpu.replaceFlags(data.consumeInt(), Flags.WRITABLE);
             cpu.mode64 = data.consumeBoolean();

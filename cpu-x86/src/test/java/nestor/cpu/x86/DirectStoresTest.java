@@ -20,7 +20,7 @@ class DirectStoresTest {
 
     DirectStoresTest() {
         for (int i = 0; i < 8; i++) {
-            guest.write(TestGuest.DATA + 8 * i, 0x1111_1111_1111_1111L * i);
+            guest.write(TestGuest.DATA + 8L * i, 0x1111_1111_1111_1111L * i);
         }
         guest.mmio.map(
                 PORTAL,

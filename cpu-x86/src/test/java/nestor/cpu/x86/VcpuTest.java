@@ -137,13 +137,12 @@ class VcpuTest {
         vcpu.start(ENTRY, 0);
         Thread time =
                 Thread.ofPlatform()
-                        .start(
-                                () -> {
-                                    while (!Thread.currentThread().isInterrupted()) {
-                                        clock.advance(100);
-                                        Thread.yield();
-                                    }
-                                });
+                        .start(() -> {
+                            while (!Thread.currentThread().isInterrupted()) {
+                                clock.advance(100);
+                                Thread.onSpinWait();
+                            }
+                        });
 
         VcpuExit exit = vcpu.run();
         time.interrupt();
