@@ -28,7 +28,6 @@ final class BareSuite {
 
     private static final String ORIGIN = "--suite";
     private static final String MEMORY = "256M";
-
     /** Those whose board there is. */
     private static final List<BareKit> KITS = List.of(BareKit.SMMUV3, BareKit.VIRTIO_IOMMU);
 

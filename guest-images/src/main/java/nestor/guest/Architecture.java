@@ -14,7 +14,11 @@ import java.util.List;
  * @param flags for code without an operating system
  */
 record Architecture(
-        String name, String triplet, List<String> packages, boolean flatImage, List<String> flags) {
+        String name,
+        String triplet,
+        List<String> packages,
+        boolean flatImage,
+        List<String> flags) {
     /** Unaligned accesses are none as long as the MMU is off. */
     static final Architecture ARM64 =
             new Architecture(

@@ -52,7 +52,8 @@ public final class BareKit {
             new BareKit(
                     Architecture.ARM64,
                     "virtio-iommu",
-                    List.of("engine.c", "engine.h", "virtio.c", "virtio.h", "vmsa.c", "vmsa.h"),
+                    List.of(
+                            "engine.c", "engine.h", "virtio.c", "virtio.h", "vmsa.c", "vmsa.h"),
                     List.of(
                             "check10-device.c",
                             "check15-probe.c",
@@ -135,7 +136,8 @@ public final class BareKit {
      * @param more files of the kit that not every suite needs
      * @param own files of the suite's own folder
      */
-    private BareKit(Architecture architecture, String iommu, List<String> more, List<String> own) {
+    private BareKit(
+            Architecture architecture, String iommu, List<String> more, List<String> own) {
         this.architecture = architecture;
         this.iommu = iommu;
         this.more = more;

@@ -150,8 +150,7 @@ final class CrossCompiler {
         }
         ChildProcess.Result ended = HostPrograms.run(command, folder);
         if (ended.status() != 0) {
-            throw new ImageException(
-                    architecture.compiler() + ": " + HostPrograms.complaint(ended));
+            throw new ImageException(architecture.compiler() + ": " + HostPrograms.complaint(ended));
         }
     }
 

@@ -116,8 +116,8 @@ public record GuestProfile(
                     ImageStore.LAB);
 
     /**
-     * The same on the paravirtual IOMMU, driven by tables of the guest's: faults of devices are
-     * page requests. Left out are only the checks about the SMMU itself: its driver's log, and the
+     * The same on the paravirtual IOMMU, driven by tables of the guest's: faults of devices are page
+     * requests. Left out are only the checks about the SMMU itself: its driver's log, and the
      * kernel's own tests of that driver.
      */
     public static final GuestProfile VIRTIO_IOMMU_SVA =

@@ -150,7 +150,8 @@ public final class ImageStore {
     public Path bareSuite(BareKit kit) throws ImageException {
         return guarded(() ->
                 CrossCompiler.ofHost(kit.architecture(), cache, progress)
-                        .kernel(kit.sources(), kit.architecture().freestanding(), kit.image()));
+                        .kernel(
+                                kit.sources(), kit.architecture().freestanding(), kit.image()));
     }
 
     private Path compiled(String program) throws ImageException, IOException, InterruptedException {

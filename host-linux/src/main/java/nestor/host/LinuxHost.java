@@ -39,8 +39,7 @@ public final class LinuxHost {
 
     /** Opens a device file for reading and writing. */
     public HostFile open(String path) throws HostException {
-        return new HostFile(
-                this, path, checked("open(" + path + ")", calls.open(path, O_RDWR | O_CLOEXEC)));
+        return new HostFile(this, path, checked("open(" + path + ")", calls.open(path, O_RDWR | O_CLOEXEC)));
     }
 
     /**

@@ -60,8 +60,7 @@ final class KvmProcessors implements Processors {
             if (e.errno() != EPERM) {
                 wiring.onEscape()
                         .uncaughtException(
-                                Thread.currentThread(),
-                                new IllegalStateException(e.getMessage(), e));
+                                Thread.currentThread(), new IllegalStateException(e.getMessage(), e));
             }
         }
     }

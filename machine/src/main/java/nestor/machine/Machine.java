@@ -48,7 +48,8 @@ public final class Machine implements AutoCloseable {
     private volatile boolean stopping;
     private List<Thread> threads = List.of();
 
-    private Machine(MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
+    private Machine(
+            MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
             throws ConfigException, IOException {
         this.config = config;
         Thread.UncaughtExceptionHandler onEscape =

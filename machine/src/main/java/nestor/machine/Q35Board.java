@@ -121,7 +121,8 @@ final class Q35Board implements Board {
                 PcMap.DEBUG_EXIT,
                 DebugExit.PORTS,
                 new DebugExit(status -> stop(new VcpuExit.DebugExit(status))));
-        MsiDoorbell doorbell = new MsiDoorbell(PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES, this::signal);
+        MsiDoorbell doorbell =
+                new MsiDoorbell(PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES, this::signal);
         host = new PciHost(map.pci(), memory, mmio, doorbell);
         pci =
                 new PciDevices(
@@ -211,8 +212,7 @@ final class Q35Board implements Board {
             throw new ConfigException(
                     "-m: %d MiB of RAM below 4 GiB are too few: the kernel ends at %d MiB, and its"
                                     .formatted(map.lowBytes() >>> 20, (kernel.endGpa() >>> 20) + 1)
-                            + " initrd takes %d MiB"
-                                    .formatted(initrdBytes() + (1 << 20) - 1 >>> 20));
+                            + " initrd takes %d MiB".formatted(initrdBytes() + (1 << 20) - 1 >>> 20));
         }
     }
 

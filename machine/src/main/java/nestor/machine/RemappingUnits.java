@@ -91,7 +91,8 @@ final class RemappingUnits {
             if (units.wanted.stream().anyMatch(unit -> unit.root == root)) {
                 throw root == ALL
                         ? new ConfigException(
-                                device.origin() + ": there is one already; give each a primary-bus")
+                                device.origin()
+                                        + ": there is one already; give each a primary-bus")
                         : device.wrong(PRIMARY_BUS, "the bus has a unit already");
             }
             if (units.wanted.size() == MAX_UNITS) {
@@ -228,7 +229,9 @@ final class RemappingUnits {
                 boolean port = place.driver().equals(PciPlan.ROOT_PORT);
                 scopes.add(
                         DmarTable.Scope.of(
-                                port ? DmarTable.ScopeType.BRIDGE : DmarTable.ScopeType.ENDPOINT,
+                                port
+                                        ? DmarTable.ScopeType.BRIDGE
+                                        : DmarTable.ScopeType.ENDPOINT,
                                 0,
                                 bus << 8 | place.slot() << 3 | place.function()));
             }

@@ -91,7 +91,8 @@ final class VirtBoard implements Board {
         layout = BootLayout.of(MemoryMap.RAM, kernel, initrdBytes());
         checkRoom();
         memory =
-                BoardFiles.ram(List.of(new GuestMemory.Range(MemoryMap.RAM, config.memoryBytes())));
+                BoardFiles.ram(
+                        List.of(new GuestMemory.Range(MemoryMap.RAM, config.memoryBytes())));
         clock = new HostClock(onEscape);
         MmioBus bus = new MmioBus();
         List<Integer> affinities = IntStream.range(0, config.cpus()).boxed().toList();
@@ -112,9 +113,7 @@ final class VirtBoard implements Board {
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
         host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
-        pci =
-                new PciDevices(
-                        host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
+        pci = new PciDevices(host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
         hotPlug = new HotPlug(pci);
         try {
             pci.plug(plan);

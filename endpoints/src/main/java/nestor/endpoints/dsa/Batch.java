@@ -61,9 +61,7 @@ final class Batch {
         return Step.RUNNABLE;
     }
 
-    /**
-     * The next descriptor's execution; null if the batch is over, and {@link #report} tells how.
-     */
+    /** The next descriptor's execution; null if the batch is over, and {@link #report} tells how. */
     private @Nullable Execution next() {
         if (finished == count) {
             return over(failures == 0 ? Status.SUCCESS : Status.BATCH_FAILED);
@@ -111,6 +109,8 @@ final class Batch {
 
     /** Fills in how the batch has ended. */
     void report(CompletionRecord record) {
-        record.status(outcome.status()).faultAddress(outcome.faultAddress()).completed(finished);
+        record.status(outcome.status())
+                .faultAddress(outcome.faultAddress())
+                .completed(finished);
     }
 }

@@ -70,7 +70,8 @@ final class CommandUnit {
         return switch (command) {
             case ENABLE_DEVICE -> Optional.of(Outcome.of(enableDevice()));
             case ENABLE_WQ ->
-                    Optional.of(Outcome.of(configuration.enableQueue(operand, function.ats())));
+                    Optional.of(
+                            Outcome.of(configuration.enableQueue(operand, function.ats())));
             case RESET_DEVICE -> Optional.of(resetDevice());
             case REQUEST_INTERRUPT_HANDLE -> Optional.of(requestHandle(operand));
             case RELEASE_INTERRUPT_HANDLE -> Optional.of(releaseHandle(operand));

@@ -273,7 +273,8 @@ final class Execution {
                             ? requestPages()
                             : withoutRecord(
                                     Status.COMPLETION_ADDRESS, descriptor.completionAddress());
-            default -> withoutRecord(Status.COMPLETION_ADDRESS, descriptor.completionAddress());
+            default ->
+                    withoutRecord(Status.COMPLETION_ADDRESS, descriptor.completionAddress());
         };
     }
 

@@ -276,8 +276,7 @@ class DsaCommandTest {
     }
 
     @Test
-    @DisplayName(
-            "§4.3: a drain does not wait for what is submitted after it, or is of another PASID")
+    @DisplayName("§4.3: a drain does not wait for what is submitted after it, or is of another PASID")
     void drainsOnlyItsOwn() {
         replace(DsaBench.start());
         block(P);
@@ -366,7 +365,9 @@ class DsaCommandTest {
     @Test
     @DisplayName("§4.4: interrupt handles: index, IMS, exhaustion, release")
     void interruptHandles() {
-        replace(new DsaBench(DsaOptions.DEFAULT.withInterruptHandles(InterruptHandles.REQUESTED)));
+        replace(
+                new DsaBench(
+                        DsaOptions.DEFAULT.withInterruptHandles(InterruptHandles.REQUESTED)));
         assertThat(bench.get(0xb0)).isEqualTo(0x7ffe);
         assertThat(bench.command(13, 9)).isEqualTo(Command.Error.INTERRUPT_INDEX);
         assertThat(bench.command(13, 0x10001)).isEqualTo(Command.Error.INTERRUPT_INDEX);

@@ -1,8 +1,8 @@
 package nestor.endpoints.dsa;
 
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static nestor.endpoints.dsa.DescriptorBuilder.descriptor;
 import static nestor.endpoints.dsa.DsaBench.P;
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
@@ -155,11 +155,7 @@ class DsaOperationTest {
 
     /** The record, but for what earlier parts did, and all of memory. */
     private static void check(
-            DsaBench bench,
-            DescriptorBuilder descriptor,
-            byte[] record,
-            NaiveDsa naive,
-            int before) {
+            DsaBench bench, DescriptorBuilder descriptor, byte[] record, NaiveDsa naive, int before) {
         String what = Arrays.toString(descriptor.block());
         assertThat((int) record[0]).describedAs(what).isEqualTo(naive.status);
         if (before == 0) { // what is left of a backward move may not overlap

@@ -46,7 +46,8 @@ final class Aml {
 
     /** §20.2.5.2, DefMethod, not serialized. */
     static byte[] method(String name, int arguments, byte[]... terms) {
-        return sized(new Bytes().u8(0x14), new Bytes().ascii(name).u8(arguments).bytes(all(terms)));
+        return sized(
+                new Bytes().u8(0x14), new Bytes().ascii(name).u8(arguments).bytes(all(terms)));
     }
 
     /** §20.2.3, the shortest form. */
@@ -84,7 +85,8 @@ final class Aml {
     /** §20.2.5.4, DefBuffer. */
     static byte[] buffer(byte[] contents) {
         return sized(
-                new Bytes().u8(0x11), new Bytes().bytes(integer(contents.length)).bytes(contents));
+                new Bytes().u8(0x11),
+                new Bytes().bytes(integer(contents.length)).bytes(contents));
     }
 
     /** §20.2.6.1. */

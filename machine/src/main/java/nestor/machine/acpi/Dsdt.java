@@ -34,22 +34,8 @@ import nestor.pci.PciHost;
 record Dsdt(PcMap map, List<AcpiTables.RootBus> roots) {
     /** The PCI Host Bridge Device's UUID (PCI Firmware §4.5), as a buffer has it. */
     private static final byte[] HOST_BRIDGE_UUID = {
-        0x5b,
-        0x4d,
-        (byte) 0xdb,
-        0x33,
-        (byte) 0xf7,
-        0x1f,
-        0x1c,
-        0x40,
-        (byte) 0x96,
-        0x57,
-        0x74,
-        0x41,
-        (byte) 0xc0,
-        0x3d,
-        (byte) 0xd7,
-        0x66
+        0x5b, 0x4d, (byte) 0xdb, 0x33, (byte) 0xf7, 0x1f, 0x1c, 0x40,
+        (byte) 0x96, 0x57, 0x74, 0x41, (byte) 0xc0, 0x3d, (byte) 0xd7, 0x66
     };
 
     /** Native hot-plug, PME, AER, and the PCI Express capability structure. */
@@ -143,7 +129,9 @@ record Dsdt(PcMap map, List<AcpiTables.RootBus> roots) {
                         equal(argument(0), Aml.buffer(HOST_BRIDGE_UUID)),
                         createDwordField(argument(3), 8, "CDW3"),
                         and(control, integer(GRANTED), Aml.LOCAL0),
-                        when(not(equal(control, Aml.LOCAL0)), or(status, integer(MASKED), status)),
+                        when(
+                                not(equal(control, Aml.LOCAL0)),
+                                or(status, integer(MASKED), status)),
                         store(Aml.LOCAL0, control)),
                 otherwise(or(status, integer(UNRECOGNIZED_UUID), status)),
                 returns(argument(3)));

@@ -119,7 +119,10 @@ record ElfImage(long entry, List<Segment> segments) {
         long fileBytes = file.get(LONG, header + FILE_BYTES);
         long memoryBytes = file.get(LONG, header + MEMORY_BYTES);
         inside(file, offset, fileBytes);
-        if (gpa < 0 || gpa > MAX_ADDRESS || memoryBytes < fileBytes || memoryBytes > MAX_ADDRESS) {
+        if (gpa < 0
+                || gpa > MAX_ADDRESS
+                || memoryBytes < fileBytes
+                || memoryBytes > MAX_ADDRESS) {
             throw new BootFileException("an ELF file with an impossible segment");
         }
         return new Segment(offset, fileBytes, gpa, memoryBytes);

@@ -98,7 +98,9 @@ public final class ConfigPorts implements MmioRegion {
 
     private long ecam(long selected, long offset) {
         long function = ECAM_FUNCTION.set(0, BUS_DEVICE_FUNCTION.get(selected));
-        return ecamGpa + ECAM_DWORD.set(function, REGISTER.get(selected)) + (offset - CONFIG_DATA);
+        return ecamGpa
+                + ECAM_DWORD.set(function, REGISTER.get(selected))
+                + (offset - CONFIG_DATA);
     }
 
     /** A reset takes place when RST_CPU goes from 0 to 1. */

@@ -130,7 +130,10 @@ public final class IoApic implements MmioRegion {
             boolean rises = level && !asserted[pin];
             asserted[pin] = level;
             entry = entries[pin];
-            sends = Entry.LEVEL.isSet(entry) ? takeLevel(pin) : rises && !Entry.MASKED.isSet(entry);
+            sends =
+                    Entry.LEVEL.isSet(entry)
+                            ? takeLevel(pin)
+                            : rises && !Entry.MASKED.isSet(entry);
         }
         if (sends) {
             send(entry);

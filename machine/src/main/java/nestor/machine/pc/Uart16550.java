@@ -309,7 +309,9 @@ public final class Uart16550 implements MmioRegion, CharFrontend {
 
     private boolean interrupts() {
         synchronized (lock) {
-            return OUT2.isSet(modemControl) && !LOOP.isSet(modemControl) && pending() != IIR_NONE;
+            return OUT2.isSet(modemControl)
+                    && !LOOP.isSet(modemControl)
+                    && pending() != IIR_NONE;
         }
     }
 

@@ -161,7 +161,8 @@ class AcpiTablesTest {
 
     @Test
     @DisplayName("the disassembled DSDT compiles without an error, and says what was meant")
-    void theDefinitionsCompileAgain(@TempDir Path folder) throws IOException, InterruptedException {
+    void theDefinitionsCompileAgain(@TempDir Path folder)
+            throws IOException, InterruptedException {
         Files.write(folder.resolve("DSDT.aml"), table(tables(BOARD), "DSDT"));
         iasl(folder, "-d", "DSDT.aml");
         String source = Files.readString(folder.resolve("DSDT.dsl"));

@@ -66,8 +66,7 @@ class PvhKernelTest {
 
     private static byte[] zstd(byte[] plain) {
         byte[] packed = new byte[2 * plain.length + 100];
-        int length =
-                new ZstdCompressor().compress(plain, 0, plain.length, packed, 0, packed.length);
+        int length = new ZstdCompressor().compress(plain, 0, plain.length, packed, 0, packed.length);
         return sized(Arrays.copyOf(packed, length), plain.length);
     }
 

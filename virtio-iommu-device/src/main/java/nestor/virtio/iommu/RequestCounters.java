@@ -18,7 +18,10 @@ final class RequestCounters {
             case Request.Unmap _ -> unmaps.increment();
             case TableRequest.Invalidate _ -> invalidations.increment();
             case TableRequest.PageResponse _ -> pageResponses.increment();
-            case Request.Detach _, Request.Probe _, Request.Truncated _, Request.Unknown _ -> {}
+            case Request.Detach _,
+                    Request.Probe _,
+                    Request.Truncated _,
+                    Request.Unknown _ -> {}
         }
     }
 

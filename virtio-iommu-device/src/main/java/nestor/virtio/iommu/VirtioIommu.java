@@ -242,8 +242,9 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         if (!profile.offersBypassConfig()) {
             bypass.set(new Bypass(false, false));
         }
-        requests =
-                new RequestQueue(REQUEST_QUEUE, profile, served, this::whenRevoked, counters, link);
+        requests = 
+                new RequestQueue(
+                        REQUEST_QUEUE, profile, served, this::whenRevoked, counters, link);
         faults.start(link, ReportLayout.of(profile, features.pageRequest()));
         if (pages != null && features.pageRequest()) {
             pages.start(() -> link.kick(EVENT_QUEUE));

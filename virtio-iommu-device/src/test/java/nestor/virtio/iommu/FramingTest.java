@@ -70,9 +70,7 @@ class FramingTest {
             for (boolean indirect : new boolean[] {false, true}) {
                 for (Sample sample : life) {
                     int length = send(sample, cut, indirect);
-                    assertThat(length)
-                            .describedAs("length, %s", how)
-                            .isEqualTo(sample.writableBytes());
+                    assertThat(length).describedAs("length, %s", how).isEqualTo(sample.writableBytes());
                     byte[] tail = machine.read(to + length - TAIL_BYTES, TAIL_BYTES);
                     assertThat(tail)
                             .describedAs("type %d, %s", sample.request()[0], how)
@@ -189,9 +187,7 @@ class FramingTest {
     @DisplayName("§2.7.4: the device-writable part cut at every byte, tail included")
     void writablePartsCutAnywhere(TableProfile profile) {
         var driver = new Driver(profile);
-        for (int at = 1;
-                at < PROBE_BYTES + TAIL_BYTES;
-                at += at < 8 || at > PROBE_BYTES - 8 ? 1 : 5) {
+        for (int at = 1; at < PROBE_BYTES + TAIL_BYTES; at += at < 8 || at > PROBE_BYTES - 8 ? 1 : 5) {
             int first = at;
             driver.live(
                     (parts, sample, from, to) -> {

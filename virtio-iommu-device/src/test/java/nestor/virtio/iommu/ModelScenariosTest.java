@@ -83,7 +83,8 @@ class ModelScenariosTest {
     @Test
     void profilesWithoutPageRequestsOfferNone() {
         for (Way way : WAYS) {
-            boolean offered = way.profile.negotiated(way.profile.offered()).pageRequest();
+            boolean offered =
+                    way.profile.negotiated(way.profile.offered()).pageRequest();
             assertThat(way.untold.contains("aPageIsRequestedAndGranted")).isNotEqualTo(offered);
         }
     }
