@@ -15,6 +15,7 @@ import nestor.cli.terminal.Terminal;
 import nestor.guest.BareKit;
 import nestor.guest.ImageException;
 import nestor.guest.ImageStore;
+import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
 import nestor.machine.MachineOutcome;
 
@@ -27,10 +28,6 @@ final class BareSuite {
     static final String NAME = "bare";
 
     private static final String ORIGIN = "--suite";
-    private static final String MEMORY = "256M";
-    /** Those whose board there is. */
-    private static final List<BareKit> KITS = List.of(BareKit.SMMUV3, BareKit.VIRTIO_IOMMU);
-
     private static final List<String> ENDPOINTS = List.of("iommu-testdev", "iommu-testdev");
     private static final String REGIONS =
             "reserved-regions.0=8000000:80fffff:1,reserved-regions.1=9000000:900ffff:0";
@@ -45,7 +42,7 @@ final class BareSuite {
      * @param more endpoints than every run has
      * @param arguments what the kit is told
      */
-    private record Run(String name, String device, List<String> more, String arguments) {
+    record Run(String name, String device, List<String> more, String arguments) {
         Run(String name, String device) {
             this(name, device, List.of(), "");
         }
@@ -73,7 +70,7 @@ final class BareSuite {
 
     /** The suite of an IOMMU. */
     static BareKit kit(String iommu) throws CommandException {
-        return KITS.stream()
+        return BareKit.values().stream()
                 .filter(kit -> kit.iommu().equals(iommu))
                 .findFirst()
                 .orElseThrow(() ->
@@ -81,7 +78,7 @@ final class BareSuite {
                                 "--iommu: --suite bare has no '%s'; known: %s"
                                         .formatted(
                                                 iommu,
-                                                KITS.stream()
+                                                BareKit.values().stream()
                                                         .map(BareKit::iommu)
                                                         .collect(Collectors.joining(", ")))));
     }
@@ -93,6 +90,9 @@ final class BareSuite {
         }
         if (kit.equals(BareKit.VIRTIO_IOMMU)) {
             return virtioIommuRuns();
+        }
+        if (kit.equals(BareKit.VTD)) {
+            return VtdRuns.ALL;
         }
         throw new IllegalStateException("no runs of " + kit.iommu());
     }
@@ -154,13 +154,14 @@ final class BareSuite {
                 runs(kit, seed).stream()
                         .filter(run -> chosen.isEmpty() || chosen.contains(run.name()))
                         .toList();
+        refuseWithoutAccelerator(kit);
         List<TestRun> done = new ArrayList<>();
         try (Terminal terminal = new Terminal()) {
             Path image = ImageStore.open(new ProgressBar(host.log(), terminal)).bareSuite(kit);
             report.begin(host.out(), wanted.size());
             for (Run run : wanted) {
                 report.beginRun(host.out(), run.name());
-                TestRun ended = boot(terminal, image, run);
+                TestRun ended = boot(terminal, kit, image, run);
                 done.add(ended);
                 report.endRun(host.out(), done.size(), ended);
                 host.log().info(ended.summary());
@@ -174,9 +175,9 @@ final class BareSuite {
         return TestRun.exitCode(done);
     }
 
-    private TestRun boot(Terminal terminal, Path image, Run run)
+    private TestRun boot(Terminal terminal, BareKit kit, Path image, Run run)
             throws CommandException, ConfigException, IOException {
-        MachinePlan plan = plan(image, run);
+        MachinePlan plan = plan(kit, image, run);
         Guest guest =
                 new Guest("bare metal, " + run.device(), image, Optional.empty(), run.arguments());
         VirtualMachine vm =
@@ -194,16 +195,45 @@ final class BareSuite {
             host.log()
                     .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
+        if (ending.outcome() instanceof MachineOutcome.HostFailed(String reason)) {
+            host.log().error(reason);
+        }
         if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
             new Failures(host.log()).internal(cause, "nestor test");
         }
         return new TestRun(run.name(), guest.title(), ktap.results(), judged(ktap), ending);
     }
 
-    /** The kit's machine; what the user says is laid over it. */
-    private MachinePlan plan(Path image, Run run) throws CommandException {
+    private static Settings machine(BareKit kit) {
         Settings settings = new Settings();
-        settings.set(Setting.MEMORY, ORIGIN, MEMORY);
+        if (kit.equals(BareKit.VTD)) {
+            settings.set(Setting.MACHINE, ORIGIN, "q35");
+            settings.set(Setting.ACCELERATOR, ORIGIN, Accelerator.KVM.title());
+            settings.set(Setting.MEMORY, ORIGIN, "1G");
+        } else {
+            settings.set(Setting.MEMORY, ORIGIN, "256M");
+        }
+        return settings;
+    }
+
+    /** Where the kit's CPU cannot be had, nothing is tested, and nothing has failed. */
+    private void refuseWithoutAccelerator(BareKit kit) throws CommandException {
+        Settings settings = machine(kit);
+        settings.override(user);
+        String accelerator = settings.text(Setting.ACCELERATOR, Accelerator.TCG.title());
+        Optional<String> missing =
+                Accelerator.titled(accelerator).flatMap(Accelerator::missing);
+        if (missing.isPresent()) {
+            throw new CommandException(
+                    ExitCode.SKIPPED,
+                    "--suite bare --iommu %s: no -accel %s here: %s"
+                            .formatted(kit.iommu(), accelerator, missing.get()));
+        }
+    }
+
+    /** The kit's machine; what the user says is laid over it. */
+    private MachinePlan plan(BareKit kit, Path image, Run run) throws CommandException {
+        Settings settings = machine(kit);
         for (String device : run.devices()) {
             settings.devices().add(OptionList.parse(ORIGIN, device, "driver"));
         }

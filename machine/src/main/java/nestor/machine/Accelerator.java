@@ -26,6 +26,14 @@ public enum Accelerator {
         return Arrays.stream(values()).filter(each -> each.title.equals(name)).findFirst();
     }
 
+    /** Why nothing runs on it here; empty if it does, as far as can be seen without a machine. */
+    public Optional<String> missing() {
+        return switch (this) {
+            case KVM -> KvmProcessors.missing();
+            case TCG -> Optional.empty();
+        };
+    }
+
     /**
      * Processors for an x86 board.
      *

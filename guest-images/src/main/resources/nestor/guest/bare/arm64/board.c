@@ -6,7 +6,7 @@ enum { OFFSET_STRUCT = 2, OFFSET_STRINGS = 3 };         /* words of the header *
 enum { DTB_BYTES = 2 << 20 };                           /* at most, and so aligned */
 enum { MEM32_SPACE = 0x02000000, SPACE_MASK = 0x03000000, RANGE_CELLS = 7, SPI_BASE = 32 };
 
-struct board board = { .uart = 0x09000000, .arguments = "" };
+struct board board = { .uart = 0x09000000, .buses = 1, .arguments = "" };
 
 struct property {
         const char *name;

@@ -80,6 +80,7 @@ struct board {
         u64 smmu;
         u32 smmu_spi;                   /* first of four INTIDs */
         u64 ecam, mem32, mem32_bytes;
+        u32 buses;                      /* that are looked at */
         const char *arguments;          /* the command line */
 };
 extern struct board board;

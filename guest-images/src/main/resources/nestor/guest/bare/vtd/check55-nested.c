@@ -141,8 +141,7 @@ CHECK(nested_entry_beyond_width, "nested faults: 74, the same of a table below t
         NEEDS(SECOND3);
         struct nested nested = { table_new(1, 4), table_new(2, 3), BIT(38) };
         nested.first.bias = nested.bias;
-        for (u64 at = board.ram & -(u64)MIB2; at < board.ram + board.ram_bytes; at += MIB2)
-                table_map(&nested.second, at + nested.bias, at, BLOCK, SS_RW);
+        map_memory(&nested.second, nested.bias);
         *(volatile u64 *)table_entry(&nested.first, IOVA, 4) = BIT(40) | FS_RW;
         context_scalable(&devs[0], 0, 0);
         struct pasid_entry entry = entry_nested(&nested.first, &nested.second);
@@ -238,8 +237,7 @@ CHECK(nested_output_beyond, "nested faults: 84, the first stage's output is beyo
         NEEDS(SECOND3);
         struct nested nested = { table_new(1, 4), table_new(2, 3), BIT(38) };
         nested.first.bias = nested.bias;
-        for (u64 at = board.ram & -(u64)MIB2; at < board.ram + board.ram_bytes; at += MIB2)
-                table_map(&nested.second, at + nested.bias, at, BLOCK, SS_RW);
+        map_memory(&nested.second, nested.bias);
         table_map(&nested.first, IOVA, BIT(40), 1, FS_RW);
         context_scalable(&devs[0], 0, 0);
         struct pasid_entry entry = entry_nested(&nested.first, &nested.second);

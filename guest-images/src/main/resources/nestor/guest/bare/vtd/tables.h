@@ -110,6 +110,9 @@ struct nested {
         u64 bias;
 };
 struct nested nested_tables(void);
+
+/* All RAM at RAM + bias, in pages of 2 MiB. */
+void map_memory(const struct table *second, u64 bias);
 struct nested attach_nested(const struct testdev *dev);
 
 /* Whether a page that is no longer mapped can still be used. */

@@ -327,6 +327,11 @@ void suite_begin(void)
                 return;
         for (u32 i = 0; i < COUNT(devs); i++)
                 expect(testdev_find(i, &devs[i]));
+        struct testdev dev;
+        for (u32 i = COUNT(devs); testdev_find(i, &dev); i++) {
+                if (unit_of(&dev.function) != unit_of(&devs[0].function))
+                        devs[1] = dev;          /* two units: the function behind the other one */
+        }
         has_demo = demo_find(&demo);
         status = (volatile u32 *)take_page();
         for (u32 i = 0; i < board.units; i++) {

@@ -3,7 +3,7 @@
 
 enum { MAGIC = 0x336ec578, RAM = 1, HEAP_ALIGN = 2 << 20, MAX_ARGUMENTS = 256 };
 enum { COM1 = 0x3f8, LINE_STATUS = 5, TRANSMITTER_EMPTY = 0x20 };
-enum { DEBUG_EXIT = 0xf4, PM1A_CONTROL = 0x604, SLEEP_ENABLE = 0x2000 };
+enum { DEBUG_EXIT = 0xf4, PM1A_CONTROL = 0x604, SOFT_OFF = 5 << 10, SLEEP_ENABLE = 1 << 13 };
 enum { PM_TIMER_HZ = 3579545, CALIBRATION_MS = 5 };
 
 struct start_info {
@@ -63,8 +63,8 @@ void uart_put(char c)
 
 _Noreturn void power_off(void)
 {
-        out32(DEBUG_EXIT, 0);
-        out16(PM1A_CONTROL, SLEEP_ENABLE);      /* where there is no isa-debug-exit: ACPI, S5 */
+        out16(PM1A_CONTROL, SOFT_OFF | SLEEP_ENABLE);   /* as Nestor's \_S5 says */
+        out32(DEBUG_EXIT, 0);                           /* where that is not soft-off: isa-debug-exit */
         for (;;)
                 __asm__ volatile("cli; hlt");
 }
@@ -126,6 +126,7 @@ static void read_table(u64 table)
                 break;
         case 0x4746434d:                /* MCFG: the first segment */
                 board.ecam = get(table + 44, 8);
+                board.buses = (u32)get(table + 55, 1) + 1;
                 break;
         case 0x52414d44:                /* DMAR */
                 read_dmar(table);

@@ -85,6 +85,7 @@ struct board {
         u64 ram, ram_bytes;             /* free memory: above the kit, below 4 GiB */
         u64 heap;                       /* the first address that checks may take */
         u64 ecam, mem32;
+        u32 buses;                      /* that ECAM covers */
         u64 ioapic;
         u32 apic_id;                    /* of this CPU */
         u32 units;
