@@ -91,8 +91,7 @@ public final class HostMemory {
      *
      * @return the value found, zero-extended
      */
-    public static long compareAndExchange(
-            long address, int sizeBytes, long expected, long value) {
+    public static long compareAndExchange(long address, int sizeBytes, long expected, long value) {
         if (sizeBytes == 8) {
             long found;
             do {

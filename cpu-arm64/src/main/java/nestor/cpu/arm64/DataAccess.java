@@ -36,7 +36,9 @@ final class DataAccess {
         }
         long gpa = resolve(regime, va, sizeBytes, Mmu.Access.READ);
         long host = ram.hostAddress(gpa);
-        return host != RamMap.NONE ? HostMemory.get(host, sizeBytes) : deviceRead(va, gpa, sizeBytes);
+        return host != RamMap.NONE
+                ? HostMemory.get(host, sizeBytes)
+                : deviceRead(va, gpa, sizeBytes);
     }
 
     void store(Regime regime, long va, int sizeBytes, long value) {

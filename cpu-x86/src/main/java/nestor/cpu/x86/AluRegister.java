@@ -16,20 +16,15 @@ final class AluRegister {
     static Op of(int kind, int bytes, int d, int m, long immediate) {
         boolean wide = bytes == 8;
         return switch (kind) {
-            case Alu.ADD ->
-                    wide ? new Add64(d, m, immediate) : new Add32(d, m, immediate);
-            case Alu.OR ->
-                    wide ? new Or64(d, m, immediate) : new Or32(d, m, immediate);
-            case Alu.AND ->
-                    wide ? new And64(d, m, immediate) : new And32(d, m, immediate);
+            case Alu.ADD -> wide ? new Add64(d, m, immediate) : new Add32(d, m, immediate);
+            case Alu.OR -> wide ? new Or64(d, m, immediate) : new Or32(d, m, immediate);
+            case Alu.AND -> wide ? new And64(d, m, immediate) : new And32(d, m, immediate);
             case Alu.SUB ->
                     wide ? new Subtract64(d, m, immediate) : new Subtract32(d, m, immediate);
             case Alu.XOR ->
                     wide ? new ExclusiveOr64(d, m, immediate) : new ExclusiveOr32(d, m, immediate);
-            case Alu.CMP ->
-                    wide ? new Compare64(d, m, immediate) : new Compare32(d, m, immediate);
-            case Alu.TEST ->
-                    wide ? new Test64(d, m, immediate) : new Test32(d, m, immediate);
+            case Alu.CMP -> wide ? new Compare64(d, m, immediate) : new Compare32(d, m, immediate);
+            case Alu.TEST -> wide ? new Test64(d, m, immediate) : new Test32(d, m, immediate);
             default -> new WithCarry(kind, bytes, d, m, immediate);
         };
     }

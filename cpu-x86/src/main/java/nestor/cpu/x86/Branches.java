@@ -59,8 +59,7 @@ final class Branches {
     /** E0-E3. */
     static Op loop(Instruction in) throws Instruction.Truncated {
         long displacement = in.signed(1);
-        return new Loop(
-                in.opcode & 3, in.end(), in.end() + displacement, in.addressMask, mask(in));
+        return new Loop(in.opcode & 3, in.end(), in.end() + displacement, in.addressMask, mask(in));
     }
 
     private static long mask(Instruction in) {

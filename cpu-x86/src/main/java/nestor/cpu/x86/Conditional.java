@@ -52,8 +52,7 @@ final class Conditional {
         @Override
         void exec(X86Cpu cpu) {
             long value = source.read(cpu);
-            destination.write(
-                    cpu, Flags.holds(cpu, condition) ? value : destination.read(cpu));
+            destination.write(cpu, Flags.holds(cpu, condition) ? value : destination.read(cpu));
         }
 
         @Override

@@ -34,8 +34,8 @@ final class Cpuid {
     /** FSGSBASE, TSC_ADJUST, SMEP, SMAP. */
     private static final int LEAF7_EBX = 1 | 1 << 1 | 1 << 7 | 1 << 20;
 
-    /** UMIP. */
-    private static final int LEAF7_ECX = 1 << 2;
+    /** UMIP, MOVDIRI, MOVDIR64B. */
+    private static final int LEAF7_ECX = 1 << 2 | 1 << 27 | 1 << 28;
 
     /** IA32_ARCH_CAPABILITIES. */
     private static final int LEAF7_EDX = 1 << 29;

@@ -59,6 +59,21 @@ final class DataAccess {
         }
     }
 
+    /** MOVDIR64B: 64 aligned bytes, to a device as one write, to RAM as no other vCPU tears. */
+    void storeBlock(Regime regime, long va, long[] block) {
+        long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
+        if (ram.hostAddress(gpa) == RamMap.NONE) {
+            mmio.writeBlock(gpa, block);
+            cpu.checkInterrupts();
+            return;
+        }
+        cpu.domain.exclusively(() -> {
+            for (int i = 0; i < block.length; i++) {
+                storeResolved(gpa + 8L * i, 8, block[i]);
+            }
+        });
+    }
+
     private long loadResolved(long gpa, int sizeBytes) {
         long host = ram.hostAddress(gpa);
         return host != RamMap.NONE ? HostMemory.get(host, sizeBytes) : deviceRead(gpa, sizeBytes);
@@ -94,8 +109,7 @@ final class DataAccess {
         }
     }
 
-    long compareAndExchange(
-            Regime regime, long va, int sizeBytes, long expected, long value) {
+    long compareAndExchange(Regime regime, long va, int sizeBytes, long expected, long value) {
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
         long host = ram.hostAddress(gpa);
         if (host == RamMap.NONE) {
@@ -114,16 +128,14 @@ final class DataAccess {
 
     /** A misaligned locked access: atomic towards processors, not towards devices. */
     long splitLock(Regime regime, long va, int sizeBytes, long expected, long value) {
-        cpu.domain.exclusively(
-                () -> {
-                    found = loadForUpdate(regime, va, sizeBytes);
-                    if (found == (expected & Operand.mask(sizeBytes))) {
-                        store(regime, va, sizeBytes, value);
-                    }
-                });
+        cpu.domain.exclusively(() -> {
+            found = loadForUpdate(regime, va, sizeBytes);
+            if (found == (expected & Operand.mask(sizeBytes))) {
+                store(regime, va, sizeBytes, value);
+            }
+        });
         return found;
     }
-
 
     private static int bytesInFirstPage(long va) {
         return (int) (RamMap.PAGE_BYTES - (va & (RamMap.PAGE_BYTES - 1)));

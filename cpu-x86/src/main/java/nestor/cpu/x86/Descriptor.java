@@ -39,7 +39,12 @@ record Descriptor(int selector, long base, long limit, int attributes) {
                     0,
                     0,
                     0xffff_ffffL,
-                    PRESENT | NOT_SYSTEM | CODE | READ_WRITE | ACCESSED | DEFAULT_SIZE
+                    PRESENT
+                            | NOT_SYSTEM
+                            | CODE
+                            | READ_WRITE
+                            | ACCESSED
+                            | DEFAULT_SIZE
                             | GRANULARITY);
 
     static final Descriptor FLAT_DATA =

@@ -180,8 +180,7 @@ final class FarBranches {
             if (cpu.mode64 || level != from) {
                 rsp = stacked(cpu, 3, bytes);
                 int stackSelector = (int) stacked(cpu, 4, bytes) & 0xffff;
-                cpu.segments.set(
-                        Segment.SS, cpu.segments.returnStack(stackSelector, level, to64));
+                cpu.segments.set(Segment.SS, cpu.segments.returnStack(stackSelector, level, to64));
             }
             int mask = Flags.ARITHMETIC | Flags.TF | Flags.DF | Flags.NT | Flags.AC | Flags.ID;
             mask |= from <= cpu.ioPrivilegeLevel() ? Flags.IF : 0;

@@ -159,8 +159,7 @@ final class IncrementAndNegate {
                 seen = cpu.compareAndExchange(va, bytes, expected, r);
             } while (seen != expected);
             if (negate) {
-                Flags.ofSubtract(
-                        cpu, 0, Operand.signed(expected, bytes), Operand.signed(r, bytes));
+                Flags.ofSubtract(cpu, 0, Operand.signed(expected, bytes), Operand.signed(r, bytes));
             }
         }
 

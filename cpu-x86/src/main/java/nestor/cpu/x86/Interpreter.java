@@ -11,7 +11,7 @@ final class Interpreter {
     /** Where an exception goes. */
     interface ExceptionPort {
         /**
-         * Delivers an exception. RIP is of the instruction that raised it, or, of a trap, of the
+         * Delivers an exception. RIP is of the instruction that raised it; of a single step, of the
          * one after.
          */
         void deliver(X86Exception exception);
@@ -78,7 +78,8 @@ final class Interpreter {
         if (e.nonCanonical && op != null && op.usesStack()) {
             e.vector = Vector.SS;
         }
-        cpu.x[RIP] += block.offset(e.trap ? raised + 1 : raised);
+        cpu.x[RIP] += block.offset(raised);
+        e.length = block.offset(raised + 1) - block.offset(raised);
         exceptions.deliver(e);
     }
 

@@ -17,6 +17,12 @@ final class InterruptTable implements Interpreter.ExceptionPort {
 
     private final X86Cpu cpu;
 
+    /** Whether what is delivered is a fault: RFLAGS.RF is set in the frame (§6.8.3). */
+    private boolean fault;
+
+    /** From RIP to the RIP that is pushed. */
+    private int advance;
+
     InterruptTable(X86Cpu cpu) {
         this.cpu = cpu;
     }
@@ -26,26 +32,28 @@ final class InterruptTable implements Interpreter.ExceptionPort {
         if (e.singleStep) {
             cpu.dr6 |= DR6_BS;
         }
-        boolean fault = !e.trap && !e.singleStep;
-        deliver(e.vector, e.errorCode, e.faultAddress, e.software, fault);
+        fault = !e.trap && !e.singleStep;
+        advance = e.trap ? e.length : 0;
+        deliver(e.vector, e.errorCode, e.faultAddress, e.software);
     }
 
     /** An external interrupt or NMI; it is unmasked. */
     void interrupt(int vector) {
+        fault = false;
+        advance = 0;
         try {
-            enter(vector, false, 0, false, false);
+            enter(vector, false, 0, false);
         } catch (X86Exception e) {
             deliverSecond(NONE, e);
         }
     }
 
-    private void deliver(
-            int vector, int errorCode, long faultAddress, boolean software, boolean fault) {
+    private void deliver(int vector, int errorCode, long faultAddress, boolean software) {
         if (vector == Vector.PF) {
             cpu.cr2 = faultAddress;
         }
         try {
-            enter(vector, Vector.hasErrorCode(vector) && !software, errorCode, software, fault);
+            enter(vector, Vector.hasErrorCode(vector) && !software, errorCode, software);
         } catch (X86Exception second) {
             if (vector == Vector.DF) {
                 cpu.tripleFault();
@@ -57,15 +65,16 @@ final class InterruptTable implements Interpreter.ExceptionPort {
 
     /** An exception met while another was delivered (3A §6.15, interrupt 8). */
     private void deliverSecond(int first, X86Exception second) {
+        fault = true;
+        advance = 0;
         if (Vector.doubleFaults(first, second.vector)) {
-            deliver(Vector.DF, 0, 0, false, true);
+            deliver(Vector.DF, 0, 0, false);
         } else {
-            deliver(second.vector, second.errorCode, second.faultAddress, false, true);
+            deliver(second.vector, second.errorCode, second.faultAddress, false);
         }
     }
 
-    private void enter(
-            int vector, boolean hasErrorCode, int errorCode, boolean software, boolean fault) {
+    private void enter(int vector, boolean hasErrorCode, int errorCode, boolean software) {
         if (!ControlRegister.EFER_LMA.isSet(cpu.efer)) {
             throw cpu.generalProtection();
         }
@@ -78,7 +87,8 @@ final class InterruptTable implements Interpreter.ExceptionPort {
         Regime regime = cpu.mmu.supervisor();
         long at = segments.idtBase + (long) vector * GATE_BYTES;
         long low = cpu.data.load(regime, at, 8);
-        long offset = low & 0xffff | low >>> 32 & 0xffff_0000L | cpu.data.load(regime, at + 8, 4) << 32;
+        long offset =
+                low & 0xffff | low >>> 32 & 0xffff_0000L | cpu.data.load(regime, at + 8, 4) << 32;
         int type = (int) (low >>> 40) & 0x1f;
         if (type != Descriptor.INTERRUPT_GATE && type != Descriptor.TRAP_GATE
                 || software && (int) (low >>> 45 & 3) < cpu.cpl) {
@@ -94,7 +104,7 @@ final class InterruptTable implements Interpreter.ExceptionPort {
             throw cpu.raise(Vector.GP, external);
         }
         long rsp = stack(level, ist);
-        pushFrame(rsp & -16, hasErrorCode, errorCode, fault, level);
+        pushFrame(rsp & -16, hasErrorCode, errorCode, level);
         segments.setCode(code.selectedBy(code.selector() & ~3 | level));
         cpu.x[X86Cpu.RIP] = offset;
         cpu.otherFlags &= ~(Flags.TF | Flags.NT | Flags.RF | Flags.VM);
@@ -134,8 +144,7 @@ final class InterruptTable implements Interpreter.ExceptionPort {
         return rsp;
     }
 
-    private void pushFrame(
-            long top, boolean hasErrorCode, int errorCode, boolean fault, int level) {
+    private void pushFrame(long top, boolean hasErrorCode, int errorCode, int level) {
         SegmentRegisters segments = cpu.segments;
         int image = Flags.image(cpu) | (fault ? Flags.RF : 0);
         Regime regime = level == 3 ? cpu.mmu.current() : cpu.mmu.supervisor();
@@ -144,7 +153,7 @@ final class InterruptTable implements Interpreter.ExceptionPort {
         rsp = push(regime, rsp, cpu.x[X86Cpu.RSP]);
         rsp = push(regime, rsp, image);
         rsp = push(regime, rsp, segments.get(Segment.CS).selector());
-        rsp = push(regime, rsp, cpu.x[X86Cpu.RIP]);
+        rsp = push(regime, rsp, cpu.x[X86Cpu.RIP] + advance);
         if (hasErrorCode) {
             rsp = push(regime, rsp, errorCode);
         }

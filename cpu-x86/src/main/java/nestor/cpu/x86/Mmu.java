@@ -281,8 +281,7 @@ final class Mmu {
         int code = kind == Kind.WRITE ? PF_WRITE : 0;
         code |= regime.user ? PF_USER : 0;
         boolean fetchTold =
-                ControlRegister.EFER_NXE.isSet(cpu.efer)
-                        || ControlRegister.CR4_SMEP.isSet(cpu.cr4);
+                ControlRegister.EFER_NXE.isSet(cpu.efer) || ControlRegister.CR4_SMEP.isSet(cpu.cr4);
         code |= kind == Kind.FETCH && fetchTold ? PF_FETCH : 0;
         return switch (fault.kind()) {
             case INPUT_RANGE -> cpu.nonCanonical();

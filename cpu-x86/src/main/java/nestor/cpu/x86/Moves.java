@@ -23,9 +23,7 @@ final class Moves {
             return wide ? new Register64(d, n) : new Register32(d, n);
         }
         if (load) {
-            return wide
-                    ? new Load64(in.reg(), in.memory())
-                    : new Load32(in.reg(), in.memory());
+            return wide ? new Load64(in.reg(), in.memory()) : new Load32(in.reg(), in.memory());
         }
         return wide ? new Store64(in.reg(), in.memory()) : new Store32(in.reg(), in.memory());
     }
@@ -86,8 +84,7 @@ final class Moves {
     }
 
     /** 0F B6, B7, BE and BF; 63 in 64-bit mode. */
-    static Op extend(Instruction in, int sourceBytes, boolean signed)
-            throws Instruction.Truncated {
+    static Op extend(Instruction in, int sourceBytes, boolean signed) throws Instruction.Truncated {
         in.modRm();
         if (!in.isRegister() && in.operandBytes >= 4) {
             long mask = Operand.mask(in.operandBytes);

@@ -104,9 +104,7 @@ final class MultiplyAndDivide {
             long b = second.read(cpu);
             long low = Operand.signed(a * b, destination.bytes);
             boolean overflow =
-                    destination.bytes == 8
-                            ? Math.multiplyHigh(a, b) != low >> 63
-                            : a * b != low;
+                    destination.bytes == 8 ? Math.multiplyHigh(a, b) != low >> 63 : a * b != low;
             destination.write(cpu, low);
             flags(cpu, low, overflow);
         }
@@ -148,16 +146,14 @@ final class MultiplyAndDivide {
                     long both = (rdx & 0xffff) << 16 | rax & 0xffff;
                     long dividend = signed ? (int) both : both;
                     long quotient = divide(cpu, dividend, divisor, 2);
-                    cpu.x[X86Cpu.RDX] =
-                            rdx & ~0xffffL | dividend - quotient * divisor & 0xffff;
+                    cpu.x[X86Cpu.RDX] = rdx & ~0xffffL | dividend - quotient * divisor & 0xffff;
                     cpu.x[X86Cpu.RAX] = rax & ~0xffffL | quotient & 0xffff;
                 }
                 default -> {
                     long dividend = signed ? (short) rax : rax & 0xffff;
                     long quotient = divide(cpu, dividend, divisor, 1);
                     long remainder = dividend - quotient * divisor;
-                    cpu.x[X86Cpu.RAX] =
-                            rax & ~0xffffL | (remainder & 0xff) << 8 | quotient & 0xff;
+                    cpu.x[X86Cpu.RAX] = rax & ~0xffffL | (remainder & 0xff) << 8 | quotient & 0xff;
                 }
             }
         }
@@ -165,10 +161,8 @@ final class MultiplyAndDivide {
         /** The quotient, or #DE if it does not fit. */
         private long divide(X86Cpu cpu, long dividend, long divisor, int bytes) {
             boolean wraps = signed && dividend == Long.MIN_VALUE && divisor == -1;
-            long quotient =
-                    signed ? dividend / divisor : Long.divideUnsigned(dividend, divisor);
-            long cut =
-                    signed ? Operand.signed(quotient, bytes) : quotient & Operand.mask(bytes);
+            long quotient = signed ? dividend / divisor : Long.divideUnsigned(dividend, divisor);
+            long cut = signed ? Operand.signed(quotient, bytes) : quotient & Operand.mask(bytes);
             if (wraps || cut != quotient) {
                 throw cpu.raise(Vector.DE);
             }
@@ -200,9 +194,7 @@ final class MultiplyAndDivide {
             }
             if (signed) {
                 boolean negate = negative != divisor < 0;
-                if (negate
-                        ? Long.compareUnsigned(quotient, Long.MIN_VALUE) > 0
-                        : quotient < 0) {
+                if (negate ? Long.compareUnsigned(quotient, Long.MIN_VALUE) > 0 : quotient < 0) {
                     throw cpu.raise(Vector.DE);
                 }
                 quotient = negate ? -quotient : quotient;

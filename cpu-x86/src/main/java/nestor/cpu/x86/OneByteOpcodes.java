@@ -31,7 +31,8 @@ final class OneByteOpcodes {
             case 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f -> IncrementAndNegate.register(in);
             case 0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57 -> Stack.pushRegister(in);
             case 0x58, 0x59, 0x5a, 0x5b, 0x5c, 0x5d, 0x5e, 0x5f -> Stack.popRegister(in);
-            case 0x63 -> in.mode64 ? Moves.extend(in, Math.min(in.operandBytes, 4), true) : Undefined.OP;
+            case 0x63 ->
+                    in.mode64 ? Moves.extend(in, Math.min(in.operandBytes, 4), true) : Undefined.OP;
             case 0x68, 0x6a -> Stack.pushImmediate(in);
             case 0x69, 0x6b -> MultiplyAndDivide.threeOperands(in);
             case 0x6c, 0x6d, 0x6e, 0x6f -> Strings.of(in);

@@ -112,8 +112,7 @@ final class SegmentRegisters {
             checkStack(descriptor, selector, cpu.cpl);
         } else {
             boolean reachable =
-                    descriptor.isConforming()
-                            || Math.max(rpl, cpu.cpl) <= descriptor.dpl();
+                    descriptor.isConforming() || Math.max(rpl, cpu.cpl) <= descriptor.dpl();
             if (!descriptor.isReadable() || !reachable) {
                 throw fault(Vector.GP, selector);
             }

@@ -38,8 +38,7 @@ final class SystemCalls {
             cpu.x[X86Cpu.RCX] = cpu.x[X86Cpu.RIP] + next;
             cpu.x[X86Cpu.R11] = Flags.image(cpu) & ~Flags.RF;
             int selector = (int) (msrs.star >>> STAR_SYSCALL) & 0xfffc;
-            cpu.segments.set(
-                    Segment.SS, new Descriptor(selector + 8, 0, FLAT_LIMIT, DATA));
+            cpu.segments.set(Segment.SS, new Descriptor(selector + 8, 0, FLAT_LIMIT, DATA));
             int image = Flags.image(cpu) & ~(int) msrs.fmask;
             cpu.segments.setCode(new Descriptor(selector, 0, FLAT_LIMIT, CODE_64));
             cpu.replaceFlags(image, Flags.WRITABLE);
@@ -67,8 +66,7 @@ final class SystemCalls {
             int base = (int) (cpu.msrs.star >>> STAR_SYSRET) & 0xffff;
             int selector = base + (to64 ? 16 : 0) | 3;
             int type = (to64 ? CODE_64 : CODE_32) | DPL_3;
-            cpu.segments.set(
-                    Segment.SS, new Descriptor(base + 8 | 3, 0, FLAT_LIMIT, DATA | DPL_3));
+            cpu.segments.set(Segment.SS, new Descriptor(base + 8 | 3, 0, FLAT_LIMIT, DATA | DPL_3));
             cpu.segments.setCode(new Descriptor(selector, 0, FLAT_LIMIT, type));
             cpu.replaceFlags((int) cpu.x[X86Cpu.R11], Flags.WRITABLE);
             cpu.x[X86Cpu.RIP] = to64 ? rip : rip & FLAT_LIMIT;

@@ -139,8 +139,7 @@ final class SystemOps {
             int bytes = mode64 ? 8 : 4;
             cpu.loadForUpdate(address.of(cpu, 2), bytes); // both parts or none
             cpu.store16(va, interrupts ? segments.idtLimit : segments.gdtLimit);
-            cpu.store(
-                    address.of(cpu, 2), bytes, interrupts ? segments.idtBase : segments.gdtBase);
+            cpu.store(address.of(cpu, 2), bytes, interrupts ? segments.idtBase : segments.gdtBase);
         }
 
         @Override

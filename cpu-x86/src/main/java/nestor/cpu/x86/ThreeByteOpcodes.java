@@ -12,6 +12,8 @@ final class ThreeByteOpcodes {
         }
         return switch (in.opcode) {
             case 0xf0, 0xf1 -> Moves.movbe(in);
+            case 0xf8 -> DirectStores.movdir64b(in);
+            case 0xf9 -> DirectStores.movdiri(in);
             default -> Undefined.OP;
         };
     }

@@ -20,8 +20,11 @@ final class X86Exception extends RuntimeException {
     /** A #GP that is a #SS if the access was through the stack segment (1 §3.3.7.1). */
     boolean nonCanonical;
 
-    /** INT n, INT3, INTO and traps: RIP is of the instruction after. */
+    /** INT n, INT3, INTO and INT1: what is pushed is the instruction after. */
     boolean trap;
+
+    /** Bytes of the instruction that raised it. */
+    int length;
 
     /** INT n, INT3 and INTO, which have to pass the gate's DPL. */
     boolean software;

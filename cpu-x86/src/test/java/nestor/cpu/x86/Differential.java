@@ -129,7 +129,7 @@ final class Differential {
         }
         MachineState before = test.before;
         System.arraycopy(before.x, 0, cpu.x, 0, 16);
-        cpu.replaceFlags(before.flags, Flags.WRITABLE);
+        cpu.replaceFlags(before.flags | Flags.IF, Flags.WRITABLE);
         cpu.x[X86Cpu.RIP] = test.instructionVa();
         MachineState after = new MachineState();
         after.exit = -1;

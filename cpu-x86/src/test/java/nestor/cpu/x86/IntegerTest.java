@@ -28,7 +28,9 @@ class IntegerTest {
                 group("LEA", t -> t.memory(t.oneOf(2, 4, 8), t.bits(4), 0x8d)),
                 group("CBW and CWD", IntegerTest::convert),
                 group("BSWAP", IntegerTest::byteSwap),
-                group("MOVBE", t -> t.memory(t.oneOf(2, 4, 8), t.bits(4), 0x0f, 0x38, 0xf0 | t.bits(1))),
+                group(
+                        "MOVBE",
+                        t -> t.memory(t.oneOf(2, 4, 8), t.bits(4), 0x0f, 0x38, 0xf0 | t.bits(1))),
                 group("XLAT", IntegerTest::translate),
                 group("shifts", IntegerTest::shift),
                 group("double shifts", IntegerTest::doubleShift),

@@ -116,7 +116,11 @@ final class QemuOracle {
         finish(image, cases.size());
         for (int i = 0; i < cases.size(); i++) {
             int slot = SLOTS + i * SLOT_BYTES;
-            slot(image, slot, cases.get(i), i + 1 < cases.size() ? slot + SLOT_BYTES + ENTRY : FINISH);
+            slot(
+                    image,
+                    slot,
+                    cases.get(i),
+                    i + 1 < cases.size() ? slot + SLOT_BYTES + ENTRY : FINISH);
             image.putLong(slot + RECORD_LITERAL, BASE + recordOffset(i));
             cases.get(i).before.write(image, recordOffset(i));
         }

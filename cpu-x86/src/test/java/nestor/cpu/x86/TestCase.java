@@ -267,8 +267,6 @@ final class TestCase {
     @Override
     public String toString() {
         return "at %x: %s"
-                .formatted(
-                        instructionVa(),
-                        HexFormat.ofDelimiter(" ").formatHex(code, 0, length));
+                .formatted(instructionVa(), HexFormat.ofDelimiter(" ").formatHex(code, 0, length));
     }
 }
