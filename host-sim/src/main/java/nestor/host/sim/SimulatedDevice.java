@@ -6,10 +6,12 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
+import nestor.iommu.host.Stage1;
 import nestor.iommufd.Struct;
 import nestor.pci.Translation;
 import org.jspecify.annotations.Nullable;
@@ -112,6 +114,17 @@ public final class SimulatedDevice {
     public List<Change> changes() {
         synchronized (host) {
             return List.copyOf(changes);
+        }
+    }
+
+    /** The guest's stage 1 that {@code pasid} is attached to, as the host was given it. */
+    public Optional<Stage1> stage1(int pasid) {
+        synchronized (host) {
+            BoundDevice device = bound;
+            Hwpt hwpt = device == null ? null : device.attached(pasid);
+            return hwpt != null && hwpt.stage1() instanceof Stage1 stage1
+                    ? Optional.of(stage1)
+                    : Optional.empty();
         }
     }
 
