@@ -10,8 +10,8 @@ final class HostInfo {
         return switch (info.type()) {
             case Uapi.HwInfo.TYPE_INTEL_VTD ->
                     new HostCapabilities.Vtd(
-                            info.doubleword(Uapi.HwInfo.VTD_CAP_REG),
-                            info.doubleword(Uapi.HwInfo.VTD_ECAP_REG),
+                            info.data().doubleword(Uapi.HwInfo.VTD_CAP_REG),
+                            info.data().doubleword(Uapi.HwInfo.VTD_ECAP_REG),
                             info.maxPasidLog2());
             case Uapi.HwInfo.TYPE_ARM_SMMUV3 ->
                     new HostCapabilities.SmmuV3(
@@ -22,6 +22,6 @@ final class HostInfo {
     }
 
     private static int idr(Iommufd.HwInfo info, int n) {
-        return info.word(Uapi.HwInfo.SMMUV3_IDR + 4 * n);
+        return info.data().word(Uapi.HwInfo.SMMUV3_IDR + 4 * n);
     }
 }

@@ -70,6 +70,12 @@ public final class Iommufd implements AutoCloseable {
         call(Ioctl.DESTROY);
     }
 
+    /** The same, of what goes with the descriptor at the latest. */
+    synchronized void destroyLater(int id) {
+        begin(Ioctl.DESTROY).word(4, id);
+        system.ioctl(fd, Ioctl.DESTROY.number(), argument.bytes());
+    }
+
     /** IOMMU_IOAS_ALLOC. */
     public synchronized int allocIoas() throws HostException {
         begin(Ioctl.IOAS_ALLOC);
@@ -108,17 +114,7 @@ public final class Iommufd implements AutoCloseable {
      * @param maxPasidLog2 0 without PASIDs
      * @param capabilities flags of {@link Uapi.HwInfo}
      */
-    public record HwInfo(int type, int maxPasidLog2, long capabilities, byte[] data) {
-        /** A little-endian doubleword of the data. */
-        public long doubleword(int offset) {
-            return new Struct(MemorySegment.ofArray(data)).doubleword(offset);
-        }
-
-        /** A little-endian word of the data. */
-        public int word(int offset) {
-            return new Struct(MemorySegment.ofArray(data)).word(offset);
-        }
-    }
+    public record HwInfo(int type, int maxPasidLog2, long capabilities, Struct data) {}
 
     /** What the IOMMU of a bound device is. */
     public synchronized HwInfo hwInfo(int device) throws HostException {
@@ -128,13 +124,13 @@ public final class Iommufd implements AutoCloseable {
                 .word(Uapi.HwInfo.DATA_LEN, room)
                 .doubleword(Uapi.HwInfo.DATA_UPTR, data.bytes().address());
         call(Ioctl.GET_HW_INFO);
-        byte[] bytes = new byte[room];
-        MemorySegment.copy(data.bytes(), 0, MemorySegment.ofArray(bytes), 0, room);
+        var copy = new Struct(MemorySegment.ofArray(new byte[room]));
+        copy.bytes().copyFrom(data.bytes().asSlice(0, room));
         return new HwInfo(
                 argument.word(Uapi.HwInfo.DATA_TYPE),
                 Byte.toUnsignedInt(argument.octet(Uapi.HwInfo.OUT_MAX_PASID_LOG2)),
                 argument.doubleword(Uapi.HwInfo.OUT_CAPABILITIES),
-                bytes);
+                copy);
     }
 
     /**

@@ -71,15 +71,7 @@ final class IommufdDevice implements HostDevice {
     private static void end(Iommufd iommufd, Iommufd.Queue faults) {
         if (faults.fd() >= 0) {
             iommufd.system().close(faults.fd());
-            destroy(iommufd, faults.id());
-        }
-    }
-
-    private static void destroy(Iommufd iommufd, int object) {
-        try {
-            iommufd.destroy(object);
-        } catch (HostException e) {
-            return; // goes with the descriptor
+            iommufd.destroyLater(faults.id());
         }
     }
 
@@ -198,7 +190,7 @@ final class IommufdDevice implements HostDevice {
     public void release() {
         reports = null;
         if (vdevice != 0) {
-            destroy(host.iommufd(), vdevice);
+            host.iommufd().destroyLater(vdevice);
         }
         device.close();
         end(host.iommufd(), faults);

@@ -125,11 +125,7 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
         objects.add(parent);
         for (int object : objects) {
             if (object != 0) {
-                try {
-                    iommufd.destroy(object);
-                } catch (HostException e) {
-                    continue; // goes with the descriptor
-                }
+                iommufd.destroyLater(object);
             }
         }
         events = new Iommufd.Queue(0, -1);

@@ -1,6 +1,7 @@
 package nestor.host.sim;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.List;
 import nestor.iommu.IovaRange;
 import nestor.iommufd.Errno;
@@ -17,7 +18,17 @@ final class MockHardware implements Hardware {
     static final int WORDS = 4;
 
     /** The caches of a nested HWPT. */
-    record MockStage1(int[] iotlb) {}
+    static final class MockStage1 {
+        private final int[] iotlb = new int[WORDS];
+
+        MockStage1(int word) {
+            Arrays.fill(iotlb, word);
+        }
+
+        int[] iotlb() {
+            return iotlb;
+        }
+    }
 
     private static final long APERTURE_FIRST = 1L << 24;
     private static final long APERTURE_LAST = (1L << 31) - 1;
@@ -84,8 +95,7 @@ final class MockHardware implements Hardware {
     public Object stage1(int flags, int type, Struct data, int sizeBytes) throws Refusal {
         Refusal.when(type != HwptAlloc.DATA_SELFTEST, Errno.EOPNOTSUPP);
         Refusal.when(sizeBytes < 4 || sizeBytes > 8, Errno.EINVAL);
-        int word = data.word(0);
-        return new MockStage1(new int[] {word, word, word, word});
+        return new MockStage1(data.word(0));
     }
 
     @Override
@@ -137,8 +147,8 @@ final class MockHardware implements Hardware {
             Refusal.when(device == null, Errno.EINVAL);
             return device == null ? new int[WORDS] : device.device().device().mockCache();
         }
-        if (target instanceof Hwpt hwpt && hwpt.stage1() instanceof MockStage1(int[] iotlb)) {
-            return iotlb;
+        if (target instanceof Hwpt hwpt && hwpt.stage1() instanceof MockStage1 stage1) {
+            return stage1.iotlb();
         }
         throw new Refusal(Errno.EINVAL);
     }

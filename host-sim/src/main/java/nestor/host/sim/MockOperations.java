@@ -157,8 +157,8 @@ final class MockOperations {
 
     private int[] iotlb(int id) throws Refusal {
         Hwpt hwpt = file.get(id, Hwpt.class, Errno.ENOENT);
-        if (hwpt.stage1() instanceof MockHardware.MockStage1(int[] words)) {
-            return words;
+        if (hwpt.stage1() instanceof MockHardware.MockStage1 stage1) {
+            return stage1.iotlb();
         }
         throw new Refusal(Errno.EINVAL);
     }

@@ -1,15 +1,15 @@
 package nestor.host.sim;
 
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.lang.foreign.MemorySegment;
 import nestor.iommufd.Errno;
 import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.Vevent;
 
 /** Events of a vIOMMU on their way to user space. */
 final class VeventQueue extends HostObject implements HostFile {
-    private record Event(int sequence, byte[] data) {}
+    private record Event(int sequence, Struct data) {}
 
     private final Viommu viommu;
     private final int type;
@@ -41,7 +41,7 @@ final class VeventQueue extends HostObject implements HostFile {
             lost = number;
         } else {
             lost = -1;
-            events.add(new Event(number, data));
+            events.add(new Event(number, new Struct(MemorySegment.ofArray(data))));
         }
     }
 
@@ -51,19 +51,16 @@ final class VeventQueue extends HostObject implements HostFile {
         int at = 0;
         while (!events.isEmpty()) {
             Event event = events.peek();
-            int bytes = Vevent.HEADER_BYTES + event.data().length;
+            int bytes = Vevent.HEADER_BYTES + (int) event.data().bytes().byteSize();
             if (at + bytes > room) {
                 Refusal.when(at == 0, Errno.EINVAL);
                 return at;
             }
             events.remove();
             into.word(at + Vevent.FLAGS, 0).word(at + Vevent.SEQUENCE, event.sequence());
-            MemorySegment.copy(
-                    MemorySegment.ofArray(event.data()),
-                    0,
-                    into.bytes(),
-                    at + Vevent.HEADER_BYTES,
-                    event.data().length);
+            into.bytes()
+                    .asSlice(at + Vevent.HEADER_BYTES, event.data().bytes().byteSize())
+                    .copyFrom(event.data().bytes());
             at += bytes;
         }
         if (lost >= 0 && at + Vevent.HEADER_BYTES <= room) {

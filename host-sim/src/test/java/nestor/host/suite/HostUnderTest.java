@@ -193,7 +193,7 @@ final class HostUnderTest implements AutoCloseable {
                         s.word(HwptInvalidate.HWPT_ID, target)
                                 .doubleword(
                                         HwptInvalidate.DATA_UPTR,
-                                        entries == null ? 0 : entries.bytes().address())
+                                        entries.bytes().address())
                                 .word(HwptInvalidate.DATA_TYPE, type)
                                 .word(HwptInvalidate.ENTRY_LEN, length)
                                 .word(HwptInvalidate.ENTRY_NUM, count));
