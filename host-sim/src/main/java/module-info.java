@@ -1,7 +1,7 @@
 /** A host with devices to assign, in Java. */
 @org.jspecify.annotations.NullMarked
-module nestor.host.sim {
+module nestor.hostsim {
     requires transitive nestor.iommufd;
 
-    exports nestor.host.sim;
+    exports nestor.hostsim;
 }

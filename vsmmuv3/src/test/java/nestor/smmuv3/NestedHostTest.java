@@ -6,9 +6,9 @@ import static nestor.smmuv3.SmmuHarness.SYNC;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.OptionalLong;
-import nestor.host.sim.SimulatedDevice;
-import nestor.host.sim.SimulatedDevice.Attachment;
-import nestor.host.sim.SimulatedHost;
+import nestor.hostsim.SimulatedDevice;
+import nestor.hostsim.SimulatedDevice.Attachment;
+import nestor.hostsim.SimulatedHost;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.Stage1;
 import nestor.iommufd.IommufdHost;
