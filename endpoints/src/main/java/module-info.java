@@ -5,4 +5,5 @@ module nestor.endpoints {
     requires transitive nestor.virtio;
 
     exports nestor.endpoints;
+    exports nestor.endpoints.dsa;
 }

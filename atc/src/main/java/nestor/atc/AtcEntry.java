@@ -74,7 +74,7 @@ public record AtcEntry(
      * Whether accesses may rest on this: some permission is given, for the mode that was asked for
      * (Priv echoes the request, §10.2.3.6).
      */
-    boolean usable() {
+    public boolean usable() {
         return translation.access() != 0
                 && AtsEntry.PRIVILEGED.isSet(translation.value()) == privileged;
     }

@@ -15,6 +15,7 @@ import nestor.cli.terminal.Terminal;
 import nestor.guest.BareKit;
 import nestor.guest.ImageException;
 import nestor.guest.ImageStore;
+import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
 import nestor.machine.MachineOutcome;
 
@@ -27,8 +28,10 @@ final class BareSuite {
     static final String NAME = "bare";
 
     private static final String ORIGIN = "--suite";
-    private static final String MEMORY = "256M";
     private static final List<String> ENDPOINTS = List.of("iommu-testdev", "iommu-testdev");
+    private static final String REGIONS =
+            "reserved-regions.0=8000000:80fffff:1,reserved-regions.1=9000000:900ffff:0";
+    private static final List<String> TABLE_USERS = List.of("smmu-test-engine", "svm-demo");
     private static final List<String> STALLING =
             List.of("smmu-test-engine,stall=on", "smmu-test-engine,stall=on");
 
@@ -39,7 +42,7 @@ final class BareSuite {
      * @param more endpoints than every run has
      * @param arguments what the kit is told
      */
-    private record Run(String name, String device, List<String> more, String arguments) {
+    record Run(String name, String device, List<String> more, String arguments) {
         Run(String name, String device) {
             this(name, device, List.of(), "");
         }
@@ -82,9 +85,19 @@ final class BareSuite {
 
     /** The runs of a suite, in order. */
     private static List<Run> runs(BareKit kit, long seed) {
-        if (!kit.equals(BareKit.SMMUV3)) {
-            throw new IllegalStateException("no runs of " + kit.iommu());
+        if (kit.equals(BareKit.SMMUV3)) {
+            return smmuv3Runs(seed);
         }
+        if (kit.equals(BareKit.VIRTIO_IOMMU)) {
+            return virtioIommuRuns();
+        }
+        if (kit.equals(BareKit.VTD)) {
+            return VtdRuns.ALL;
+        }
+        throw new IllegalStateException("no runs of " + kit.iommu());
+    }
+
+    private static List<Run> smmuv3Runs(long seed) {
         return List.of(
                 new Run("whole", "arm-smmuv3", STALLING, ""),
                 new Run(
@@ -101,6 +114,21 @@ final class BareSuite {
                 new Run("narrow", "arm-smmuv3,ssidsize=0,oas=40,split-ats=off"),
                 new Run("stage1", "arm-smmuv3,stage=1"),
                 new Run("stage2", "arm-smmuv3,stage=2"));
+    }
+
+    private static List<Run> virtioIommuRuns() {
+        return List.of(
+                virtioIommu("nestor", "table-profile=nestor," + REGIONS, "nestor regions"),
+                virtioIommu("rfc2021", "table-profile=rfc2021", "rfc2021"),
+                virtioIommu("rfc2023", "table-profile=rfc2023", "rfc2023"),
+                virtioIommu("hw", "table-profile=hw", "hw"),
+                virtioIommu("none", "table-profile=none," + REGIONS, "none regions"),
+                virtioIommu("unbypassed", "boot-bypass=off", "none unbypassed"),
+                virtioIommu("narrow", "aw-bits=39,granule=64k", "none narrow"));
+    }
+
+    private static Run virtioIommu(String name, String properties, String arguments) {
+        return new Run(name, "virtio-iommu-pci," + properties, TABLE_USERS, arguments);
     }
 
     static List<String> runNames(BareKit kit) {
@@ -126,13 +154,14 @@ final class BareSuite {
                 runs(kit, seed).stream()
                         .filter(run -> chosen.isEmpty() || chosen.contains(run.name()))
                         .toList();
+        refuseWithoutAccelerator(kit);
         List<TestRun> done = new ArrayList<>();
         try (Terminal terminal = new Terminal()) {
             Path image = ImageStore.open(new ProgressBar(host.log(), terminal)).bareSuite(kit);
             report.begin(host.out(), wanted.size());
             for (Run run : wanted) {
                 report.beginRun(host.out(), run.name());
-                TestRun ended = boot(terminal, image, run);
+                TestRun ended = boot(terminal, kit, image, run);
                 done.add(ended);
                 report.endRun(host.out(), done.size(), ended);
                 host.log().info(ended.summary());
@@ -146,9 +175,9 @@ final class BareSuite {
         return TestRun.exitCode(done);
     }
 
-    private TestRun boot(Terminal terminal, Path image, Run run)
+    private TestRun boot(Terminal terminal, BareKit kit, Path image, Run run)
             throws CommandException, ConfigException, IOException {
-        MachinePlan plan = plan(image, run);
+        MachinePlan plan = plan(kit, image, run);
         Guest guest =
                 new Guest("bare metal, " + run.device(), image, Optional.empty(), run.arguments());
         VirtualMachine vm =
@@ -166,16 +195,45 @@ final class BareSuite {
             host.log()
                     .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
+        if (ending.outcome() instanceof MachineOutcome.HostFailed(String reason)) {
+            host.log().error(reason);
+        }
         if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
             new Failures(host.log()).internal(cause, "nestor test");
         }
         return new TestRun(run.name(), guest.title(), ktap.results(), judged(ktap), ending);
     }
 
-    /** The kit's machine; what the user says is laid over it. */
-    private MachinePlan plan(Path image, Run run) throws CommandException {
+    private static Settings machine(BareKit kit) {
         Settings settings = new Settings();
-        settings.set(Setting.MEMORY, ORIGIN, MEMORY);
+        if (kit.equals(BareKit.VTD)) {
+            settings.set(Setting.MACHINE, ORIGIN, "q35");
+            settings.set(Setting.ACCELERATOR, ORIGIN, Accelerator.KVM.title());
+            settings.set(Setting.MEMORY, ORIGIN, "1G");
+        } else {
+            settings.set(Setting.MEMORY, ORIGIN, "256M");
+        }
+        return settings;
+    }
+
+    /** Where the kit's CPU cannot be had, nothing is tested, and nothing has failed. */
+    private void refuseWithoutAccelerator(BareKit kit) throws CommandException {
+        Settings settings = machine(kit);
+        settings.override(user);
+        String accelerator = settings.text(Setting.ACCELERATOR, Accelerator.TCG.title());
+        Optional<String> missing =
+                Accelerator.titled(accelerator).flatMap(Accelerator::missing);
+        if (missing.isPresent()) {
+            throw new CommandException(
+                    ExitCode.SKIPPED,
+                    "--suite bare --iommu %s: no -accel %s here: %s"
+                            .formatted(kit.iommu(), accelerator, missing.get()));
+        }
+    }
+
+    /** The kit's machine; what the user says is laid over it. */
+    private MachinePlan plan(BareKit kit, Path image, Run run) throws CommandException {
+        Settings settings = machine(kit);
         for (String device : run.devices()) {
             settings.devices().add(OptionList.parse(ORIGIN, device, "driver"));
         }

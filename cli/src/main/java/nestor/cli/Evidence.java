@@ -3,10 +3,12 @@ package nestor.cli;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.machine.Machine;
 import nestor.machine.MachineOutcome;
 import nestor.machine.SmmuIdentification;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 
 /**
  * What the host has of a run that is over.
@@ -28,10 +30,19 @@ record Evidence(
      *
      * @param smmus what each SMMUv3 advertises
      * @param atc what the translation caches of endpoints counted, by the devices' names
+     * @param virtioIommu what the virtio-iommu counted, if there is one
      */
-    record Registers(List<SmmuIdentification> smmus, Map<String, AtcStatistics> atc) {
+    record Registers(
+            List<SmmuIdentification> smmus,
+            Map<String, AtcStatistics> atc,
+            Optional<VirtioIommuStatistics> virtioIommu) {
+        static final Registers NONE = new Registers(List.of(), Map.of(), Optional.empty());
+
         static Registers of(Machine machine) {
-            return new Registers(machine.smmuIdentifications(), machine.atcStatistics());
+            return new Registers(
+                    machine.smmuIdentifications(),
+                    machine.atcStatistics(),
+                    machine.iommuStatistics());
         }
     }
 }

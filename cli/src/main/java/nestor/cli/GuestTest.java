@@ -93,7 +93,7 @@ final class GuestTest {
         try (GuestRequests requests = new GuestRequests(run.requests(), monitor::execute)) {
             GuestLines lines = new GuestLines(requests, report, host.out());
             AtomicReference<Evidence.Registers> registers =
-                    new AtomicReference<>(new Evidence.Registers(List.of(), Map.of()));
+                    new AtomicReference<>(Evidence.Registers.NONE);
             vm.onDeviceDeleted(requests::deleted);
             vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
             VirtualMachine.Ending ending =
@@ -203,6 +203,9 @@ final class GuestTest {
     }
 
     private void ended(int code, VirtualMachine.Ending ending, KernelLog log) {
+        if (ending.outcome() instanceof MachineOutcome.HostFailed(String reason)) {
+            host.log().error(reason);
+        }
         if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
             new Failures(host.log()).internal(cause, "nestor test");
         }

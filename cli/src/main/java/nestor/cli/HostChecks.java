@@ -8,6 +8,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import nestor.atc.AtcStatistics;
@@ -15,6 +16,7 @@ import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
 import nestor.machine.MachineOutcome;
 import nestor.machine.SmmuIdentification;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 
 /**
  * What only the host can say: whether the guest's view of its disks, its IOMMU and its end is the
@@ -59,6 +61,12 @@ final class HostChecks {
                     "every-disk-has-an-atc",
                     evidence.registers().atc().size() == run.diskProperties().size(),
                     List.of("devices=" + evidence.registers().atc().keySet()));
+        }
+        if (run.checks().contains("viommu-counters")) {
+            evidence.registers().virtioIommu().ifPresent(checks::requestsCounted);
+        }
+        if (run.checks().stream().anyMatch(check -> check.startsWith("sva-"))) {
+            evidence.registers().virtioIommu().ifPresent(checks::pageRequestsAnswered);
         }
         if (run.checks().contains("hotplug")) {
             checks.hotDiskRead(evidence.readDisk());
@@ -110,6 +118,37 @@ final class HostChecks {
                         "range_invalidations=" + atc.rangeInvalidations(),
                         "function_invalidations=" + atc.functionInvalidations(),
                         "completions_overtaken=" + atc.staleDrops()));
+    }
+
+    /** The driver and the device agree on what was asked for. */
+    private void requestsCounted(VirtioIommuStatistics iommu) {
+        Map<String, Long> counted = new LinkedHashMap<>();
+        counted.put("maps", iommu.maps());
+        counted.put("unmaps", iommu.unmaps());
+        counted.put("invalidations", iommu.invalidations());
+        counted.put("page_requests", iommu.pageRequests());
+        List<String> diagnostics = new ArrayList<>();
+        boolean right = true;
+        for (Map.Entry<String, Long> entry : counted.entrySet()) {
+            String said = value("viommu-counters", entry.getKey());
+            diagnostics.add(entry.getKey() + "=" + entry.getValue() + " driver=" + said);
+            // Disks may be at work while the driver's numbers are read, and after that.
+            right &= said.matches("\\d{1,15}") && Long.parseLong(said) <= entry.getValue();
+            right &= entry.getValue() == 0 || !said.equals("0");
+        }
+        add("driver-and-device-count-the-same-requests", right, diagnostics);
+    }
+
+    /** Faults of shared memory came as page requests over the event queue, and had answers. */
+    private void pageRequestsAnswered(VirtioIommuStatistics iommu) {
+        add(
+                "page-requests-answered",
+                iommu.pageRequests() > 0
+                        && iommu.pageResponses() > 0
+                        && iommu.pageResponses() <= iommu.pageRequests(),
+                List.of(
+                        "page_requests=" + iommu.pageRequests(),
+                        "page_responses=" + iommu.pageResponses()));
     }
 
     private void hotDiskRead(Path disk) throws IOException {

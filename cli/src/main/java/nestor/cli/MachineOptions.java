@@ -37,8 +37,14 @@ final class MachineOptions {
     @Option(
             names = {"-M", "-machine", "--machine"},
             paramLabel = "TYPE[,PROP=V]",
-            description = "Board: virt. '-machine help' lists them.")
+            description = "Board: virt or q35. '-machine help' lists them.")
     private @Nullable String machine;
+
+    @Option(
+            names = {"-accel", "--accel"},
+            paramLabel = "NAME",
+            description = "What runs the CPU: tcg (software, default) or kvm (q35 only).")
+    private @Nullable String accelerator;
 
     @Option(
             names = {"-cpu", "--cpu"},
@@ -61,7 +67,8 @@ final class MachineOptions {
     @Option(
             names = {"-kernel", "--kernel"},
             paramLabel = "FILE",
-            description = "An arm64 Image (plain or gzip).")
+            description =
+                    "An arm64 Image (plain or gzip); of q35, a bzImage or an ELF file with a PVH entry.")
     private @Nullable String kernel;
 
     @Option(
@@ -123,6 +130,7 @@ final class MachineOptions {
         set(typed, Setting.PRESET, preset);
         set(typed, Setting.KERNEL_RELEASE, kernelRelease);
         set(typed, Setting.MACHINE, machine);
+        set(typed, Setting.ACCELERATOR, accelerator);
         set(typed, Setting.CPU, cpu);
         set(typed, Setting.CPUS, cpus);
         set(typed, Setting.MEMORY, memory);

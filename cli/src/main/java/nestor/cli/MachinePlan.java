@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
+import nestor.machine.Accelerator;
 import nestor.machine.DeviceConfig;
 import nestor.machine.DriveConfig;
 import nestor.machine.MachineConfig;
@@ -20,12 +21,13 @@ import nestor.machine.MachineConfig;
  *
  * @param preset a ready machine; the kernel is Debian's unless one is given
  * @param kernel the user's own kernel; empty fetches Debian's
- * @param serial where the PL011 goes
+ * @param serial where the board's UART goes
  */
 record MachinePlan(
         Optional<Preset> preset,
         String type,
         Map<String, String> typeProperties,
+        Accelerator accelerator,
         long memoryBytes,
         int cpus,
         Optional<Path> kernel,
@@ -41,6 +43,8 @@ record MachinePlan(
     private static final long MIN_MEMORY = 64L << 20;
     private static final Set<String> DRIVE_PROPERTIES =
             new LinkedHashSet<>(List.of("file", "format", "if", "id", "readonly"));
+
+    private static final String IOMMU = "virtio-iommu-pci";
 
     /** Checks everything; adds the devices of the preset. */
     static MachinePlan of(Settings settings) throws CommandException {
@@ -58,12 +62,18 @@ record MachinePlan(
             throw CommandException.usage(
                     "%s needs -kernel FILE".formatted(settings.origin(Setting.INITRD)));
         }
-        checkCpu(settings);
+        Accelerator accelerator = accelerator(settings);
+        checkCpu(settings, accelerator);
         OptionList machine =
                 OptionList.parse(
                         settings.origin(Setting.MACHINE),
                         settings.text(Setting.MACHINE, "virt"),
                         "type");
+        if (!machine.head().isEmpty() && !machine.head().equals("virt") && kernel.isEmpty()) {
+            throw CommandException.usage(
+                    "%s %s needs -kernel FILE"
+                            .formatted(settings.origin(Setting.MACHINE), machine.head()));
+        }
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
         Chardev serial =
                 Chardev.decodeSerial(
@@ -74,6 +84,7 @@ record MachinePlan(
                 preset,
                 machine.head().isEmpty() ? "virt" : machine.head(),
                 typeProperties(machine, preset),
+                accelerator,
                 memory(settings),
                 cpus(settings),
                 kernel,
@@ -96,6 +107,7 @@ record MachinePlan(
         return new MachineConfig(
                 type,
                 typeProperties,
+                accelerator,
                 memoryBytes,
                 cpus,
                 guest.kernel(),
@@ -149,12 +161,26 @@ record MachinePlan(
         }
     }
 
-    private static void checkCpu(Settings settings) throws CommandException {
+    private static Accelerator accelerator(Settings settings) throws CommandException {
+        String name = settings.text(Setting.ACCELERATOR, Accelerator.TCG.title());
+        return Accelerator.titled(name)
+                .orElseThrow(() ->
+                        CommandException.usage(
+                                "%s: unknown accelerator '%s'; known: tcg, kvm"
+                                        .formatted(settings.origin(Setting.ACCELERATOR), name)));
+    }
+
+    private static void checkCpu(Settings settings, Accelerator accelerator)
+            throws CommandException {
         String model = settings.text(Setting.CPU, "max");
-        if (!model.equals("max")) {
+        boolean host = accelerator == Accelerator.KVM;
+        if (!model.equals("max") && !(host && model.equals("host"))) {
             throw CommandException.usage(
-                    "%s: unknown model '%s'; known: max"
-                            .formatted(settings.origin(Setting.CPU), model));
+                    "%s: unknown model '%s'; known: %s"
+                            .formatted(
+                                    settings.origin(Setting.CPU),
+                                    model,
+                                    host ? "max, host" : "max"));
         }
     }
 
@@ -231,12 +257,19 @@ record MachinePlan(
         List<DeviceConfig> devices = new ArrayList<>();
         for (String device : preset.map(Preset::devices).orElse(List.of())) {
             OptionList list = OptionList.parse("--preset", device, "driver");
-            devices.add(new DeviceConfig(list.head(), list.properties()));
+            if (!list.head().equals(IOMMU) || !hasIommu(settings)) {
+                devices.add(new DeviceConfig(list.head(), list.properties()));
+            }
         }
         for (OptionList device : settings.devices()) {
             devices.add(new DeviceConfig(device.head(), device.properties()));
         }
         return devices;
+    }
+
+    /** A machine has one: who gives it takes the place of the preset's. */
+    private static boolean hasIommu(Settings settings) {
+        return settings.devices().stream().anyMatch(device -> device.head().equals(IOMMU));
     }
 
     private static SequencedMap<String, Chardev> chardevs(Settings settings)

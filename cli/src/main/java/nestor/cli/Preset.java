@@ -34,17 +34,22 @@ record Preset(GuestProfile profile) {
 
     /** Whether the IOMMU is a device of its own, rather than the board's. */
     boolean hasVirtioIommu() {
-        return profile.equals(GuestProfile.VIRTIO_IOMMU);
+        return profile.equals(GuestProfile.VIRTIO_IOMMU) || hasTables();
+    }
+
+    /** Whether the guest's driver gives the virtio-iommu tables of its own. */
+    private boolean hasTables() {
+        return profile.equals(GuestProfile.VIRTIO_IOMMU_SVA);
     }
 
     /** Whether processes of the guest share their memory with devices. */
     private boolean isShared() {
-        return profile.equals(GuestProfile.SMMUV3_SVA);
+        return profile.equals(GuestProfile.SMMUV3_SVA) || hasTables();
     }
 
     /** What the machine type is told, unless the user says otherwise. */
     Map<String, String> machineProperties() {
-        return profile.equals(GuestProfile.SMMUV3) || isShared()
+        return profile.equals(GuestProfile.SMMUV3) || profile.equals(GuestProfile.SMMUV3_SVA)
                 ? Map.of("iommu", "smmuv3")
                 : Map.of();
     }
@@ -60,12 +65,14 @@ record Preset(GuestProfile profile) {
     List<String> devices() {
         List<String> devices = new ArrayList<>();
         if (hasVirtioIommu()) {
-            devices.add("virtio-iommu-pci");
+            devices.add(hasTables() ? "virtio-iommu-pci,table-profile=nestor" : "virtio-iommu-pci");
         }
         devices.add("virtio-rng-pci" + platform());
         if (isShared()) {
-            devices.add("svm-demo,stall=on");
-            devices.add("smmu-test-engine,stall=on");
+            // Only an SMMU's faults stall; those of others are page requests.
+            String faults = hasTables() ? "" : ",stall=on";
+            devices.add("svm-demo" + faults);
+            devices.add("smmu-test-engine" + faults);
             return devices;
         }
         // Any address: the checks aim at the top of memory.

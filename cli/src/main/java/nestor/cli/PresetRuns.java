@@ -14,11 +14,14 @@ final class PresetRuns {
 
     /** All runs of a preset; the first is the one that {@code --exec} uses. */
     static List<PresetRun> of(GuestProfile profile) {
-        return profile.equals(GuestProfile.SMMUV3)
-                ? SmmuRuns.all()
-                : List.of(
-                        PresetRun.named(profile.name(), "the preset's checks", profile.checks())
-                                .build());
+        if (profile.equals(GuestProfile.SMMUV3)) {
+            return SmmuRuns.all();
+        }
+        if (profile.equals(GuestProfile.VIRTIO_IOMMU_SVA)) {
+            return VirtioIommuTableRuns.all();
+        }
+        return List.of(
+                PresetRun.named(profile.name(), "the preset's checks", profile.checks()).build());
     }
 
     /**

@@ -11,6 +11,7 @@ enum Setting {
     PRESET("preset", "--preset"),
     KERNEL_RELEASE("kernelRelease", "--kernel-release"),
     MACHINE("machine", "-machine"),
+    ACCELERATOR("accel", "-accel"),
     CPU("cpu", "-cpu"),
     CPUS("cpus", "-smp"),
     MEMORY("memory", "-m"),

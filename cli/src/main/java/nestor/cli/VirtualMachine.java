@@ -44,8 +44,14 @@ final class VirtualMachine {
             if (outcome instanceof MachineOutcome.Failed) {
                 return ExitCode.INTERNAL;
             }
+            if (outcome instanceof MachineOutcome.HostFailed) {
+                return ExitCode.FAILED;
+            }
             if (panicked) {
                 return ExitCode.GUEST_PANIC;
+            }
+            if (outcome instanceof MachineOutcome.Exited(int status)) {
+                return status;
             }
             return timedOut ? timeoutCode : ExitCode.OK;
         }

@@ -10,12 +10,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
 import nestor.guest.GuestProfile;
 import nestor.machine.MachineOutcome;
 import nestor.machine.SmmuIdentification;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,6 +33,7 @@ final class HostChecksTest {
     private Path disk;
     private final GuestRequests requests = new GuestRequests(Map.of(), _ -> "");
     private Map<String, AtcStatistics> atc = Map.of();
+    private Optional<VirtioIommuStatistics> virtioIommu = Optional.empty();
     private Boots boots = new Boots();
 
     @BeforeEach
@@ -54,7 +57,7 @@ final class HostChecksTest {
                         disk,
                         List.of(),
                         new MachineOutcome.PoweredOff(),
-                        new Evidence.Registers(List.of(SMMU), atc),
+                        new Evidence.Registers(List.of(SMMU), atc, virtioIommu),
                         requests,
                         boots);
         return HostChecks.run(PRESET, run, List.of(guest), evidence).stream()
@@ -89,6 +92,35 @@ final class HostChecksTest {
         assertThat(failed(run, probed("0x00688ff6")))
                 .containsExactly("driver-logs-what-the-registers-say");
         assertThat(failed(run)).containsExactly("driver-logs-what-the-registers-say");
+    }
+
+    @Test
+    void aVirtioIommuThatWasAskedForSomethingElseIsNoticed() throws IOException {
+        PresetRun run = PresetRun.named("a", "", List.of("viommu-counters")).build();
+        String[] said = {"maps=0", "unmaps=0", "invalidations=7", "page_requests=4"};
+
+        virtioIommu = Optional.of(new VirtioIommuStatistics(2, 0, 0, 9, 4, 1));
+        assertThat(failed(run, guest("viommu-counters", said))).isEmpty();
+        assertThat(failed(run)).containsExactly("driver-and-device-count-the-same-requests");
+        virtioIommu = Optional.of(new VirtioIommuStatistics(2, 1, 0, 9, 4, 1));
+        assertThat(failed(run, guest("viommu-counters", said)))
+                .containsExactly("driver-and-device-count-the-same-requests");
+        virtioIommu = Optional.of(new VirtioIommuStatistics(2, 0, 0, 6, 4, 1));
+        assertThat(failed(run, guest("viommu-counters", said)))
+                .containsExactly("driver-and-device-count-the-same-requests");
+    }
+
+    @Test
+    void sharedMemoryWithoutPageRequestsIsNoticed() throws IOException {
+        PresetRun run = PresetRun.named("a", "", List.of("sva-write-untouched")).build();
+
+        assertThat(failed(run)).isEmpty(); // behind an SMMU
+        virtioIommu = Optional.of(new VirtioIommuStatistics(2, 0, 0, 9, 64, 1));
+        assertThat(failed(run)).isEmpty();
+        virtioIommu = Optional.of(new VirtioIommuStatistics(2, 0, 0, 9, 0, 0));
+        assertThat(failed(run)).containsExactly("page-requests-answered");
+        virtioIommu = Optional.of(new VirtioIommuStatistics(2, 0, 0, 9, 64, 0));
+        assertThat(failed(run)).containsExactly("page-requests-answered");
     }
 
     @Test

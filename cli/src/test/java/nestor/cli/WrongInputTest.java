@@ -27,16 +27,53 @@ final class WrongInputTest {
                 wrong(
                         "test --preset smmuv3 --run none",
                         "--run: the preset has no run 'none'; known: strict, backports, lazy,"
-                                + " passthrough, translated, ats, hotplug, torn, units, reboot"),
+                                + " passthrough, translated, ats, hotplug, hotplug-ats, torn, units,"
+                                + " reboot"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),
                 wrong("-smp two", "-smp: 'two' is not a number"),
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
+                wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm"),
+                wrong("-M q35", "-machine q35 needs -kernel FILE"),
+                wrong(
+                        "-accel kvm -cpu neoverse-n1",
+                        "-cpu: unknown model 'neoverse-n1'; known: max, host"),
+                wrong(
+                        "-accel kvm -kernel DIR/file",
+                        "-accel kvm: the arm64 CPU of -machine virt is a software one; use -accel tcg"),
+                wrong(
+                        "-kernel DIR/file -device intel-iommu",
+                        "-device intel-iommu: -machine virt has no VT-d; use arm-smmuv3, or -machine q35"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device arm-smmuv3",
+                        "-device arm-smmuv3: -machine q35 has no Arm SMMU; use intel-iommu, or -machine virt"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device svm-demo,stall=on",
+                        "-device svm-demo: stall='on': only an Arm SMMU stalls"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,fsts=on",
+                        "-device intel-iommu: fsts needs scalable-mode"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,aw-bits=40",
+                        "-device intel-iommu: aw-bits is 39, 48 or 57, not 40"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,fsts=on,x-flts=on",
+                        "-device intel-iommu: x-flts='on': the same as fsts"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu -device intel-iommu",
+                        "-device intel-iommu: there is one already; give each a primary-bus"),
+                wrong(
+                        "-M q35 -kernel DIR/file -device intel-iommu,primary-bus=x",
+                        "-device intel-iommu: primary-bus='x': no such root bus; known: pcie.0"),
+                wrong(
+                        "-M q35 -kernel DIR/file",
+                        "-kernel DIR/file: not an x86-64 kernel (an ELF file or a bzImage)"),
                 wrong(
                         "--preset vtd",
-                        "--preset: unknown preset 'vtd'; known: virtio-iommu, smmuv3, smmuv3-sva, none"),
+                        "--preset: unknown preset 'vtd'; known: virtio-iommu,"
+                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, none"),
                 wrong("-kernel DIR/Image", "-kernel: DIR/Image: no such file"),
                 wrong("-kernel DIR", "-kernel: DIR: is a directory"),
                 wrong("-kernel DIR/file -initrd DIR/rd", "-initrd: DIR/rd: no such file"),

@@ -19,8 +19,6 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
     /** Bound on the blocks held; beyond it all are dropped, and the hot ones decoded again. */
     static final int MAX_BLOCKS = 300_000;
 
-    private static final int WORD_LOG2 = 2;
-    private static final int PAGE_WORDS = 1 << (RamMap.PAGE_LOG2 - WORD_LOG2);
     private static final int GROUP_LOG2 = 6;
     private static final int GROUP = 1 << GROUP_LOG2;
 
@@ -30,6 +28,8 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
     private static final int MAX_DOUBLINGS = 12;
 
     private final RamMap ram;
+    private final int stepLog2;
+    private final int pageSteps;
     private final LongConsumer withdrawWrites;
     private final @Nullable Page[] pages;
     private final boolean[] writable;
@@ -39,10 +39,13 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
     /**
      * Holds no blocks yet.
      *
+     * @param stepLog2 instructions begin at multiples of 2^this: 2 for A64, 0 for x86
      * @param withdrawWrites told the host address of a page that becomes code: takes the write tags
      *     for it out of every vCPU's TLBs before it returns
      */
-    public CodePages(RamMap ram, LongConsumer withdrawWrites) {
+    public CodePages(RamMap ram, int stepLog2, LongConsumer withdrawWrites) {
+        this.stepLog2 = stepLog2;
+        pageSteps = 1 << (RamMap.PAGE_LOG2 - stepLog2);
         this.ram = ram;
         this.withdrawWrites = withdrawWrites;
         pages = new Page[ram.pages()];
@@ -53,10 +56,15 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
 
     /** One page that holds code. */
     private static final class Page {
-        final @Nullable CodeBlock[][] groups = new CodeBlock[PAGE_WORDS >> GROUP_LOG2][];
-        final long[] decoded = new long[PAGE_WORDS >> GROUP_LOG2];
+        final @Nullable CodeBlock[][] groups;
+        final long[] decoded;
         int blocks;
         int storesBeside;
+
+        Page(int steps) {
+            groups = new CodeBlock[steps >> GROUP_LOG2][];
+            decoded = new long[steps >> GROUP_LOG2];
+        }
     }
 
     /** The block that begins at {@code gpa}, if it is there. */
@@ -67,9 +75,9 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
         if (page == null) {
             return null;
         }
-        int word = word(gpa);
-        @Nullable CodeBlock[] group = page.groups[word >> GROUP_LOG2];
-        return group == null ? null : (B) group[word & (GROUP - 1)];
+        int step = step(gpa);
+        @Nullable CodeBlock[] group = page.groups[step >> GROUP_LOG2];
+        return group == null ? null : (B) group[step & (GROUP - 1)];
     }
 
     /** Whether stores to the page of RAM that holds {@code gpa} must come to {@link #stored}. */
@@ -95,7 +103,7 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
         synchronized (this) {
             page = pages[index];
             if (page == null) {
-                page = new Page();
+                page = new Page(pageSteps);
                 pages[index] = page;
                 setWatched(gpa, true);
                 withdraw = writable[index];
@@ -126,15 +134,15 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
                 }
             }
         }
-        int word = word(block.gpa());
-        @Nullable CodeBlock[] group = page.groups[word >> GROUP_LOG2];
+        int step = step(block.gpa());
+        @Nullable CodeBlock[] group = page.groups[step >> GROUP_LOG2];
         if (group == null) {
             group = new CodeBlock[GROUP];
-            page.groups[word >> GROUP_LOG2] = group;
+            page.groups[step >> GROUP_LOG2] = group;
         }
-        group[word & (GROUP - 1)] = block;
-        int last = word + (block.sizeBytes() >> WORD_LOG2) - 1;
-        for (int i = word; i <= last; i++) {
+        group[step & (GROUP - 1)] = block;
+        int last = step(block.gpa() + block.sizeBytes() - 1);
+        for (int i = step; i <= last; i++) {
             page.decoded[i >> GROUP_LOG2] |= 1L << (i & (GROUP - 1));
         }
         page.blocks++;
@@ -149,9 +157,9 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
         if (page == null) {
             return;
         }
-        int last = word(gpa + sizeBytes - 1);
-        for (int word = word(gpa); word <= last; word++) {
-            if ((page.decoded[word >> GROUP_LOG2] >>> (word & (GROUP - 1)) & 1) != 0) {
+        int last = step(gpa + sizeBytes - 1);
+        for (int step = step(gpa); step <= last; step++) {
+            if ((page.decoded[step >> GROUP_LOG2] >>> (step & (GROUP - 1)) & 1) != 0) {
                 drop(index, true);
                 return;
             }
@@ -215,7 +223,7 @@ public final class CodePages<B extends CodeBlock> implements PageWriteListener {
         }
     }
 
-    private static int word(long gpa) {
-        return (int) (gpa >>> WORD_LOG2) & (PAGE_WORDS - 1);
+    private int step(long gpa) {
+        return (int) (gpa >>> stepLog2) & (pageSteps - 1);
     }
 }

@@ -65,6 +65,54 @@ public final class HostMemory {
         UNSAFE.putLong(address, value);
     }
 
+    /** Reads 1, 2, 4 or 8 bytes, zero-extended. */
+    public static long get(long address, int sizeBytes) {
+        return switch (sizeBytes) {
+            case 1 -> getByte(address) & 0xffL;
+            case 2 -> getShort(address) & 0xffffL;
+            case 4 -> getInt(address) & 0xffff_ffffL;
+            default -> getLong(address);
+        };
+    }
+
+    /** Writes the low 1, 2, 4 or 8 bytes of {@code value}. */
+    public static void put(long address, int sizeBytes, long value) {
+        switch (sizeBytes) {
+            case 1 -> putByte(address, (byte) value);
+            case 2 -> putShort(address, (short) value);
+            case 4 -> putInt(address, (int) value);
+            default -> putLong(address, value);
+        }
+    }
+
+    /**
+     * Replaces {@code expected} by {@code value}, both taken modulo the size, if it is there.
+     * Atomic; naturally aligned.
+     *
+     * @return the value found, zero-extended
+     */
+    public static long compareAndExchange(
+            long address, int sizeBytes, long expected, long value) {
+        if (sizeBytes == 8) {
+            long found;
+            do {
+                found = getLong(address);
+            } while (found == expected && !compareAndSetLong(address, expected, value));
+            return found;
+        }
+        long word = address & -4;
+        int shift = (int) (address & 3) * 8;
+        int mask = (int) (-1L >>> (64 - 8 * sizeBytes)) << shift;
+        while (true) {
+            int seen = getInt(word);
+            int found = seen & mask;
+            int next = seen & ~mask | (int) value << shift & mask;
+            if (found != ((int) expected << shift & mask) || compareAndSetInt(word, seen, next)) {
+                return (found >>> shift) & 0xffff_ffffL;
+            }
+        }
+    }
+
     /** Atomic on a multiple of 4. */
     public static boolean compareAndSetInt(long address, int expected, int value) {
         return UNSAFE.compareAndSwapInt(null, address, expected, value);
@@ -78,6 +126,11 @@ public final class HostMemory {
     /** Fills {@code sizeBytes} with one byte value. */
     public static void fill(long address, long sizeBytes, byte value) {
         UNSAFE.setMemory(address, sizeBytes, value);
+    }
+
+    /** Copies {@code sizeBytes}; the ranges may overlap. */
+    public static void copy(long from, long to, long sizeBytes) {
+        UNSAFE.copyMemory(from, to, sizeBytes);
     }
 
     /** Orders loads before it with loads and stores after it. */

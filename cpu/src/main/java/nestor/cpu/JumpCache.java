@@ -10,11 +10,6 @@ import org.jspecify.annotations.Nullable;
  * @param <B> the architecture's block
  */
 public final class JumpCache<B extends CodeBlock> {
-    /** Instructions are 4 bytes apart. */
-    private static final int STEP_LOG2 = 2;
-
-    private static final int PAGE_SLOTS = 1 << (RamMap.PAGE_LOG2 - STEP_LOG2);
-
     /** The time from one flush of one cache to the next, by identity. */
     private static final class Epoch {}
 
@@ -23,6 +18,8 @@ public final class JumpCache<B extends CodeBlock> {
 
     private static final Target<?> NOWHERE = new Target<>();
 
+    private final int stepLog2;
+    private final int pageSlots;
     private final int mask;
     private final @Nullable Target<?>[] targets;
     private final MappingFilter mappings = new MappingFilter();
@@ -81,9 +78,12 @@ public final class JumpCache<B extends CodeBlock> {
     /**
      * An empty cache.
      *
-     * @param slotsLog2 log2 of the number of slots, at least 10
+     * @param slotsLog2 log2 of the number of slots, at least a page's
+     * @param stepLog2 instructions begin at multiples of 2^this: 2 for A64, 0 for x86
      */
-    public JumpCache(int slotsLog2) {
+    public JumpCache(int slotsLog2, int stepLog2) {
+        this.stepLog2 = stepLog2;
+        pageSlots = 1 << (RamMap.PAGE_LOG2 - stepLog2);
         mask = (1 << slotsLog2) - 1;
         targets = new Target<?>[1 << slotsLog2];
     }
@@ -161,7 +161,7 @@ public final class JumpCache<B extends CodeBlock> {
 
     private void dropPage(long va) {
         int first = slot(va & SoftTlb.PAGE_MASK);
-        for (int slot = first; slot < first + PAGE_SLOTS; slot++) {
+        for (int slot = first; slot < first + pageSlots; slot++) {
             Target<?> target = targets[slot];
             if (target != null
                     && ((target.va ^ va) & SoftTlb.ADDRESS_MASK & SoftTlb.PAGE_MASK) == 0) {
@@ -180,6 +180,6 @@ public final class JumpCache<B extends CodeBlock> {
     }
 
     private int slot(long va) {
-        return (int) (va >>> STEP_LOG2) & mask;
+        return (int) (va >>> stepLog2) & mask;
     }
 }

@@ -72,7 +72,7 @@ public final class ShareableDomain {
     /**
      * Runs {@code action} while no other vCPU executes guest code.
      *
-     * @param action short; calls nothing that waits
+     * @param action short; calls nothing that waits; may throw a guest's exception
      */
     public void exclusively(Runnable action) {
         if (!several) {
@@ -91,10 +91,13 @@ public final class ShareableDomain {
             while (running > 0) {
                 changed.awaitUninterruptibly();
             }
-            action.run();
-            running++;
-            stopping = false;
-            changed.signalAll();
+            try {
+                action.run();
+            } finally {
+                running++;
+                stopping = false;
+                changed.signalAll();
+            }
         } finally {
             lock.unlock();
         }

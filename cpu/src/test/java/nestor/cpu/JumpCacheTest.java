@@ -18,8 +18,8 @@ class JumpCacheTest {
     private static final int[] SIZES = {12, 16, 21, 25, 30, 39};
     private static final long KERNEL = 0xffff_8000_0000_0000L;
 
-    private final JumpCache<Block> jumps = new JumpCache<>(SLOTS_LOG2);
-    private final JumpCache<Block> otherRegime = new JumpCache<>(SLOTS_LOG2);
+    private final JumpCache<Block> jumps = new JumpCache<>(SLOTS_LOG2, 2);
+    private final JumpCache<Block> otherRegime = new JumpCache<>(SLOTS_LOG2, 2);
     private JumpCache.Target<Block> here = JumpCache.Target.once(0, new Block(-1));
 
     private @Nullable Block found(long va) {

@@ -12,25 +12,25 @@ import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 
 /** RAM, a PCI host with one function at slot 2, and the messages it sends. */
-final class Board implements AutoCloseable {
-    static final long RAM = 0x4000_0000L;
-    static final long BAR = 0x1000_0000L;
-    static final long DOORBELL = 0x0809_0000L;
-    static final int SLOT = 2;
-    static final int RID = SLOT << 3;
+public final class Board implements AutoCloseable {
+    public static final long RAM = 0x4000_0000L;
+    public static final long BAR = 0x1000_0000L;
+    public static final long DOORBELL = 0x0809_0000L;
+    public static final int SLOT = 2;
+    public static final int RID = SLOT << 3;
     private static final long ECAM = 0x3f00_0000L;
     private static final long CONFIG = ECAM + ((long) SLOT << 15);
 
-    final GuestMemory memory;
-    final MmioBus mmio = new MmioBus();
-    final List<Integer> messages = new ArrayList<>();
-    final PciHost host;
+    public final GuestMemory memory;
+    public final MmioBus mmio = new MmioBus();
+    public final List<Integer> messages = new ArrayList<>();
+    public final PciHost host;
 
-    Board(long ramBytes) {
+    public Board(long ramBytes) {
         this(GuestMemory.anonymous(RAM, ramBytes));
     }
 
-    Board(GuestMemory ram) {
+    public Board(GuestMemory ram) {
         memory = ram;
         host =
                 new PciHost(
@@ -41,26 +41,26 @@ final class Board implements AutoCloseable {
     }
 
     /** Plugs the function; BAR 0 at {@link #BAR}, memory decoding and bus mastering on. */
-    void plug(PciFunction function) {
+    public void plug(PciFunction function) {
         host.plug(SLOT, 0, function);
         program();
     }
 
-    void program() {
+    public void program() {
         config(0x10, 4, BAR);
         config(0x04, 2, 6);
     }
 
-    long config(int offset, int bytes) {
+    public long config(int offset, int bytes) {
         return mmio.read(CONFIG + offset, bytes);
     }
 
-    void config(int offset, int bytes, long value) {
+    public void config(int offset, int bytes, long value) {
         mmio.write(CONFIG + offset, bytes, value);
     }
 
     /** Offset of the capability, which the function must have. */
-    int capability(int id) {
+    public int capability(int id) {
         int at = (int) config(0x34, 1);
         while (config(at, 1) != id) {
             at = (int) config(at + 1, 1);
@@ -72,7 +72,7 @@ final class Board implements AutoCloseable {
     }
 
     /** Offset of the extended capability, which the function must have. */
-    int extendedCapability(int id) {
+    public int extendedCapability(int id) {
         int at = 0x100;
         while ((config(at, 4) & 0xffff) != id) {
             at = (int) (config(at, 4) >>> 20);
@@ -84,20 +84,20 @@ final class Board implements AutoCloseable {
     }
 
     /** Enables MSI: messages carry {@code data}. */
-    void enableMsi(int data) {
+    public void enableMsi(int data) {
         int msi = capability(0x05);
         config(msi + 4, 4, DOORBELL);
         config(msi + 12, 2, data);
         config(msi + 2, 2, 1);
     }
 
-    void fill(long gpa, int bytes, int value) throws GuestAccessException {
+    public void fill(long gpa, int bytes, int value) throws GuestAccessException {
         byte[] filled = new byte[bytes];
         Arrays.fill(filled, (byte) value);
         memory.copyIn(MemorySegment.ofArray(filled), 0, gpa, bytes);
     }
 
-    byte[] bytes(long gpa, int count) throws GuestAccessException {
+    public byte[] bytes(long gpa, int count) throws GuestAccessException {
         byte[] copy = new byte[count];
         memory.copyOut(gpa, MemorySegment.ofArray(copy), 0, count);
         return copy;

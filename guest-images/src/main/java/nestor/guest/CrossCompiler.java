@@ -10,26 +10,17 @@ import java.util.Optional;
 import java.util.TreeMap;
 
 /**
- * The C compiler for arm64 guests: the distribution's cross compiler, installed on first use where
+ * The C compiler for guests of an architecture: the distribution's, installed on first use where
  * this process may do that. What it made is cached by what went into it.
  */
 final class CrossCompiler {
-    static final String PROGRAM = "aarch64-linux-gnu-gcc";
-
-    /** Comes with the compiler. */
-    static final String OBJCOPY = "aarch64-linux-gnu-objcopy";
-
-    /**
-     * The compiler, and the C library's headers for programs that run under an operating system.
-     */
-    static final List<String> PACKAGES = List.of("gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross");
-
     /** Of cache entries. */
     static final String KIND = "builds";
 
     private static final String INCLUDED = ".h";
     private static final String LINKER_SCRIPT = ".ld";
 
+    private final Architecture architecture;
     private final CacheDirectory cache;
     private final HostPrograms programs;
     private final Progress progress;
@@ -40,19 +31,38 @@ final class CrossCompiler {
      * @param path folders of programs, the first one first
      * @param privileged whether this process may install packages
      */
-    CrossCompiler(CacheDirectory cache, List<Path> path, boolean privileged, Progress progress) {
-        this(cache, new HostPrograms(path, privileged, progress), progress);
+    CrossCompiler(
+            Architecture architecture,
+            CacheDirectory cache,
+            List<Path> path,
+            boolean privileged,
+            Progress progress) {
+        this(architecture, cache, new HostPrograms(path, privileged, progress), progress);
     }
 
-    private CrossCompiler(CacheDirectory cache, HostPrograms programs, Progress progress) {
+    private CrossCompiler(
+            Architecture architecture,
+            CacheDirectory cache,
+            HostPrograms programs,
+            Progress progress) {
+        this.architecture = architecture;
         this.cache = cache;
         this.programs = programs;
         this.progress = progress;
     }
 
     /** The one of this machine. */
-    static CrossCompiler ofHost(CacheDirectory cache, Progress progress) throws IOException {
-        return new CrossCompiler(cache, HostPrograms.ofHost(progress), progress);
+    static CrossCompiler ofHost(Architecture architecture, CacheDirectory cache, Progress progress)
+            throws IOException {
+        return new CrossCompiler(architecture, cache, HostPrograms.ofHost(progress), progress);
+    }
+
+    /** A kernel from sources, in the form in which this architecture's are loaded. */
+    Path kernel(Map<String, byte[]> sources, List<String> flags, String output)
+            throws ImageException, IOException, InterruptedException {
+        return architecture.flatImage()
+                ? image(sources, flags, output)
+                : compile(sources, flags, output);
     }
 
     /**
@@ -71,7 +81,7 @@ final class CrossCompiler {
     /** As {@link #compile}, and leaves of the result what is loaded, as it lies in memory. */
     Path image(Map<String, byte[]> sources, List<String> flags, String output)
             throws ImageException, IOException, InterruptedException {
-        return make(sources, flags, output, List.of(OBJCOPY, "-O", "binary"));
+        return make(sources, flags, output, List.of(architecture.objcopy(), "-O", "binary"));
     }
 
     /**
@@ -81,7 +91,7 @@ final class CrossCompiler {
     private Path make(
             Map<String, byte[]> sources, List<String> flags, String output, List<String> convert)
             throws ImageException, IOException, InterruptedException {
-        Path compiler = programs.require(PROGRAM, PACKAGES);
+        Path compiler = programs.require(architecture.compiler(), architecture.packages());
         ContentKey key = new ContentKey().with(version(compiler)).with(output);
         convert.forEach(key::with);
         flags.forEach(key::with);
@@ -121,7 +131,7 @@ final class CrossCompiler {
         }
     }
 
-    private static void build(
+    private void build(
             Path compiler,
             Map<String, byte[]> sources,
             List<String> flags,
@@ -140,7 +150,7 @@ final class CrossCompiler {
         }
         ChildProcess.Result ended = HostPrograms.run(command, folder);
         if (ended.status() != 0) {
-            throw new ImageException(PROGRAM + ": " + HostPrograms.complaint(ended));
+            throw new ImageException(architecture.compiler() + ": " + HostPrograms.complaint(ended));
         }
     }
 

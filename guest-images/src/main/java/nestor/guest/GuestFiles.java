@@ -29,7 +29,10 @@ final class GuestFiles {
         "rng",
         "smmu-probed",
         "sva",
-        "testdev-dma"
+        "testdev-dma",
+        "viommu-counters",
+        "viommu-live",
+        "viommu-tables"
     };
 
     /** The source files of each program. */

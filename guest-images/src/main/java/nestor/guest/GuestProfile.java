@@ -1,5 +1,6 @@
 package nestor.guest;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -114,6 +115,28 @@ public record GuestProfile(
                     List.of("sva"),
                     ImageStore.LAB);
 
+    /**
+     * The same on the paravirtual IOMMU, driven by tables of the guest's: faults of devices are page
+     * requests. Left out are only the checks about the SMMU itself: its driver's log, and the
+     * kernel's own tests of that driver.
+     */
+    public static final GuestProfile VIRTIO_IOMMU_SVA =
+            new GuestProfile(
+                    "virtio-iommu-sva",
+                    List.of("virtio_iommu_tables", "uio_pci_sva_drain"),
+                    virtioIommuSvaChecks(),
+                    List.of("sva"),
+                    ImageStore.LAB);
+
+    private static List<String> virtioIommuSvaChecks() {
+        List<String> checks = new ArrayList<>(List.of("viommu-tables"));
+        SMMUV3_SVA.checks.stream()
+                .filter(check -> !check.equals("smmu-probed") && !check.startsWith("kunit-arm-"))
+                .forEach(checks::add);
+        checks.add("viommu-counters");
+        return checks;
+    }
+
     public GuestProfile {
         modules = List.copyOf(modules);
         checks = List.copyOf(checks);
@@ -126,7 +149,7 @@ public record GuestProfile(
 
     /** The profiles there are. */
     public static List<GuestProfile> all() {
-        return List.of(VIRTIO_IOMMU, SMMUV3, SMMUV3_SVA, NONE);
+        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, NONE);
     }
 
     /** The profile of a preset. */

@@ -149,12 +149,13 @@ public final class ImageStore {
     /** The image of a bare-metal suite, compiled if it is not in the cache. */
     public Path bareSuite(BareKit kit) throws ImageException {
         return guarded(() ->
-                CrossCompiler.ofHost(cache, progress)
-                        .image(kit.sources(), BareKit.FLAGS, kit.image()));
+                CrossCompiler.ofHost(kit.architecture(), cache, progress)
+                        .kernel(
+                                kit.sources(), kit.architecture().freestanding(), kit.image()));
     }
 
     private Path compiled(String program) throws ImageException, IOException, InterruptedException {
-        return CrossCompiler.ofHost(cache, progress)
+        return CrossCompiler.ofHost(Architecture.ARM64, cache, progress)
                 .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
     }
 

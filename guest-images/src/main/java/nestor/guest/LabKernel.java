@@ -29,8 +29,44 @@ final class LabKernel {
     static final String ARCHITECTURE = "arm64";
 
     private static final String CONFIGURATION = "lab/lab-arm64.config";
-    private static final String MODULE = "uio_pci_sva_drain";
-    private static final List<String> MODULE_FILES = List.of("Kbuild", MODULE + ".c");
+
+    /**
+     * A module of ours, built out of the tree.
+     *
+     * @param folder of its sources among the resources
+     */
+    private record Module(String name, String folder, List<String> files) {
+        String resource(String file) {
+            return folder + "/" + file;
+        }
+    }
+
+    private static final List<Module> MODULES =
+            List.of(
+                    new Module(
+                            "uio_pci_sva_drain",
+                            "lab/module",
+                            List.of("Kbuild", "uio_pci_sva_drain.c")),
+                    new Module(
+                            "virtio_iommu_tables",
+                            "lab/viommu",
+                            List.of(
+                                    "Kbuild",
+                                    "abi.h",
+                                    "viommu.h",
+                                    "device.c",
+                                    "requests.c",
+                                    "endpoint.c",
+                                    "contexts.c",
+                                    "attach.c",
+                                    "table_domain.c",
+                                    "map_domain.c",
+                                    "sva.c",
+                                    "events.c")));
+
+    /** Linux's own modules that are not built in, as another of ours may take their place. */
+    private static final List<String> LINUX_MODULES = List.of("drivers/iommu/virtio-iommu.ko");
+
     private static final String SOURCE = "linux-source";
 
     /** Of the unpacked source, for each byte of its package; and of what the compiler leaves. */
@@ -82,13 +118,15 @@ final class LabKernel {
     /** Everything of ours that goes into it. */
     private static ContentKey ingredients() throws IOException {
         ContentKey key = new ContentKey().with(configuration());
-        for (String file : MODULE_FILES) {
-            key.with(resource("lab/module/" + file));
+        for (Module module : MODULES) {
+            for (String file : module.files()) {
+                key.with(resource(module.resource(file)));
+            }
         }
         return key;
     }
 
-    /** Names a kernel with our present configuration and module, whatever its source. */
+    /** Names a kernel with our present configuration and modules, whatever its source. */
     static String selection() throws IOException {
         return ARCHITECTURE + "-lab-" + ingredients().hex();
     }
@@ -118,7 +156,9 @@ final class LabKernel {
         Files.delete(deb);
         configure(version, tree, built);
         compile(version, tree, built);
-        compileModule(version, tree, built);
+        for (Module module : MODULES) {
+            compile(module, version, tree, built);
+        }
         try (CacheDirectory.Lock lock = cache.lock(progress)) {
             lock.add(DebianFetch.KERNELS, name, entry -> keep(version, source, built, entry));
         }
@@ -139,7 +179,7 @@ final class LabKernel {
     /** What the build runs, and the packages it is in. */
     static SequencedMap<String, List<String>> tools() {
         SequencedMap<String, List<String>> tools = new LinkedHashMap<>();
-        tools.put(CrossCompiler.PROGRAM, CrossCompiler.PACKAGES);
+        tools.put(Architecture.ARM64.compiler(), Architecture.ARM64.packages());
         tools.put("gcc", List.of("gcc", "libc6-dev"));
         for (String program : List.of("make", "flex", "bison", "bc", "perl")) {
             tools.put(program, List.of(program));
@@ -200,12 +240,12 @@ final class LabKernel {
         }
     }
 
-    /** Our module, out of the tree as anybody's would be. */
-    private static void compileModule(String version, Path tree, Path built)
+    /** A module of ours, out of the tree as anybody's would be. */
+    private static void compile(Module module, String version, Path tree, Path built)
             throws ImageException, IOException, InterruptedException {
-        Path folder = Files.createDirectory(built.resolveSibling("module"));
-        for (String file : MODULE_FILES) {
-            Files.writeString(folder.resolve(file), resource("lab/module/" + file));
+        Path folder = Files.createDirectory(built.resolveSibling(module.name()));
+        for (String file : module.files()) {
+            Files.writeString(folder.resolve(file), resource(module.resource(file)));
         }
         make(version, tree, built, List.of("M=" + folder, "modules"), () -> {});
     }
@@ -220,9 +260,7 @@ final class LabKernel {
                                 "-s",
                                 "O=" + built,
                                 "ARCH=" + ARCHITECTURE,
-                                "CROSS_COMPILE="
-                                        + CrossCompiler.PROGRAM.substring(
-                                                0, CrossCompiler.PROGRAM.length() - 3)));
+                                "CROSS_COMPILE=" + Architecture.ARM64.triplet() + "-"));
         command.addAll(arguments);
         ChildProcess.Result ended = ChildProcess.run(command, tree, ENVIRONMENT, tick);
         if (ended.status() != 0) {
@@ -239,7 +277,12 @@ final class LabKernel {
                 ZipOutputStream zip = new ZipOutputStream(file)) {
             // Who asks for a driver by name finds here that it is built in.
             add(zip, built.resolve("modules.builtin"));
-            add(zip, built.resolveSibling("module").resolve(MODULE + ".ko"));
+            for (String module : LINUX_MODULES) {
+                add(zip, built.resolve(module));
+            }
+            for (Module module : MODULES) {
+                add(zip, built.resolveSibling(module.name()).resolve(module.name() + ".ko"));
+            }
         }
         DebianFetch.describe(entry, ARCHITECTURE, version + "-lab", List.of(source));
     }

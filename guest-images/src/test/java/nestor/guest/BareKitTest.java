@@ -14,15 +14,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 class BareKitTest {
     @TempDir Path root;
 
-    private static Path compiler() {
+    private static Path compiler(Architecture architecture) {
         return Stream.of(System.getenv("PATH").split(":", -1))
-                .map(folder -> Path.of(folder, CrossCompiler.PROGRAM))
+                .map(folder -> Path.of(folder, architecture.compiler()))
                 .filter(Files::isExecutable)
                 .findFirst()
                 .orElse(Path.of("/nonexistent"));
@@ -43,27 +41,49 @@ class BareKitTest {
         }
     }
 
-    @ParameterizedTest
-    @MethodSource("nestor.guest.BareKit#values")
-    @DisplayName("Booting arm64 Linux, 4: the kit is an Image, compiled without a warning")
-    void theKitIsAnImage(BareKit kit) throws Exception {
-        Path compiler = compiler();
-        assumeTrue(Files.isExecutable(compiler), "no cross compiler");
-        List<String> flags = new ArrayList<>(BareKit.FLAGS);
+    private ByteBuffer kernel(BareKit kit) throws Exception {
+        Architecture architecture = kit.architecture();
+        Path compiler = compiler(architecture);
+        assumeTrue(Files.isExecutable(compiler), "no compiler");
+        List<String> flags = new ArrayList<>(architecture.freestanding());
         flags.add("-Werror");
-
         Path image =
                 new CrossCompiler(
+                                architecture,
                                 new CacheDirectory(root),
                                 List.of(compiler.getParent()),
                                 false,
                                 Progress.none())
-                        .image(kit.sources(), flags, kit.image());
+                        .kernel(kit.sources(), flags, kit.image());
+        return ByteBuffer.wrap(Files.readAllBytes(image)).order(ByteOrder.LITTLE_ENDIAN);
+    }
 
-        ByteBuffer header =
-                ByteBuffer.wrap(Files.readAllBytes(image)).order(ByteOrder.LITTLE_ENDIAN);
+    @Test
+    @DisplayName("Booting arm64 Linux, 4: the kit is an Image, compiled without a warning")
+    void theKitForArm64IsAnImage() throws Exception {
+        ByteBuffer header = kernel(BareKit.SMMUV3);
+
         assertThat(header.getInt(56)).isEqualTo(0x644d5241);
         assertThat(header.getLong(8)).isEqualTo(0x20_0000);
         assertThat(header.getLong(16)).isGreaterThanOrEqualTo(header.capacity());
+    }
+
+    @Test
+    @DisplayName("Xen, PVH: the kit is an ELF file whose note names the 32-bit entry")
+    void theKitForX86HasAPvhEntry() throws Exception {
+        ByteBuffer elf = kernel(BareKit.VTD);
+
+        assertThat(elf.getInt(0)).isEqualTo(0x464c457f);
+        int headers = (int) elf.getLong(32);
+        int size = elf.getShort(54);
+        assertThat(elf.getInt(headers)).describedAs("PT_LOAD").isEqualTo(1);
+        long base = elf.getLong(headers + 24);
+        assertThat(base).isEqualTo(0x20_0000);
+        long loaded = elf.getLong(headers + 32);
+        int last = headers + size * (elf.getShort(56) - 1);
+        assertThat(elf.getInt(last)).describedAs("PT_NOTE").isEqualTo(4);
+        int note = (int) elf.getLong(last + 8);
+        assertThat(elf.getInt(note + 8)).describedAs("XEN_ELFNOTE_PHYS32_ENTRY").isEqualTo(18);
+        assertThat(elf.getInt(note + 16) - base).isBetween(0L, loaded);
     }
 }

@@ -36,6 +36,7 @@ class CrossCompilerTest {
 
     private CrossCompiler compiler(boolean privileged) {
         return new CrossCompiler(
+                Architecture.ARM64,
                 new CacheDirectory(root.resolve("cache")),
                 List.of(programs),
                 privileged,
@@ -49,11 +50,11 @@ class CrossCompilerTest {
     }
 
     private void install(String version) throws IOException {
-        script(CrossCompiler.PROGRAM, COMPILER.replace("VERSION", version));
+        script(Architecture.ARM64.compiler(), COMPILER.replace("VERSION", version));
     }
 
     private long runs() throws IOException {
-        return Files.readAllLines(programs.resolve(CrossCompiler.PROGRAM + ".log")).size();
+        return Files.readAllLines(programs.resolve(Architecture.ARM64.compiler() + ".log")).size();
     }
 
     private static Map<String, byte[]> sources(String text) {

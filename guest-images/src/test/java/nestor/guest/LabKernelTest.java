@@ -48,7 +48,7 @@ class LabKernelTest {
                         "CONFIG_VFIO_DEVICE_CDEV=y",
                         "CONFIG_UACCE=y",
                         "CONFIG_ARM_SMMU_V3_KUNIT_TEST=y",
-                        "CONFIG_VIRTIO_IOMMU=y")
+                        "CONFIG_VIRTIO_IOMMU=m")
                 .doesNotHaveDuplicates();
     }
 

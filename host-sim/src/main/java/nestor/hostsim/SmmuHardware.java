@@ -203,8 +203,8 @@ final class SmmuHardware implements Hardware {
             }
             case 0x10, 0x30 -> drop(new Tags(vmid(viommu), -ASIDS), IovaRange.ALL);
             case 0x11 -> drop(Tags.only(vmid(viommu) | asid), IovaRange.ALL);
-            case 0x12 -> drop(Tags.only(vmid(viommu) | asid), covered(word0, word1));
-            case 0x13 -> drop(new Tags(vmid(viommu), -ASIDS), covered(word0, word1));
+            case 0x12 -> drop(Tags.only(vmid(viommu) | asid), covered(word1));
+            case 0x13 -> drop(new Tags(vmid(viommu), -ASIDS), covered(word1));
             case 0x40 -> {
                 int size = Math.min(SIZE.getInt(word1), 52);
                 Refusal.when(SIZE.getInt(word1) > 52, Errno.EIO);
@@ -228,7 +228,7 @@ final class SmmuHardware implements Hardware {
     }
 
     /** A range of RIL, or the page: generously. */
-    private static IovaRange covered(long word0, long word1) {
+    private static IovaRange covered(long word1) {
         long granule = word1 >>> 10 & 3;
         return granule == 0
                 ? IovaRange.block(ADDRESS.getInPlace(word1), 12)

@@ -164,10 +164,23 @@ public final class DeviceCatalog {
                                                     + " two"),
                                     STALL)),
                     new DeviceType(
+                            DsaProperties.DRIVER,
+                            DeviceType.PCI,
+                            "Intel Data Streaming Accelerator: work queues with PASID and PRI"
+                                    + " (8086:0b25)",
+                            with(
+                                    PCI_PLACE,
+                                    DsaProperties.PROPERTIES.toArray(DeviceProperty[]::new))),
+                    new DeviceType(
                             SmmuUnits.DRIVER,
                             DeviceType.BOARD,
                             "Arm SMMUv3 in front of the functions of one root bus and below",
                             SmmuUnits.PROPERTIES),
+                    new DeviceType(
+                            RemappingUnits.DRIVER,
+                            DeviceType.BOARD,
+                            "Intel VT-d unit in front of all functions, or those of one root bus",
+                            RemappingUnits.PROPERTIES),
                     new DeviceType(
                             PciPlan.EXPANDER,
                             DeviceType.PCI,

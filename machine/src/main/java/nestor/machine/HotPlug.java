@@ -21,6 +21,7 @@ final class HotPlug {
                     "pcie-root-port",
                     PciPlan.EXPANDER,
                     SmmuUnits.DRIVER,
+                    RemappingUnits.DRIVER,
                     "virtio-iommu-pci",
                     "virtio-serial-pci",
                     "virtconsole");

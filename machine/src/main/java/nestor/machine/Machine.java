@@ -4,14 +4,15 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import nestor.atc.AtcStatistics;
-import nestor.cpu.arm64.Arm64Vcpu;
-import nestor.machine.arm.Psci;
 import nestor.pci.FunctionInfo;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 
 /**
@@ -28,34 +29,37 @@ public final class Machine implements AutoCloseable {
     /** How long a vCPU may take to notice that it is to stop. */
     private static final long STOP_MILLIS = 10_000;
 
-    private static final long AFFINITY_MASK = 0xff_00ff_ffffL;
-
     /** What {@link #run} waits for. */
     private sealed interface Event {
         record PowerOff() implements Event {}
 
         record Reset() implements Event {}
 
+        record Exit(int status) implements Event {}
+
         record Stop() implements Event {}
+
+        record HostFailed(String reason) implements Event {}
 
         record Escaped(Throwable cause) implements Event {}
     }
 
     private final MachineConfig config;
-    private final VirtBoard board;
+    private final Board board;
     private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
     private volatile boolean stopping;
     private List<Thread> threads = List.of();
 
-    private Machine(MachineConfig config, Map<String, CharBackend> backends)
+    private Machine(
+            MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
             throws ConfigException, IOException {
         this.config = config;
+        Thread.UncaughtExceptionHandler onEscape =
+                (_, cause) -> events.add(new Event.Escaped(cause));
         this.board =
-                new VirtBoard(
-                        config,
-                        backends,
-                        new Power(),
-                        (_, cause) -> events.add(new Event.Escaped(cause)));
+                config.type().equals(VirtBoard.TYPE.name())
+                        ? new VirtBoard(config, backends, onEscape)
+                        : new Q35Board(config, backends, maker, onEscape);
     }
 
     /**
@@ -68,12 +72,20 @@ public final class Machine implements AutoCloseable {
      */
     public static Machine create(MachineConfig config, Map<String, CharBackend> backends)
             throws ConfigException, IOException {
-        if (!config.type().equals(VirtBoard.TYPE.name())) {
+        return create(config, backends, config.accelerator()::processors);
+    }
+
+    /** {@link #create(MachineConfig, Map)} with processors of somebody's own, for x86 boards. */
+    static Machine create(
+            MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
+            throws ConfigException, IOException {
+        List<String> known = types().stream().map(MachineType::name).toList();
+        if (!known.contains(config.type())) {
             throw new ConfigException(
                     "-machine %s: unknown machine; known: %s"
-                            .formatted(config.type(), VirtBoard.TYPE.name()));
+                            .formatted(config.type(), String.join(", ", known)));
         }
-        return new Machine(config, Map.copyOf(backends));
+        return new Machine(config, Map.copyOf(backends), maker);
     }
 
     /**
@@ -125,18 +137,23 @@ public final class Machine implements AutoCloseable {
         if (all.contains(new Event.Stop())) {
             return new MachineOutcome.Stopped();
         }
-        return first instanceof Event.PowerOff
-                ? new MachineOutcome.PoweredOff()
-                : new MachineOutcome.ResetRequested();
+        return switch (first) {
+            case Event.PowerOff _ -> new MachineOutcome.PoweredOff();
+            case Event.Reset _ -> new MachineOutcome.ResetRequested();
+            case Event.Exit(int status) -> new MachineOutcome.Exited(status);
+            case Event.HostFailed(String reason) -> new MachineOutcome.HostFailed(reason);
+            case Event.Stop _, Event.Escaped _ ->
+                    throw new IllegalStateException("not taken from the queue: " + first);
+        };
     }
 
     private void startThreads() {
         stopping = false;
         List<Thread> started = new ArrayList<>();
-        for (Arm64Vcpu vcpu : board.vcpus()) {
+        for (Vcpu vcpu : board.vcpus()) {
             started.add(
                     Thread.ofPlatform()
-                            .name("vcpu" + vcpu.config().index())
+                            .name("vcpu" + started.size())
                             .daemon()
                             .uncaughtExceptionHandler(
                                     (_, cause) -> events.add(new Event.Escaped(cause)))
@@ -146,7 +163,7 @@ public final class Machine implements AutoCloseable {
     }
 
     /** A vCPU that turns itself off goes on waiting for someone to turn it on again. */
-    private void runVcpu(Arm64Vcpu vcpu) {
+    private void runVcpu(Vcpu vcpu) {
         while (!stopping) {
             switch (vcpu.run()) {
                 case VcpuExit.Stopped _ -> {}
@@ -158,8 +175,12 @@ public final class Machine implements AutoCloseable {
                     events.add(new Event.Reset());
                     return;
                 }
+                case VcpuExit.DebugExit(int status) -> {
+                    events.add(new Event.Exit(status));
+                    return;
+                }
                 case VcpuExit.Failed(String reason) -> {
-                    events.add(new Event.Escaped(new IllegalStateException(reason)));
+                    events.add(new Event.HostFailed(reason));
                     return;
                 }
             }
@@ -168,7 +189,7 @@ public final class Machine implements AutoCloseable {
 
     private void stopThreads() {
         stopping = true;
-        for (Arm64Vcpu vcpu : board.vcpus()) {
+        for (Vcpu vcpu : board.vcpus()) {
             vcpu.stop(new VcpuExit.Stopped());
         }
         boolean interrupted = false;
@@ -185,7 +206,7 @@ public final class Machine implements AutoCloseable {
             }
         }
         threads = List.of();
-        for (Arm64Vcpu vcpu : board.vcpus()) {
+        for (Vcpu vcpu : board.vcpus()) {
             // A request that its thread did not take must not meet the next run.
             vcpu.stop(new VcpuExit.Stopped());
             vcpu.run();
@@ -202,7 +223,7 @@ public final class Machine implements AutoCloseable {
 
     /** Instructions the guest has retired so far, all vCPUs together. Any thread. */
     public long retiredInstructions() {
-        return board.vcpus().stream().mapToLong(Arm64Vcpu::retiredInstructions).sum();
+        return board.retiredInstructions();
     }
 
     /**
@@ -259,6 +280,11 @@ public final class Machine implements AutoCloseable {
         return board.atcStatistics();
     }
 
+    /** What the virtio-iommu has counted; empty if the machine has none. */
+    public Optional<VirtioIommuStatistics> iommuStatistics() {
+        return board.iommuStatistics();
+    }
+
     /** What each SMMUv3 advertises, in the order of their addresses. Any thread. */
     public List<SmmuIdentification> smmuIdentifications() {
         return board.smmuIdentifications();
@@ -271,50 +297,12 @@ public final class Machine implements AutoCloseable {
 
     /** Every machine type. */
     public static List<MachineType> types() {
-        return List.of(VirtBoard.TYPE);
+        return List.of(VirtBoard.TYPE, Q35Board.TYPE);
     }
 
     /** Releases host resources; {@link #run} has returned or was never called. */
     @Override
     public void close() throws IOException {
         board.close();
-    }
-
-    private final class Power implements Psci.Power {
-        @Override
-        public int cpuAt(long mpidr) {
-            long affinity = mpidr & AFFINITY_MASK;
-            return affinity < board.vcpus().size() ? (int) affinity : -1;
-        }
-
-        @Override
-        public boolean isOn(int cpu) {
-            return board.vcpus().get(cpu).isOn();
-        }
-
-        @Override
-        public void turnOn(int cpu, long entry, long context) {
-            board.vcpus().get(cpu).start(entry, context);
-        }
-
-        @Override
-        public void turnOff(int cpu) {
-            board.vcpus().get(cpu).stop(new VcpuExit.Stopped());
-        }
-
-        @Override
-        public boolean isRam(long gpa) {
-            return board.isRam(gpa);
-        }
-
-        @Override
-        public void powerOff(int cpu) {
-            board.vcpus().get(cpu).stop(new VcpuExit.Shutdown());
-        }
-
-        @Override
-        public void reset(int cpu) {
-            board.vcpus().get(cpu).stop(new VcpuExit.Reset());
-        }
     }
 }

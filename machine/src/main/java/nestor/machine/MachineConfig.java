@@ -10,9 +10,10 @@ import java.util.Optional;
  *
  * @param type a name of {@link Machine#types}, for example {@code virt}
  * @param typeProperties of the machine type, in QEMU's names
+ * @param accelerator what runs the vCPUs
  * @param memoryBytes of guest RAM
  * @param cpus number of virtual CPUs
- * @param kernel an arm64 {@code Image}, possibly gzip'ed
+ * @param kernel an arm64 {@code Image}, possibly gzip'ed; of {@code q35}, an ELF file or bzImage
  * @param initrd passed to the kernel as it is
  * @param append the kernel command line
  * @param drives host files that devices refer to by id
@@ -22,6 +23,7 @@ import java.util.Optional;
 public record MachineConfig(
         String type,
         Map<String, String> typeProperties,
+        Accelerator accelerator,
         long memoryBytes,
         int cpus,
         Path kernel,

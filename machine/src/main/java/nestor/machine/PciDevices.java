@@ -29,6 +29,8 @@ import nestor.endpoints.SvmDemo;
 import nestor.endpoints.VirtioBlk;
 import nestor.endpoints.VirtioConsole;
 import nestor.endpoints.VirtioRng;
+import nestor.endpoints.dsa.Dsa;
+import nestor.endpoints.dsa.DsaOptions;
 import nestor.iommu.IovaRange;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
@@ -38,6 +40,7 @@ import nestor.virtio.iommu.TableProfile;
 import nestor.virtio.iommu.TableSupport;
 import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.virtio.pci.VirtioPci;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
@@ -65,6 +68,7 @@ final class PciDevices {
     private final Clock clock;
     private final Map<String, CharBackend> backends;
     private final Map<String, DriveConfig> drives;
+    private final Optional<IovaRange> messages;
     private final Thread.UncaughtExceptionHandler onEscape;
     private final Map<String, RootPort> ports = new LinkedHashMap<>();
     private final Map<String, Integer> roots = new LinkedHashMap<>();
@@ -81,15 +85,22 @@ final class PciDevices {
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
+    /**
+     * No devices yet.
+     *
+     * @param messages where interrupt messages go, which no IOMMU translates; empty if it does
+     */
     PciDevices(
             PciHost host,
             GuestMemory memory,
             Clock clock,
             Map<String, CharBackend> backends,
             List<DriveConfig> drives,
+            Optional<IovaRange> messages,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException {
         this.host = host;
+        this.messages = messages;
         this.memory = memory;
         this.clock = clock;
         this.backends = backends;
@@ -215,6 +226,7 @@ final class PciDevices {
                         place, loop -> new SmmuTestEngine(place.name(), loop, faults).function());
             }
             case "svm-demo" -> svmDemo(place);
+            case DsaProperties.DRIVER -> dsa(place);
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }
@@ -244,6 +256,14 @@ final class PciDevices {
         PageFaults faults = pageFaults(place);
         return onLoop(
                 place, loop -> new SvmDemo(place.name(), loop, (int) entries, faults).function());
+    }
+
+    private Endpoint dsa(PciPlan.Placement place) throws ConfigException {
+        if (ports.containsKey(place.bus())) {
+            throw place.options().wrong("bus", "must be a root bus: the device is integrated");
+        }
+        DsaOptions options = DsaProperties.read(place.options());
+        return onLoop(place, loop -> new Dsa(place.name(), loop, options).function());
     }
 
     /** The device tree, which says that a function stalls, knows those of root buses only. */
@@ -314,7 +334,7 @@ final class PciDevices {
                         new IovaRange(0, bits == Long.SIZE ? -1L : (1L << bits) - 1),
                         defaults.firstDomain(),
                         defaults.lastDomain(),
-                        ReservedRegions.of(options, granule),
+                        ReservedRegions.of(options, granule, messages),
                         defaults.bootBypass(),
                         defaults.limits());
         TableProfile profile = TableProfile.titled(options.text("table-profile")).orElseThrow();
@@ -425,6 +445,11 @@ final class PciDevices {
             endpoint.atc().ifPresent(atc -> statistics.put(endpoint.name(), atc.statistics()));
         }
         return statistics;
+    }
+
+    /** What the virtio-iommu has counted; empty if there is none. */
+    Optional<VirtioIommuStatistics> iommuStatistics() {
+        return Optional.ofNullable(iommu).map(VirtioIommu::statistics);
     }
 
     void reset() {

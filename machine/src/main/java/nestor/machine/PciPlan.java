@@ -12,6 +12,7 @@ import java.util.TreeSet;
  * @param placements root ports first, then in the order of the configuration
  * @param roots numbers of the root buses by name
  * @param smmus the {@code arm-smmuv3} devices
+ * @param vtds the {@code intel-iommu} devices
  * @param consoles the {@code virtconsole} of each {@code virtio-serial-pci}, by the latter's index
  *     among the placements
  */
@@ -19,13 +20,15 @@ record PciPlan(
         List<Placement> placements,
         Map<String, Integer> roots,
         List<DeviceOptions> smmus,
+        List<DeviceOptions> vtds,
         Map<Integer, DeviceOptions> consoles) {
     static final String ROOT_BUS = "pcie.0";
 
     /** A further root bus. */
     static final String EXPANDER = "pxb-pcie";
 
-    private static final String ROOT_PORT = "pcie-root-port";
+    static final String ROOT_PORT = "pcie-root-port";
+
     private static final String SERIAL = "virtio-serial-pci";
     private static final String CONSOLE = "virtconsole";
     private static final String IOMMU = "virtio-iommu-pci";
@@ -60,6 +63,7 @@ record PciPlan(
         private final List<Wanted> others = new ArrayList<>();
         private final List<DeviceOptions> consoles = new ArrayList<>();
         private final List<DeviceOptions> smmus = new ArrayList<>();
+        private final List<DeviceOptions> vtds = new ArrayList<>();
         private final Map<String, Integer> roots = new LinkedHashMap<>(Map.of(ROOT_BUS, 0));
         private final Map<String, String> idOrigins = new LinkedHashMap<>();
         private final TreeSet<String> taken = new TreeSet<>();
@@ -72,6 +76,7 @@ record PciPlan(
             switch (device.driver()) {
                 case CONSOLE -> consoles.add(options);
                 case SmmuUnits.DRIVER -> smmus.add(options);
+                case RemappingUnits.DRIVER -> vtds.add(options);
                 case EXPANDER -> addRoot(options);
                 case ROOT_PORT -> ports.add(new Wanted(options, device.driver()));
                 default -> others.add(new Wanted(options, device.driver()));
@@ -112,7 +117,7 @@ record PciPlan(
             if (placements.stream().filter(p -> p.driver.equals(IOMMU)).count() > 1) {
                 throw new ConfigException("-device " + IOMMU + ": a machine has one IOMMU at most");
             }
-            return new PciPlan(placements, roots, smmus, attachConsoles(placements));
+            return new PciPlan(placements, roots, smmus, vtds, attachConsoles(placements));
         }
 
         private void checkBus(Wanted wanted) throws ConfigException {

@@ -2,6 +2,7 @@ package nestor.machine;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nestor.iommu.IovaRange;
@@ -21,19 +22,30 @@ final class ReservedRegions {
 
     private ReservedRegions() {}
 
-    static List<ReservedRegion> of(DeviceOptions options, long granule) throws ConfigException {
+    /**
+     * The regions that the user named, and the board's.
+     *
+     * @param messages where interrupt messages go untranslated, if there is such a range: a region
+     *     unless the user named one that overlaps it
+     */
+    static List<ReservedRegion> of(
+            DeviceOptions options, long granule, Optional<IovaRange> messages)
+            throws ConfigException {
         List<String> names = options.elements(NAME);
         String length = options.text(LENGTH);
         if (!length.isEmpty() && options.number(LENGTH) != names.size()) {
             throw options.wrong(LENGTH, "%d regions are given".formatted(names.size()));
         }
-        if (names.size() > MAX_REGIONS) {
+        if (names.size() + messages.stream().count() > MAX_REGIONS) {
             throw options.wrong(names.getLast(), "at most %d regions".formatted(MAX_REGIONS));
         }
         List<ReservedRegion> regions = new ArrayList<>();
         for (String name : names) {
             regions.add(region(options, name, granule, regions));
         }
+        messages.filter(range -> regions.stream().noneMatch(r -> r.range().overlaps(range)))
+                .ifPresent(range ->
+                        regions.add(new ReservedRegion(ReservedRegion.Subtype.MSI, range)));
         return regions;
     }
 

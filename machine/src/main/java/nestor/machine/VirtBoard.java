@@ -2,12 +2,11 @@ package nestor.machine;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Cluster;
@@ -15,7 +14,6 @@ import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.machine.arm.Pl011;
 import nestor.machine.arm.Pl031;
 import nestor.machine.arm.Psci;
-import nestor.machine.boot.BootFileException;
 import nestor.machine.boot.BootLayout;
 import nestor.machine.boot.Initrd;
 import nestor.machine.boot.KernelImage;
@@ -26,16 +24,16 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
-import nestor.vmm.chardev.CharFrontend;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.time.HostClock;
-import org.jspecify.annotations.Nullable;
+import nestor.vmm.vcpu.VcpuExit;
 
-/** The parts of a {@code virt} machine, wired. No thread of its own. */
-final class VirtBoard {
+/** The parts of a {@code virt} machine. */
+final class VirtBoard implements Board {
     static final MachineType TYPE =
             new MachineType(
                     "virt",
@@ -54,6 +52,7 @@ final class VirtBoard {
 
     private static final int MAX_CPUS = 16;
     private static final long PAGE_BYTES = 4096;
+    private static final long AFFINITY_MASK = 0xff_00ff_ffffL;
     private static final long MPIDR_RES1 = 0x8000_0000L;
     private static final long MILLIS_PER_SECOND = 1000;
     private static final int RNG_SEED_BYTES = 64;
@@ -63,7 +62,7 @@ final class VirtBoard {
 
     private final MachineConfig config;
     private final KernelImage kernel;
-    private final @Nullable Initrd initrd;
+    private final Optional<Initrd> initrd;
     private final BootLayout layout;
     private final GuestMemory memory;
     private final HostClock clock;
@@ -79,19 +78,21 @@ final class VirtBoard {
     VirtBoard(
             MachineConfig config,
             Map<String, CharBackend> backends,
-            Psci.Power power,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
         DeviceOptions.check("-machine virt", TYPE.properties(), config.typeProperties());
         PciPlan plan = PciPlan.of(PciDevices.withDrives(config.devices(), config.drives()));
+        refuse(config, plan);
         smmus = SmmuUnits.of(hasSmmu(config), plan.smmus(), plan.roots());
         checkSizes(config);
-        kernel = kernel(config.kernel());
-        initrd = config.initrd().isPresent() ? initrd(config.initrd().get()) : null;
+        kernel = BoardFiles.open("-kernel", config.kernel(), KernelImage::open);
+        initrd = BoardFiles.initrd(config);
         layout = BootLayout.of(MemoryMap.RAM, kernel, initrdBytes());
         checkRoom();
-        memory = ram(config.memoryBytes());
+        memory =
+                BoardFiles.ram(
+                        List.of(new GuestMemory.Range(MemoryMap.RAM, config.memoryBytes())));
         clock = new HostClock(onEscape);
         MmioBus bus = new MmioBus();
         List<Integer> affinities = IntStream.range(0, config.cpus()).boxed().toList();
@@ -99,7 +100,7 @@ final class VirtBoard {
         bus.map(MemoryMap.GICD, GicV3.DISTRIBUTOR_BYTES, gic.distributor());
         bus.map(MemoryMap.GICR, GicV3.REDISTRIBUTOR_BYTES * config.cpus(), gic.redistributors());
         bus.map(MemoryMap.ITS, GicV3.ITS_BYTES, gic.its());
-        CharBackend serial = backends.getOrDefault(Machine.SERIAL0, new Nowhere());
+        CharBackend serial = backends.getOrDefault(Machine.SERIAL0, new BoardFiles.Nowhere());
         uart = new Pl011(serial, gic.spi(MemoryMap.UART_SPI));
         bus.map(MemoryMap.UART, MemoryMap.PERIPHERAL_BYTES, uart.registers());
         rtc =
@@ -112,7 +113,7 @@ final class VirtBoard {
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
         host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
-        pci = new PciDevices(host, memory, clock, backends, config.drives(), onEscape);
+        pci = new PciDevices(host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
         hotPlug = new HotPlug(pci);
         try {
             pci.plug(plan);
@@ -121,17 +122,30 @@ final class VirtBoard {
             close();
             throw e;
         }
-        addVcpus(bus, power);
+        addVcpus(bus);
         serial.connect(uart);
+    }
+
+    private static void refuse(MachineConfig config, PciPlan plan) throws ConfigException {
+        if (config.accelerator() != Accelerator.TCG) {
+            throw new ConfigException(
+                    "-accel %s: the arm64 CPU of -machine virt is a software one; use -accel tcg"
+                            .formatted(config.accelerator().title()));
+        }
+        if (!plan.vtds().isEmpty()) {
+            throw new ConfigException(
+                    plan.vtds().getFirst().origin()
+                            + ": -machine virt has no VT-d; use arm-smmuv3, or -machine q35");
+        }
     }
 
     private static boolean hasSmmu(MachineConfig config) {
         return "smmuv3".equals(config.typeProperties().get("iommu"));
     }
 
-    private void addVcpus(MmioBus bus, Psci.Power power) {
+    private void addVcpus(MmioBus bus) {
         Arm64Cluster cluster = new Arm64Cluster(memory);
-        Psci psci = new Psci(power);
+        Psci psci = new Psci(new Power());
         for (int cpu = 0; cpu < config.cpus(); cpu++) {
             Arm64Vcpu vcpu =
                     new Arm64Vcpu(
@@ -166,38 +180,8 @@ final class VirtBoard {
         }
     }
 
-    private static KernelImage kernel(Path file) throws ConfigException {
-        checkFile("-kernel", file);
-        try {
-            return KernelImage.open(file);
-        } catch (BootFileException | IOException e) {
-            throw new ConfigException("-kernel " + file + ": " + e.getMessage(), e);
-        }
-    }
-
-    private static Initrd initrd(Path file) throws ConfigException {
-        checkFile("-initrd", file);
-        try {
-            return Initrd.open(file);
-        } catch (BootFileException | IOException e) {
-            throw new ConfigException("-initrd " + file + ": " + e.getMessage(), e);
-        }
-    }
-
-    private static void checkFile(String option, Path file) throws ConfigException {
-        if (!Files.exists(file)) {
-            throw new ConfigException(option + " " + file + ": no such file");
-        }
-        if (Files.isDirectory(file)) {
-            throw new ConfigException(option + " " + file + ": not a file");
-        }
-        if (!Files.isReadable(file)) {
-            throw new ConfigException(option + " " + file + ": no permission to read it");
-        }
-    }
-
     private long initrdBytes() {
-        return initrd == null ? 0 : initrd.sizeBytes();
+        return initrd.map(Initrd::sizeBytes).orElse(0L);
     }
 
     private void checkRoom() throws ConfigException {
@@ -209,41 +193,43 @@ final class VirtBoard {
         }
     }
 
-    private static GuestMemory ram(long bytes) throws ConfigException, IOException {
-        try {
-            return GuestMemory.shared(List.of(new GuestMemory.Range(MemoryMap.RAM, bytes)));
-        } catch (OutOfMemoryError e) {
-            throw new ConfigException("-m: the host has not enough memory for it", e);
-        }
-    }
-
-    List<Arm64Vcpu> vcpus() {
+    @Override
+    public List<Arm64Vcpu> vcpus() {
         return vcpus;
     }
 
-    HotPlug hotPlug() {
+    @Override
+    public long retiredInstructions() {
+        return vcpus.stream().mapToLong(Arm64Vcpu::retiredInstructions).sum();
+    }
+
+    @Override
+    public HotPlug hotPlug() {
         return hotPlug;
     }
 
-    /** Every PCI function, as it is now. */
-    List<FunctionInfo> pciFunctions() {
+    @Override
+    public List<FunctionInfo> pciFunctions() {
         return host.functions().stream().map(PciFunction::info).toList();
     }
 
-    Map<String, AtcStatistics> atcStatistics() {
+    @Override
+    public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
     }
 
-    List<SmmuIdentification> smmuIdentifications() {
+    @Override
+    public Optional<VirtioIommuStatistics> iommuStatistics() {
+        return pci.iommuStatistics();
+    }
+
+    @Override
+    public List<SmmuIdentification> smmuIdentifications() {
         return smmus.identifications();
     }
 
-    boolean isRam(long gpa) {
-        return memory.contains(gpa, Integer.BYTES);
-    }
-
-    /** Everything as after power-on; no vCPU runs. */
-    void reset() {
+    @Override
+    public void reset() {
         pci.reset();
         smmus.reset();
         uart.reset();
@@ -251,12 +237,8 @@ final class VirtBoard {
         gic.reset();
     }
 
-    /**
-     * Loads kernel, initial RAM disk and a fresh device tree, and turns the boot vCPU on.
-     *
-     * @throws IOException if a file cannot be read any more
-     */
-    void load() throws IOException {
+    @Override
+    public void load() throws IOException {
         byte[] seed = new byte[RNG_SEED_BYTES];
         new SecureRandom().nextBytes(seed);
         byte[] tree =
@@ -272,8 +254,8 @@ final class VirtBoard {
                                 seed);
         try {
             kernel.load(memory, layout.kernelGpa());
-            if (initrd != null) {
-                initrd.load(memory, layout.initrdGpa());
+            if (initrd.isPresent()) {
+                initrd.get().load(memory, layout.initrdGpa());
             }
             memory.copyIn(MemorySegment.ofArray(tree), layout.dtbGpa());
         } catch (GuestAccessException e) {
@@ -301,14 +283,15 @@ final class VirtBoard {
                 .toList();
     }
 
-    /** Waits for device work under way and writes disks back. */
-    void settle() throws IOException {
+    @Override
+    public void settle() throws IOException {
         pci.quiesce();
         pci.flush();
     }
 
-    /** Loops, disks, clock, memory: in that order; no vCPU runs any more. */
-    void close() throws IOException {
+    /** Loops, disks, clock, memory: in that order. */
+    @Override
+    public void close() throws IOException {
         hotPlug.close();
         try {
             pci.close();
@@ -318,15 +301,41 @@ final class VirtBoard {
         }
     }
 
-    /** The character backend of a board without one. */
-    private static final class Nowhere implements CharBackend {
+    private final class Power implements Psci.Power {
         @Override
-        public void write(byte[] data, int offset, int length) {}
+        public int cpuAt(long mpidr) {
+            long affinity = mpidr & AFFINITY_MASK;
+            return affinity < vcpus.size() ? (int) affinity : -1;
+        }
 
         @Override
-        public void connect(CharFrontend frontend) {}
+        public boolean isOn(int cpu) {
+            return vcpus.get(cpu).isOn();
+        }
 
         @Override
-        public void resume() {}
+        public void turnOn(int cpu, long entry, long context) {
+            vcpus.get(cpu).start(entry, context);
+        }
+
+        @Override
+        public void turnOff(int cpu) {
+            vcpus.get(cpu).stop(new VcpuExit.Stopped());
+        }
+
+        @Override
+        public boolean isRam(long gpa) {
+            return memory.contains(gpa, Integer.BYTES);
+        }
+
+        @Override
+        public void powerOff(int cpu) {
+            vcpus.get(cpu).stop(new VcpuExit.Shutdown());
+        }
+
+        @Override
+        public void reset(int cpu) {
+            vcpus.get(cpu).stop(new VcpuExit.Reset());
+        }
     }
 }

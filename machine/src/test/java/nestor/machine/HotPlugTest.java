@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import nestor.machine.virt.MemoryMap;
 import nestor.pci.MsiDoorbell;
@@ -59,6 +60,7 @@ class HotPlugTest {
                         new ManualClock(),
                         Map.of(),
                         List.of(hot),
+                        Optional.empty(),
                         (_, cause) -> escaped.add(cause));
         devices.plug(
                 PciPlan.of(

@@ -31,6 +31,7 @@ class MachineConfigTest {
         return new MachineConfig(
                 "virt",
                 type,
+                Accelerator.TCG,
                 mib << 20,
                 1,
                 kernel,

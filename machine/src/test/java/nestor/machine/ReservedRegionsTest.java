@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nestor.iommu.IovaRange;
 import nestor.virtio.iommu.ReservedRegion;
 import org.junit.jupiter.api.Test;
@@ -20,12 +21,28 @@ class ReservedRegionsTest {
             given.put(pair[0], pair[1]);
         }
         return ReservedRegions.of(
-                DeviceOptions.of(new DeviceConfig("virtio-iommu-pci", given)), 4096);
+                DeviceOptions.of(new DeviceConfig("virtio-iommu-pci", given)),
+                4096,
+                Optional.empty());
     }
 
     @Test
     void noneUnlessGiven() throws ConfigException {
         assertThat(regions()).isEmpty();
+    }
+
+    @Test
+    void theBoardsOwnRegionGivesWayToTheUsers() throws ConfigException {
+        IovaRange messages = new IovaRange(0xfee0_0000L, 0xfeef_ffffL);
+        DeviceOptions none = DeviceOptions.of(new DeviceConfig("virtio-iommu-pci", Map.of()));
+        assertThat(ReservedRegions.of(none, 4096, Optional.of(messages)))
+                .containsExactly(new ReservedRegion(ReservedRegion.Subtype.MSI, messages));
+        DeviceOptions own =
+                DeviceOptions.of(
+                        new DeviceConfig(
+                                "virtio-iommu-pci",
+                                Map.of("reserved-regions.0", "fee00000:fee00fff:1")));
+        assertThat(ReservedRegions.of(own, 4096, Optional.of(messages))).hasSize(1);
     }
 
     @Test

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import nestor.machine.virt.MemoryMap;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciHost;
@@ -34,6 +35,7 @@ class TableProfileTest {
                         new ManualClock(),
                         Map.of(),
                         List.of(),
+                        Optional.empty(),
                         (_, cause) -> escaped.add(cause));
         devices.plug(PciPlan.of(List.of(new DeviceConfig("virtio-iommu-pci", properties))));
         assertThat(escaped).isEmpty();

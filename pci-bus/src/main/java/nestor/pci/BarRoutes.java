@@ -24,6 +24,16 @@ final class BarRoutes {
         }
 
         @Override
+        public boolean writeBlock(long at, long[] block) {
+            return region.writeBlock(offset + at, block);
+        }
+
+        @Override
+        public boolean writeDeferrable(long at, long[] block) {
+            return region.writeDeferrable(offset + at, block);
+        }
+
+        @Override
         public int minAccessBytes() {
             return region.minAccessBytes();
         }
@@ -73,5 +83,13 @@ final class BarRoutes {
 
     void write(long gpa, int sizeBytes, long value) {
         bus.write(gpa, sizeBytes, value);
+    }
+
+    void writeBlock(long gpa, long[] block) {
+        bus.writeBlock(gpa, block);
+    }
+
+    boolean writeDeferrable(long gpa, long[] block) {
+        return bus.writeDeferrable(gpa, block);
     }
 }

@@ -375,6 +375,17 @@ public final class PciHost {
         public void write(long offset, int sizeBytes, long value) {
             completer.routes().write(base + offset, sizeBytes, value);
         }
+
+        @Override
+        public boolean writeBlock(long offset, long[] block) {
+            completer.routes().writeBlock(base + offset, block);
+            return true;
+        }
+
+        @Override
+        public boolean writeDeferrable(long offset, long[] block) {
+            return completer.routes().writeDeferrable(base + offset, block);
+        }
     }
 
     /** The I/O window: claimed by the host, answered by nobody. */

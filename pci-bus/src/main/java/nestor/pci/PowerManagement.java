@@ -39,13 +39,18 @@ final class PowerManagement {
 
     private final Capability capability;
     private final Runnable changed;
+    private final Runnable pme;
+    private final Object lock = new Object();
+    private boolean asserted;
     private volatile int state = D0;
 
     /**
      * @param changed runs after the power state has changed, on the thread that writes the register
+     * @param pme runs when a PME goes out, with no lock held
      */
-    PowerManagement(Runnable changed) {
+    PowerManagement(Runnable changed, Runnable pme) {
         this.changed = changed;
+        this.pme = pme;
         this.capability =
                 new Capability(
                                 Capability.POWER_MANAGEMENT,
@@ -70,26 +75,30 @@ final class PowerManagement {
         return state == D3_HOT;
     }
 
-    /**
-     * Sets PME Status.
-     *
-     * @return whether a PME goes out: one for each time that "enabled and set" becomes true
-     */
-    boolean pme() {
-        boolean before = asserted();
+    /** Sets PME Status; a PME goes out each time that "enabled and set" becomes true. */
+    void wake() {
         LongUnaryOperator set = PME_STATUS::setAll;
         capability.update(CONTROL_STATUS, set);
-        return !before && asserted();
+        raise();
     }
 
     /** After the registers were reset. */
     void reset() {
         state = D0;
+        raise();
     }
 
-    private boolean asserted() {
-        long value = capability.get(CONTROL_STATUS);
-        return PME_ENABLE.isSet(value) && PME_STATUS.isSet(value);
+    private void raise() {
+        boolean edge;
+        synchronized (lock) {
+            long value = capability.get(CONTROL_STATUS);
+            boolean now = PME_ENABLE.isSet(value) && PME_STATUS.isSet(value);
+            edge = now && !asserted;
+            asserted = now;
+        }
+        if (edge) {
+            pme.run();
+        }
     }
 
     /** A state that the function does not know is discarded (§7.5.2.2). */
@@ -101,5 +110,6 @@ final class PowerManagement {
             state = wanted;
             changed.run();
         }
+        raise();
     }
 }

@@ -53,7 +53,7 @@ public final class RootPort {
     RootPort(PciHost host, String id) {
         this.host = host;
         acs.onControl(host::reconfigure);
-        this.power = new PowerManagement(host::reconfigure);
+        this.power = new PowerManagement(this::powerChanged, this::sendPme);
         this.function =
                 PciFunction.builder(id)
                         .ids(VENDOR_RED_HAT, DEVICE_ROOT_PORT)
@@ -205,12 +205,24 @@ public final class RootPort {
         rootPme = pme;
     }
 
+    private void powerChanged() {
+        host.reconfigure();
+        wakeIfAsleep();
+    }
+
     /**
-     * An enabled hot-plug event happened: a port that sleeps asks to be woken by a PME (§6.7.3.4),
-     * which its own root complex takes.
+     * A port that sleeps while an enabled hot-plug event is set asks to be woken (§6.7.3.4),
+     * whichever came first: drivers turn the interrupt off before they put the port to sleep.
      */
-    void hotPlugEvent() {
-        if (power.isD3Hot() && power.pme() && rootPme != null) {
+    void wakeIfAsleep() {
+        if (power.isD3Hot() && slot().hasEnabledEvent()) {
+            power.wake();
+        }
+    }
+
+    /** The port's PMEs end in its own root complex. */
+    private void sendPme() {
+        if (rootPme != null) {
             rootPme.received(function.rid());
         }
     }
@@ -372,8 +384,8 @@ public final class RootPort {
         if (left != null) {
             eject(left);
         }
-        power.reset();
         function.reset();
+        power.reset();
         slot().reset();
         if (rootPme != null) {
             rootPme.reset();

@@ -173,9 +173,12 @@ final class Slot {
     void event(long events) {
         express.update(STATUS, status -> status | events);
         raise();
-        if ((events & ~COMMAND_COMPLETED & enabled()) != 0) {
-            port.hotPlugEvent();
-        }
+        port.wakeIfAsleep();
+    }
+
+    /** Whether something happened that software wants to hear of, its own commands aside. */
+    boolean hasEnabledEvent() {
+        return (express.get(STATUS) & enabled() & ~COMMAND_COMPLETED) != 0;
     }
 
     private long status() {

@@ -174,6 +174,32 @@ class PowerManagementTest {
     }
 
     @Test
+    @DisplayName("§6.7.3.4: an event from before the port fell asleep wakes it at once")
+    void eventBeforeSleep() {
+        rootControl(8);
+        port.hotPlug(endpoint());
+        assertThat(board.messages).isEmpty();
+
+        board.config(PORT, control, 2, D3_HOT | PME_ENABLE);
+
+        assertThat(rootStatus()).isEqualTo(ROOT_PME_STATUS | PORT);
+        assertThat(board.messages).hasSize(1);
+    }
+
+    @Test
+    @DisplayName("§7.5.2.2: a PME goes out when PME_En is set after PME Status")
+    void enabledLater() {
+        rootControl(8);
+        board.config(PORT, control, 2, D3_HOT);
+        port.hotPlug(endpoint());
+        assertThat(rootStatus()).isZero();
+
+        board.config(PORT, control, 2, D3_HOT | PME_ENABLE);
+
+        assertThat(rootStatus()).isEqualTo(ROOT_PME_STATUS | PORT);
+    }
+
+    @Test
     @DisplayName("what happened in D3hot interrupts as soon as software enables that again")
     void lateInterrupt() {
         board.config(PORT, control, 2, D3_HOT);

@@ -44,6 +44,13 @@ class ArchitectureTest {
                             .should()
                             .dependOnClassesThat()
                             .haveFullyQualifiedName("java.lang.foreign.Linker"),
+                    "only host-linux sees jnr",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackage("nestor.host..")
+                            .should()
+                            .dependOnClassesThat()
+                            .resideInAnyPackage("jnr..", "com.kenai.."),
                     "only cli sees Picocli",
                     noClasses()
                             .that()
@@ -146,6 +153,14 @@ class ArchitectureTest {
                 .definedBy("nestor.cpu")
                 .layer("cpu-arm64")
                 .definedBy("nestor.cpu.arm64..")
+                .layer("cpu-x86")
+                .definedBy("nestor.cpu.x86..")
+                .layer("iommufd")
+                .definedBy("nestor.iommufd..")
+                .layer("host-sim")
+                .definedBy("nestor.hostsim..")
+                .layer("host-linux")
+                .definedBy("nestor.host..")
                 .layer("machine")
                 .definedBy("nestor.machine..")
                 .layer("guest-images")
@@ -158,12 +173,16 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("guest-images")
                 .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("host-linux")
+                .mayOnlyBeAccessedByLayers("machine", "cli")
                 .whereLayer("cpu-arm64")
                 .mayOnlyBeAccessedByLayers("machine")
-                .whereLayer("cpu")
-                .mayOnlyBeAccessedByLayers("cpu-arm64", "machine")
-                .whereLayer("virtio-iommu-device")
+                .whereLayer("cpu-x86")
                 .mayOnlyBeAccessedByLayers("machine")
+                .whereLayer("cpu")
+                .mayOnlyBeAccessedByLayers("cpu-arm64", "cpu-x86", "machine")
+                .whereLayer("virtio-iommu-device")
+                .mayOnlyBeAccessedByLayers("machine", "cli")
                 .whereLayer("vsmmuv3")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("vvtd")
@@ -176,7 +195,18 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("endpoints", "testkit", "machine", "cli")
                 .whereLayer("iommu-core")
                 .mayOnlyBeAccessedByLayers(
-                        "vsmmuv3", "vvtd", "virtio-iommu-device", "testkit", "machine")
+                        "vsmmuv3",
+                        "vvtd",
+                        "virtio-iommu-device",
+                        "testkit",
+                        "iommufd",
+                        "host-sim",
+                        "host-linux",
+                        "machine")
+                .whereLayer("iommufd")
+                .mayOnlyBeAccessedByLayers("host-sim", "host-linux", "machine")
+                .whereLayer("host-sim")
+                .mayNotBeAccessedByAnyLayer()
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
@@ -186,7 +216,9 @@ class ArchitectureTest {
                         "vvtd",
                         "virtio-iommu-device",
                         "testkit",
+                        "host-sim",
                         "cpu",
-                        "cpu-arm64");
+                        "cpu-arm64",
+                        "cpu-x86");
     }
 }

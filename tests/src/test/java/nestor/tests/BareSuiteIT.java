@@ -56,6 +56,23 @@ class BareSuiteIT {
     }
 
     @Test
+    void theVirtioIommuPassesAllChecksInEveryProfile() {
+        Result result = suite("--iommu", "virtio-iommu");
+
+        Report report = new Report(result.stdout());
+        assertThat(report.failed).isEmpty();
+        assertThat(result.exitCode()).describedAs(result.stderr()).isZero();
+        assertThat(report.passed)
+                .containsOnlyKeys(
+                        "nestor", "rfc2021", "rfc2023", "hw", "none", "unbypassed", "narrow");
+        assertThat(report.passed.get("nestor")).hasSizeGreaterThan(270);
+        assertThat(report.passed.get("rfc2021")).hasSizeGreaterThan(240);
+        assertThat(report.passed.get("rfc2023")).hasSizeGreaterThan(190);
+        assertThat(report.passed.get("hw")).hasSizeGreaterThan(155);
+        assertThat(report.passed.get("none")).hasSizeGreaterThan(110);
+    }
+
+    @Test
     void oneRunAsJunit() {
         Result result = suite("--run", "lean", "--format", "junit");
 
@@ -80,7 +97,7 @@ class BareSuiteIT {
     @Test
     void whatTheSuiteDoesNotHaveIsNamedWithWhatItHas() {
         expectUsageError("known: bare", "--suite", "full");
-        expectUsageError("'vtd'; known: smmuv3", "--suite", "bare", "--iommu", "vtd");
+        expectUsageError("'vtd'; known: smmuv3, virtio-iommu", "--suite", "bare", "--iommu", "vtd");
         expectUsageError("'fast'; known: whole", "--suite", "bare", "--run", "fast");
         expectUsageError("--suite bare brings a guest", "--suite", "bare", "--preset", "smmuv3");
     }

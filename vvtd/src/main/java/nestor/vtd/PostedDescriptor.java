@@ -16,8 +16,9 @@ final class PostedDescriptor {
     private static final BitField ON = bit(0);
 
     private static final BitField SN = bit(1);
-    private static final BitField RESERVED = bits(15, 2);
+    private static final BitField RESERVED_LOW = bits(15, 2);
     private static final BitField NV = bits(23, 16);
+    private static final BitField RESERVED_HIGH = bits(31, 24);
     private static final BitField NDST = bits(63, 32);
 
     private static final long CONTROL = 32;
@@ -51,7 +52,8 @@ final class PostedDescriptor {
      */
     static Result post(GuestMemory memory, long gpa, int vector, boolean urgent)
             throws GuestAccessException {
-        if (RESERVED.isSet(memory.getLongLe(gpa + CONTROL))) {
+        long control = memory.getLongLe(gpa + CONTROL);
+        if (RESERVED_LOW.isSet(control) || RESERVED_HIGH.isSet(control)) {
             return new Result.Reserved();
         }
         long request = gpa + (vector >>> WORD_LOG2) * (long) Long.BYTES;

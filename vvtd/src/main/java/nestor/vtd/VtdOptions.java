@@ -5,6 +5,7 @@ import static nestor.vmm.register.BitField.bits;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import nestor.vmm.register.BitField;
 
 /**
@@ -29,6 +30,8 @@ public final class VtdOptions {
 
     /** CAP.ND: sixteen-bit domain identifiers. */
     private static final int DOMAINS_CODE = 6;
+
+    private static final int MAX_ATC_TIMEOUT_MILLIS = 600_000;
 
     private final EnumMap<VtdProperty, Integer> values = new EnumMap<>(VtdProperty.class);
 
@@ -143,6 +146,12 @@ public final class VtdOptions {
         if (pasidBits() < 6 || pasidBits() > 20) {
             throw new IllegalArgumentException("pasid-bits is 6 to 20, not " + pasidBits());
         }
+        int timeoutMillis = number(VtdProperty.ATC_TIMEOUT);
+        if (timeoutMillis < 1 || timeoutMillis > MAX_ATC_TIMEOUT_MILLIS) {
+            throw new IllegalArgumentException(
+                    "atc-timeout is 1 to %d, not %d"
+                            .formatted(MAX_ATC_TIMEOUT_MILLIS, timeoutMillis));
+        }
     }
 
     private void needs(VtdProperty property, VtdProperty needed) {
@@ -165,6 +174,11 @@ public final class VtdOptions {
     /** PSS + 1. */
     public int pasidBits() {
         return number(VtdProperty.PASID_BITS);
+    }
+
+    /** From sending a device-TLB invalidation to ITE. */
+    long atcTimeoutNanos() {
+        return TimeUnit.MILLISECONDS.toNanos(number(VtdProperty.ATC_TIMEOUT));
     }
 
     /** SAGAW: whether second-stage tables may have that many levels. */

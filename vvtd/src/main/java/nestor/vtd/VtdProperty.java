@@ -30,7 +30,9 @@ public enum VtdProperty {
     SUPERVISOR_REQUESTS("srs", 0, "ECAP.SRS: privileged requests with PASID"),
     EXECUTE_REQUESTS("ers", 0, "ECAP.ERS: execute requests with PASID"),
     ADDRESS_BITS("aw-bits", 48, "CAP.MGAW plus one: 39, 48 or 57", "x-aw-bits"),
-    HOST_BITS("haw", 48, "host address width: 36 to 52");
+    HOST_BITS("haw", 48, "host address width: 36 to 52"),
+    ATC_TIMEOUT(
+            "atc-timeout", 60_000, "milliseconds that a function has to answer an invalidation");
 
     private final String title;
     private final int defaultValue;
@@ -73,7 +75,7 @@ public enum VtdProperty {
     /** Whether it is {@code on} or {@code off}, rather than a number. */
     public boolean isSwitch() {
         return switch (this) {
-            case PASID_BITS, ADDRESS_BITS, HOST_BITS -> false;
+            case PASID_BITS, ADDRESS_BITS, HOST_BITS, ATC_TIMEOUT -> false;
             default -> true;
         };
     }

@@ -79,7 +79,7 @@ public final class VtdUnit implements TranslationAgent {
         this.pageRequests =
                 new PageRequestQueue(
                         options, memory, registers, pageRequestEvent, translator, functions);
-        this.invalidator = new AtcInvalidator(functions, clock, AtcInvalidator.TIMEOUT_NANOS);
+        this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
@@ -190,6 +190,11 @@ public final class VtdUnit implements TranslationAgent {
     /** The function {@code rid} was unplugged. */
     public void removed(int rid) {
         invalidator.removed(rid);
+    }
+
+    /** Functions were pulled: nothing they were asked is waited for. Any thread. */
+    public void functionsLeft() {
+        invalidator.removeAbsent();
     }
 
     @Override

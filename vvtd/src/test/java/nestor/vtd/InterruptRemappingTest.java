@@ -11,6 +11,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** VT-d chapter 5: interrupt remapping and posting. */
 class InterruptRemappingTest {
@@ -264,6 +265,18 @@ class InterruptRemappingTest {
         entry(3, 1 | 1 << 15 | 1 << 2, 0);
         signal(3);
         assertFault(0x24, 3);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 15, 24, 31})
+    @DisplayName("§9.12: bits 271:258 and 287:280 of a posted descriptor are reserved")
+    void reservedBitsOfAPostedDescriptorAreRefused(int bit) {
+        enable(true);
+        posted(3, 0x41, false);
+        descriptor(1L << bit | 0xf2 << 16);
+        signal(3);
+        assertFault(0x28, 3);
+        assertThat(vtd.messages).isEmpty();
     }
 
     @Test

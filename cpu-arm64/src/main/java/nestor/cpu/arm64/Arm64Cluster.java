@@ -25,7 +25,7 @@ public final class Arm64Cluster {
      */
     public Arm64Cluster(GuestMemory memory) {
         ram = new RamMap(memory);
-        code = new CodePages<>(ram, hostPage -> each(cpu -> cpu.mmu.withdrawWrites(hostPage)));
+        code = new CodePages<>(ram, 2, hostPage -> each(cpu -> cpu.mmu.withdrawWrites(hostPage)));
     }
 
     /** Adds a processing element, before any runs. */

@@ -319,7 +319,7 @@ final class Arm64Cpu {
         long entry = userTlb + SoftTlb.offset(va);
         return HostMemory.getLong(entry + SoftTlb.READ)
                         == ((va + sizeBytes - 1) & SoftTlb.PAGE_MASK)
-                ? DataAccess.read(va + HostMemory.getLong(entry + SoftTlb.ADDEND), sizeBytes)
+                ? HostMemory.get(va + HostMemory.getLong(entry + SoftTlb.ADDEND), sizeBytes)
                 : data.load(mmu.user(), va, sizeBytes);
     }
 
@@ -344,7 +344,7 @@ final class Arm64Cpu {
         long entry = userTlb + SoftTlb.offset(va);
         if (HostMemory.getLong(entry + SoftTlb.WRITE)
                 == ((va + sizeBytes - 1) & SoftTlb.PAGE_MASK)) {
-            DataAccess.write(va + HostMemory.getLong(entry + SoftTlb.ADDEND), sizeBytes, value);
+            HostMemory.put(va + HostMemory.getLong(entry + SoftTlb.ADDEND), sizeBytes, value);
         } else {
             data.store(mmu.user(), va, sizeBytes, value);
         }
@@ -420,7 +420,7 @@ final class Arm64Cpu {
         checkAlignment(va, sizeBytes, Mmu.Access.WRITE);
         long entry = tlb + SoftTlb.offset(va);
         return HostMemory.getLong(entry + SoftTlb.WRITE) == (va & SoftTlb.PAGE_MASK)
-                ? DataAccess.exchange(
+                ? HostMemory.compareAndExchange(
                         va + HostMemory.getLong(entry + SoftTlb.ADDEND), sizeBytes, expected, value)
                 : data.compareAndSwap(mmu.current(), va, sizeBytes, expected, value);
     }

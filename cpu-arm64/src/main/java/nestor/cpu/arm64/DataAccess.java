@@ -23,53 +23,6 @@ final class DataAccess {
         this.mmio = mmio;
     }
 
-    /** Reads host memory, zero-extended. */
-    static long read(long host, int sizeBytes) {
-        return switch (sizeBytes) {
-            case 1 -> HostMemory.getByte(host) & 0xffL;
-            case 2 -> HostMemory.getShort(host) & 0xffffL;
-            case 4 -> HostMemory.getInt(host) & 0xffff_ffffL;
-            default -> HostMemory.getLong(host);
-        };
-    }
-
-    /** Writes host memory. */
-    static void write(long host, int sizeBytes, long value) {
-        switch (sizeBytes) {
-            case 1 -> HostMemory.putByte(host, (byte) value);
-            case 2 -> HostMemory.putShort(host, (short) value);
-            case 4 -> HostMemory.putInt(host, (int) value);
-            default -> HostMemory.putLong(host, value);
-        }
-    }
-
-    /** Compare-and-swap on naturally aligned host memory. Returns the value found. */
-    static long exchange(long host, int sizeBytes, long expected, long value) {
-        if (sizeBytes == 8) {
-            long found;
-            do {
-                found = HostMemory.getLong(host);
-            } while (found == expected && !HostMemory.compareAndSetLong(host, expected, value));
-            return found;
-        }
-        return exchangeSmall(host, sizeBytes, expected, value);
-    }
-
-    private static long exchangeSmall(long host, int sizeBytes, long expected, long value) {
-        long word = host & -4;
-        int shift = (int) (host & 3) * 8;
-        int mask = (int) (-1L >>> (64 - 8 * sizeBytes)) << shift;
-        while (true) {
-            int seen = HostMemory.getInt(word);
-            int found = seen & mask;
-            int next = seen & ~mask | (int) value << shift & mask;
-            if (found != ((int) expected << shift & mask)
-                    || HostMemory.compareAndSetInt(word, seen, next)) {
-                return (found >>> shift) & 0xffff_ffffL;
-            }
-        }
-    }
-
     /** Zeroes one DC ZVA block. */
     static void zero(long host) {
         for (int i = 0; i < ZERO_BLOCK_BYTES; i += 8) {
@@ -83,7 +36,7 @@ final class DataAccess {
         }
         long gpa = resolve(regime, va, sizeBytes, Mmu.Access.READ);
         long host = ram.hostAddress(gpa);
-        return host != RamMap.NONE ? read(host, sizeBytes) : deviceRead(va, gpa, sizeBytes);
+        return host != RamMap.NONE ? HostMemory.get(host, sizeBytes) : deviceRead(va, gpa, sizeBytes);
     }
 
     void store(Regime regime, long va, int sizeBytes, long value) {
@@ -101,7 +54,7 @@ final class DataAccess {
             deviceWrite(va, gpa, sizeBytes, value);
             return;
         }
-        write(host, sizeBytes, value);
+        HostMemory.put(host, sizeBytes, value);
         if (cpu.code.holdsCode(gpa)) {
             cpu.code.stored(gpa, sizeBytes);
         }
@@ -115,7 +68,7 @@ final class DataAccess {
         for (int i = 0; i < sizeBytes; i++) {
             long gpa = i < first ? lowGpa + i : highGpa + (i - first);
             long host = ram.hostAddress(gpa);
-            long octet = host != RamMap.NONE ? read(host, 1) : deviceRead(va + i, gpa, 1);
+            long octet = host != RamMap.NONE ? HostMemory.get(host, 1) : deviceRead(va + i, gpa, 1);
             value |= octet << (8 * i);
         }
         return value;
@@ -160,7 +113,7 @@ final class DataAccess {
             }
             return found;
         }
-        long found = exchange(host, sizeBytes, expected, value);
+        long found = HostMemory.compareAndExchange(host, sizeBytes, expected, value);
         if (cpu.code.holdsCode(gpa)) {
             cpu.code.stored(gpa, sizeBytes);
         }

@@ -119,11 +119,11 @@ final class Mmu {
         // Owned by the collector: a Regime is only reachable through its Mmu.
         Arena arena = Arena.ofAuto();
         keepAlive = arena;
-        JumpCache<A64Block> kernelJumps = new JumpCache<>(EL1_JUMPS_LOG2);
+        JumpCache<A64Block> kernelJumps = new JumpCache<>(EL1_JUMPS_LOG2, 2);
         privileged = new Regime(arena, kernelJumps, false, false);
         privilegedPan = new Regime(arena, kernelJumps, false, true);
         for (int i = 0; i < USER_REGIMES; i++) {
-            users[i] = new Regime(arena, new JumpCache<>(EL0_JUMPS_LOG2), true, false);
+            users[i] = new Regime(arena, new JumpCache<>(EL0_JUMPS_LOG2, 2), true, false);
         }
         user = users[0];
         current = privileged;

@@ -48,6 +48,19 @@ find_pci() {
     return 1
 }
 
+# virtio_is_bound: every virtio function, but the IOMMU, has what its driver makes of it.
+virtio_is_bound() {
+    for device in /sys/bus/pci/devices/*; do
+        case $(pci_id "$device") in
+            1af4:1042) set -- "$device"/virtio*/block/* ;;
+            1af4:1043) set -- /dev/hvc0 ;;
+            1af4:1044) set -- "$device"/virtio*/driver ;;
+            *) continue ;;
+        esac
+        [ -e "$1" ] || return 1
+    done
+}
+
 # wait_for SECONDS COMMAND...: until the command succeeds.
 wait_for() {
     tries=$(($1 * 10))

@@ -2,6 +2,7 @@ package nestor.tests.violations;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import java.lang.foreign.Linker;
+import jnr.ffi.Pointer;
 import picocli.CommandLine;
 
 /** Breaks every rule of ArchitectureTest once, so that each is seen to fail. Never run. */
@@ -10,6 +11,8 @@ public final class Violations {
 
     @JsonProperty("jackson")
     private final Object unsafe = Unsafe.class;
+
+    private final Class<?> jnr = Pointer.class;
 
     private Violations() {}
 
@@ -21,7 +24,7 @@ public final class Violations {
 
     @Override
     public String toString() {
-        return unsafe + "";
+        return unsafe + "" + jnr;
     }
 
     /** Stands for the real one. */

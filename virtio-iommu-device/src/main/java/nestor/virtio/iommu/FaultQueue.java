@@ -20,6 +20,7 @@ final class FaultQueue {
 
     private final int index;
     private final @Nullable PageRequests pages;
+    private final RequestCounters counters;
     private final Queue<Fault> pending = new ArrayBlockingQueue<>(MAX_PENDING);
     private final MemorySegment report = Arena.ofAuto().allocate(ReportLayout.MAX_BYTES, 8);
     private volatile @Nullable DriverLink link;
@@ -30,8 +31,9 @@ final class FaultQueue {
      * @param index of the event queue
      * @param pages where page requests come from; null without any
      */
-    FaultQueue(int index, @Nullable PageRequests pages) {
+    FaultQueue(int index, @Nullable PageRequests pages, RequestCounters counters) {
         this.index = index;
+        this.counters = counters;
         this.pages = pages;
     }
 
@@ -103,6 +105,7 @@ final class FaultQueue {
             from.fail(request);
             return 0;
         }
+        counters.pageRequest();
         from.told(request);
         return sizeBytes;
     }

@@ -29,6 +29,7 @@ final class RequestQueue {
     private final TableProfile profile;
     private final Requests requests;
     private final Revocation revocation;
+    private final RequestCounters counters;
     private final DriverLink link;
     private final Negotiated features;
     private final DescriptorChain chain;
@@ -55,11 +56,13 @@ final class RequestQueue {
             TableProfile profile,
             Requests requests,
             Revocation revocation,
+            RequestCounters counters,
             DriverLink link) {
         this.index = index;
         this.profile = profile;
         this.requests = requests;
         this.revocation = revocation;
+        this.counters = counters;
         this.link = link;
         this.features = profile.negotiated(link.features());
         this.chain = new DescriptorChain(link.memory());
@@ -102,6 +105,7 @@ final class RequestQueue {
             queue.complete(chain, 0);
             return;
         }
+        counters.request(decoded);
         reply.asSlice(0, replyBytes).fill((byte) 0);
         Outcome outcome = requests.apply(decoded, features, reply, replyBytes - TAIL_BYTES);
         RequestEvent.emit(decoded, outcome.status());

@@ -75,6 +75,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private final TableProfile profile;
     private final @Nullable PageRequests pages;
     private final Requests served;
+    private final RequestCounters counters = new RequestCounters();
     private final Quiescence quiescence = new Quiescence();
     private final FaultQueue faults;
     private final Translation.Mapping[] msiBlocks;
@@ -103,7 +104,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         this.profile = support.map(TableSupport::profile).orElse(TableProfile.NONE);
         this.spaces = new AddressSpaces(config, exists);
         this.pages = support.map(s -> new PageRequests(s.route())).orElse(null);
-        this.faults = new FaultQueue(EVENT_QUEUE, pages);
+        this.faults = new FaultQueue(EVENT_QUEUE, pages, counters);
         this.served = requests(support);
         this.msiBlocks = msiBlocks(config.reserved());
         this.registers =
@@ -150,6 +151,11 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     public void systemReset() {
         boolean shown = config.bootBypass() && profile.offersBypassConfig();
         bypass.set(new Bypass(config.bootBypass(), shown));
+    }
+
+    /** What went over both queues. Any thread. */
+    public VirtioIommuStatistics statistics() {
+        return counters.statistics();
     }
 
     /** Functions were pulled: nothing they were asked is waited for. Any thread. */
@@ -236,7 +242,9 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         if (!profile.offersBypassConfig()) {
             bypass.set(new Bypass(false, false));
         }
-        requests = new RequestQueue(REQUEST_QUEUE, profile, served, this::whenRevoked, link);
+        requests = 
+                new RequestQueue(
+                        REQUEST_QUEUE, profile, served, this::whenRevoked, counters, link);
         faults.start(link, ReportLayout.of(profile, features.pageRequest()));
         if (pages != null && features.pageRequest()) {
             pages.start(() -> link.kick(EVENT_QUEUE));

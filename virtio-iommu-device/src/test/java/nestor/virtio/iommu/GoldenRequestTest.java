@@ -25,6 +25,41 @@ class GoldenRequestTest {
         return new TableRequest.AttachTable(domain, endpoint, format, Optional.of(table), false);
     }
 
+    /** Whatever the profile, the specification's requests are its own. */
+    private static void assertSpecified(String bytes, int sizeBytes, Request expected) {
+        assertThat(hex(bytes)).hasSize(sizeBytes);
+        for (TableProfile profile : TableProfile.values()) {
+            assertThat(decode(profile, bytes)).isEqualTo(expected);
+            String shorter = bytes.substring(0, bytes.length() - 2);
+            assertThat(decode(profile, shorter))
+                    .isEqualTo(new Request.Truncated(hex(bytes)[0]));
+        }
+    }
+
+    @Test
+    @DisplayName("§5.13.6.3 to §5.13.6.7: ATTACH, DETACH, MAP, UNMAP, PROBE in every profile")
+    void specifiedRequests() {
+        assertSpecified(
+                "01000000 04030201 28000000 01000000 0d0c0b0a",
+                20,
+                new Request.Attach(0x0102_0304, 0x28, 1, 0x0a0b_0c0d));
+        assertSpecified(
+                "02000000 04030201 28000000 01000000 0d0c0b0a",
+                20,
+                new Request.Detach(0x0102_0304, 0x28));
+        assertSpecified(
+                "03000000 04030201 00100070 01000000 ff2f0070 01000000 00000048 02000000 07000000",
+                36,
+                new Request.Map(
+                        0x0102_0304, 0x1_7000_1000L, 0x1_7000_2fffL, 0x2_4800_0000L, 7));
+        assertSpecified(
+                "04000000 04030201 00100070 01000000 ff2f0070 01000000 0d0c0b0a",
+                28,
+                new Request.Unmap(0x0102_0304, 0x1_7000_1000L, 0x1_7000_2fffL, 0x0a0b_0c0d));
+        assertSpecified(
+                "05000000 28000000" + RESERVED_16.repeat(4), 72, new Request.Probe(0x28));
+    }
+
     @Test
     @DisplayName("2021: a table of Context descriptors, 76 bytes")
     void contextTableOf2021() {
@@ -50,14 +85,13 @@ class GoldenRequestTest {
                         + RESERVED_16
                         + " 00000000 00000000 00000000";
         assertThat(hex(bytes)).hasSize(76);
-        assertThat(decode(TableProfile.RFC2021, bytes))
-                .isEqualTo(
-                        attach(
-                                1,
-                                0x28,
-                                1,
-                                new TableDescriptor.ArmStage1(
-                                        0x1234, 0x0615_0080_3510L, 0x4500_1000L, 0x04_ff44L)));
+        var table =
+                new TableDescriptor.ArmStage1(
+                        0x1234, 0x0615_0080_3510L, 0x4500_1000L, 0x04_ff44L);
+        for (TableProfile profile :
+                new TableProfile[] {TableProfile.RFC2021, TableProfile.NESTOR}) {
+            assertThat(decode(profile, bytes)).isEqualTo(attach(1, 0x28, 1, table));
+        }
     }
 
     @Test
@@ -150,6 +184,58 @@ class GoldenRequestTest {
                 }) {
             assertThat(decode(profile, bytes)).isEqualTo(expected);
         }
+    }
+
+    private static TableRequest.Invalidate whole(
+            Scope scope, boolean iotlb, boolean deviceTlb, boolean contexts, boolean hasPasid) {
+        return new TableRequest.Invalidate(
+                9, scope, iotlb, deviceTlb, contexts, false, hasPasid, 7, false, 0, 0, 0, 0);
+    }
+
+    @Test
+    @DisplayName("INVALIDATE of 2021 and 2023: a domain's caches one by one; a PASID's context")
+    void invalidateWhole() {
+        String rest = " 09000000 07000000" + RESERVED_16.repeat(2) + " 00000000 00000000";
+        for (TableProfile profile :
+                new TableProfile[] {
+                    TableProfile.RFC2021, TableProfile.RFC2023, TableProfile.NESTOR
+                }) {
+            assertThat(decode(profile, "07000000 01000100 00000000" + rest))
+                    .isEqualTo(whole(Scope.DOMAIN, true, true, false, false));
+            assertThat(decode(profile, "07000000 01000200 00000000" + rest))
+                    .isEqualTo(whole(Scope.DOMAIN, false, true, false, false));
+            assertThat(decode(profile, "07000000 01000400 00000000" + rest))
+                    .isEqualTo(whole(Scope.DOMAIN, false, false, true, false));
+            assertThat(decode(profile, "07000000 02000400 01000000" + rest))
+                    .isEqualTo(whole(Scope.PASID, false, false, true, true));
+        }
+    }
+
+    @Test
+    @DisplayName("INVALIDATE for stream table entries: one page of an ID, leaf only; a domain")
+    void hwInvalidatePageAndDomain() {
+        String page =
+                "07000000 03020500 09000000 07000000 34120000 00000000 00100070 00000000"
+                        + " 03000000 00000000 10000000 00000000 00000000 00000000 00000000";
+        assertThat(decode(TableProfile.HW, page))
+                .isEqualTo(
+                        new TableRequest.Invalidate(
+                                9,
+                                Scope.ADDRESS,
+                                true,
+                                true,
+                                false,
+                                false,
+                                false,
+                                7,
+                                true,
+                                0x1234,
+                                0x7000_1000L,
+                                3,
+                                16));
+        String domain = "07000000 01010000 09000000 07000000" + RESERVED_16.repeat(2);
+        assertThat(decode(TableProfile.HW, domain + " 00000000 00000000 00000000"))
+                .isEqualTo(whole(Scope.DOMAIN, false, false, true, false));
     }
 
     @Test

@@ -77,6 +77,18 @@ class TablePageRequestTest {
     }
 
     @Test
+    void requestsOfBothQueuesAreCounted() {
+        tables.eventBuffers(1, 48);
+        request(1);
+        assertThat(tables.reports()).hasSize(1);
+        respond(1, 0);
+        respond(1, 0); // refused: it has been answered
+
+        assertThat(tables.device.statistics())
+                .isEqualTo(new VirtioIommuStatistics(1, 0, 0, 0, 1, 2));
+    }
+
+    @Test
     @DisplayName("the layout proposed in review: 48 bytes, ready for private data")
     void goldenReport() {
         tables.eventBuffers(2, 48);

@@ -14,6 +14,9 @@ import java.util.List;
  * write is delivered as the containing minimal access with zeros around its bytes.
  */
 public final class MmioBus {
+    /** Size, and alignment, of the writes that CPUs can make at once. */
+    public static final int BLOCK_BYTES = 64;
+
     private record Entry(long base, long sizeBytes, MmioRegion region) {
         boolean contains(long gpa) {
             return Long.compareUnsigned(gpa - base, sizeBytes) < 0;
@@ -103,6 +106,41 @@ public final class MmioBus {
             write(gpa, half, bytes);
             write(gpa + half, half, bytes >>> (8 * half));
         }
+    }
+
+    /**
+     * Writes 64 bytes at once (MOVDIR64B). A region that takes no blocks gets eight 8-byte writes.
+     *
+     * @param gpa a multiple of {@link #BLOCK_BYTES}: CPUs fault on others
+     * @param block eight little-endian quadwords, lowest address first
+     */
+    public void writeBlock(long gpa, long[] block) {
+        Entry entry = findBlock(gpa, block);
+        if (entry == null || !entry.region.writeBlock(gpa - entry.base, block)) {
+            for (int i = 0; i < block.length; i++) {
+                write(gpa + (long) Long.BYTES * i, Long.BYTES, block[i]);
+            }
+        }
+    }
+
+    /**
+     * Sends a Deferrable Memory Write of 64 bytes (ENQCMD, ENQCMDS).
+     *
+     * @param gpa as for {@link #writeBlock}
+     * @return whether somebody accepted it; false, too, where nothing takes such writes
+     */
+    public boolean writeDeferrable(long gpa, long[] block) {
+        Entry entry = findBlock(gpa, block);
+        return entry != null && entry.region.writeDeferrable(gpa - entry.base, block);
+    }
+
+    /** The region that holds all of the block. */
+    private @org.jspecify.annotations.Nullable Entry findBlock(long gpa, long[] block) {
+        if ((gpa & (BLOCK_BYTES - 1)) != 0 || block.length * Long.BYTES != BLOCK_BYTES) {
+            throw new IllegalArgumentException("no 64-byte block at 0x%x".formatted(gpa));
+        }
+        Entry entry = find(gpa);
+        return entry != null && entry.contains(gpa + BLOCK_BYTES - 1) ? entry : null;
     }
 
     private static boolean fits(Entry entry, long offset, int sizeBytes) {

@@ -14,6 +14,13 @@ public sealed interface VcpuExit {
     record Reset() implements VcpuExit {}
 
     /**
+     * The guest ended the machine through a debug exit port.
+     *
+     * @param status what it wrote, as an exit status
+     */
+    record DebugExit(int status) implements VcpuExit {}
+
+    /**
      * This kind of vCPU cannot go on, through no fault of the guest: the host refused, or the
      * hypervisor met an instruction it does not know. The machine's state is lost.
      *

@@ -4,10 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 class MmioBusTest {
+    private static final long[] BLOCK = {1, 2, 3, 4, 5, 6, 7, 8};
+
     private final MmioBus bus = new MmioBus();
     private final Recorder words = new Recorder(4, 4);
 
@@ -80,6 +84,78 @@ class MmioBusTest {
 
         assertThat(bus.claims(0x1000)).isFalse();
         assertThat(bus.claims(0x1800)).isTrue();
+    }
+
+    @Test
+    void aBlockArrivesWholeWhereItIsTakenAndInEightsElsewhere() {
+        BlockRecorder portal = new BlockRecorder();
+        bus.map(0x1000, 0x100, words);
+        bus.map(0x2000, 0x60, portal);
+
+        bus.writeBlock(0x1040, BLOCK);
+        bus.writeBlock(0x2000, BLOCK);
+        bus.writeBlock(0x3000, BLOCK);
+
+        assertThat(words.log).hasSize(16).startsWith("w4 40 1", "w4 44 0", "w4 48 2");
+        assertThat(portal.blocks).containsExactly("block 0 [1, 2, 3, 4, 5, 6, 7, 8]");
+    }
+
+    @Test
+    void aBlockThatRunsPastTheEndIsNone() {
+        BlockRecorder portal = new BlockRecorder();
+        bus.map(0x2000, 0x60, portal);
+
+        bus.writeBlock(0x2040, BLOCK);
+
+        assertThat(portal.blocks).containsExactly("write 40", "write 48", "write 50", "write 58");
+        assertThat(bus.writeDeferrable(0x2040, BLOCK)).isFalse();
+    }
+
+    @Test
+    @DisplayName("PCIe §2.2.7: a Deferrable Memory Write is accepted or not, and never split")
+    void aDeferrableWriteIsAcceptedByWhoTakesIt() {
+        BlockRecorder portal = new BlockRecorder();
+        bus.map(0x1000, 0x100, words);
+        bus.map(0x2000, 0x80, portal);
+
+        assertThat(bus.writeDeferrable(0x1000, BLOCK)).isFalse();
+        assertThat(bus.writeDeferrable(0x2000, BLOCK)).isFalse();
+        assertThat(bus.writeDeferrable(0x2040, BLOCK)).isTrue();
+        assertThat(bus.writeDeferrable(0x3000, BLOCK)).isFalse();
+
+        assertThat(words.log).isEmpty();
+        assertThat(portal.blocks).containsExactly("deferrable 0", "deferrable 40");
+    }
+
+    @Test
+    void aBlockIsAligned() {
+        assertThatThrownBy(() -> bus.writeBlock(0x1020, BLOCK)).hasMessageContaining("0x1020");
+    }
+
+    /** Takes blocks, and deferrable writes at odd multiples of their size. */
+    private static final class BlockRecorder implements MmioRegion {
+        final List<String> blocks = new ArrayList<>();
+
+        @Override
+        public long read(long offset, int sizeBytes) {
+            return 0;
+        }
+
+        @Override
+        public void write(long offset, int sizeBytes, long value) {
+            blocks.add("write %x".formatted(offset));
+        }
+
+        @Override
+        public boolean writeBlock(long offset, long[] block) {
+            return blocks.add("block %x %s".formatted(offset, Arrays.toString(block)));
+        }
+
+        @Override
+        public boolean writeDeferrable(long offset, long[] block) {
+            blocks.add("deferrable %x".formatted(offset));
+            return (offset & MmioBus.BLOCK_BYTES) != 0;
+        }
     }
 
     private static final class Recorder implements MmioRegion {

@@ -1,11 +1,12 @@
 /* The device tree (Devicetree Specification 0.4, chapter 5), read only as far as the kit needs it. */
-#include "arm64/machine.h"
+#include "machine.h"
 
 enum { BEGIN_NODE = 1, END_NODE = 2, PROPERTY = 3, NOP = 4, END = 9 };
 enum { OFFSET_STRUCT = 2, OFFSET_STRINGS = 3 };         /* words of the header */
+enum { DTB_BYTES = 2 << 20 };                           /* at most, and so aligned */
 enum { MEM32_SPACE = 0x02000000, SPACE_MASK = 0x03000000, RANGE_CELLS = 7, SPI_BASE = 32 };
 
-struct board board = { .uart = 0x09000000, .arguments = "" };
+struct board board = { .uart = 0x09000000, .buses = 1, .arguments = "" };
 
 struct property {
         const char *name;
@@ -93,6 +94,7 @@ static void note(struct node *node, const struct property *property)
 void board_read(const void *tree)
 {
         const u32 *header = tree;
+        board.heap = ((u64)tree + DTB_BYTES) & -(u64)DTB_BYTES;
         const u32 *at = (const u32 *)((u64)tree + big(header + OFFSET_STRUCT));
         const char *strings = (const char *)((u64)tree + big(header + OFFSET_STRINGS));
         struct node node = { 0 };
@@ -142,4 +144,11 @@ void spi_clear(u32 intid)
         u64 configuration = board.gicd + GICD_ICFGR + intid / 16 * 4;
         mmio_write32(configuration, mmio_read32(configuration) | 2u << intid % 16 * 2);  /* edge */
         mmio_write32(board.gicd + GICD_ICPENDR + intid / 32 * 4, 1u << intid % 32);
+}
+
+/* From the vectors: an exception nobody asked for fails the check. */
+void report_exception(u64 vector, u64 esr, u64 elr, u64 far)
+{
+        fail_check();
+        print("# exception, vector %d: ESR %x, ELR %x, FAR %x\n", vector, esr, elr, far);
 }

@@ -45,6 +45,19 @@ static inline void mmio_write32(u64 address, u32 value)
         *(volatile u32 *)address = value;
 }
 
+static inline u16 mmio_read16(u64 address)
+{
+        u16 value = *(volatile u16 *)address;
+        barrier();
+        return value;
+}
+
+static inline void mmio_write16(u64 address, u16 value)
+{
+        barrier();
+        *(volatile u16 *)address = value;
+}
+
 static inline u64 mmio_read64(u64 address)
 {
         u64 value = *(volatile u64 *)address;
@@ -61,11 +74,13 @@ static inline void mmio_write64(u64 address, u64 value)
 /* Found in the device tree. */
 struct board {
         u64 ram, ram_bytes;
+        u64 heap;                       /* the first address that checks may take */
         u64 uart;
         u64 gicd;
         u64 smmu;
         u32 smmu_spi;                   /* first of four INTIDs */
         u64 ecam, mem32, mem32_bytes;
+        u32 buses;                      /* that are looked at */
         const char *arguments;          /* the command line */
 };
 extern struct board board;

@@ -1,6 +1,6 @@
 #include "kit/engine.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
 enum { VENDOR = 0x13b5, DEVICE = 0xff80, FRAME_BYTES = 128, PRIVILEGED_FRAMES = 0x10000, TIMEOUT_MS = 2000 };
 enum { CMD = 0x00, UCTRL = 0x04, MSIADDRESS = 0x10, ATTRIBUTES = 0x20, SEED = 0x24, BEGIN = 0x28,

@@ -29,7 +29,7 @@ struct check {
 #define CHECK(id, text)                                                                        \
         static void id(void);                                                                  \
         static const struct check id##_check                                                   \
-                __attribute__((used, section(".checks"))) = { text, id, missing };             \
+                __attribute__((used, aligned(8), section(".checks"))) = { text, id, missing };             \
         static void id(void)
 
 /* Each suite has these: once before all checks (what it expects and does not find ends the run), and before each. */
@@ -43,6 +43,9 @@ bool expect_equal(const char *file, int line, const char *what, u64 actual, u64 
 #define expect_eq(actual, expected)                                                            \
         expect_equal(__FILE__, __LINE__, #actual, (u64)(actual), (u64)(expected))
 #define expect(condition) expect_equal(__FILE__, __LINE__, #condition, (condition) ? 1 : 0, 1)
+
+/* Without words: whoever calls it says why. */
+void fail_check(void);
 
 /* Ends the check as skipped; to be followed by a return. */
 void skip(const char *reason);

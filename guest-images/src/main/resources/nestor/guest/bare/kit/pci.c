@@ -1,8 +1,8 @@
 #include "kit/pci.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
-enum { SLOTS = 32, SLOT_LOG2 = 15, COMMAND = 0x04, BARS = 0x10, FIRST_EXTENDED = 0x100 };
+enum { SLOTS = 32, FUNCTIONS = 8, FUNCTION_LOG2 = 12, MAX_FUNCTIONS = 32, COMMAND = 0x04, BARS = 0x10, FIRST_EXTENDED = 0x100 };
 enum { MEMORY_SPACE = 2, BUS_MASTER = 4, BAR_64 = 4, BAR_IO = 1 };
 
 static u64 next_memory;
@@ -19,15 +19,12 @@ void pci_write(const struct function *function, u32 offset, u32 value)
 
 u16 pci_read16(const struct function *function, u32 offset)
 {
-        u16 value = *(volatile u16 *)(function->config + offset);
-        barrier();
-        return value;
+        return mmio_read16(function->config + offset);
 }
 
 void pci_write16(const struct function *function, u32 offset, u16 value)
 {
-        barrier();
-        *(volatile u16 *)(function->config + offset) = value;
+        mmio_write16(function->config + offset, value);
 }
 
 static void place(struct function *function)
@@ -49,13 +46,32 @@ static void place(struct function *function)
         pci_write16(function, COMMAND, MEMORY_SPACE | BUS_MASTER);
 }
 
+/* What there is, looked for once: an access takes its time. */
+static struct {
+        u32 rid, ids;
+} there[MAX_FUNCTIONS];
+static u32 functions;
+
+static void enumerate(void)
+{
+        for (u32 rid = 0; rid < board.buses * SLOTS * FUNCTIONS && functions < MAX_FUNCTIONS; rid += FUNCTIONS) {
+                u32 ids = mmio_read32(board.ecam + ((u64)rid << FUNCTION_LOG2));
+                if (ids != ~0u) {
+                        there[functions].rid = rid;
+                        there[functions++].ids = ids;
+                }
+        }
+        next_memory = board.mem32;
+}
+
 bool pci_find(u32 vendor, u32 device, u32 index, struct function *found)
 {
-        if (!next_memory)
-                next_memory = board.mem32;
-        for (u32 slot = 0; slot < SLOTS; slot++) {
-                *found = (struct function){ slot << 3, board.ecam + ((u64)slot << SLOT_LOG2), { 0 } };
-                if (pci_read(found, 0) == (device << 16 | vendor) && index-- == 0) {
+        if (!functions)
+                enumerate();
+        for (u32 i = 0; i < functions; i++) {
+                u32 rid = there[i].rid;
+                if (there[i].ids == (device << 16 | vendor) && index-- == 0) {
+                        *found = (struct function){ rid, board.ecam + ((u64)rid << FUNCTION_LOG2), { 0 } };
                         place(found);
                         return true;
                 }

@@ -5,14 +5,14 @@
 #include "kit/kit.h"
 
 struct function {
-        u32 rid;                        /* on bus 0: slot << 3 */
+        u32 rid;                        /* bus << 8 | slot << 3 */
         u64 config;                     /* address of its configuration space */
         u64 bar[6];                     /* addresses; 0 if there is none */
 };
 
 enum { PCI_ATS = 0x0f, PCI_PRI = 0x13, PCI_PASID = 0x1b };
 
-/* The index-th function 0 on bus 0 with these IDs, decoding and mastering the bus. */
+/* The index-th function 0 with these IDs, decoding and mastering the bus. */
 bool pci_find(u32 vendor, u32 device, u32 index, struct function *found);
 
 /* Offset of an extended capability, 0 if there is none. */

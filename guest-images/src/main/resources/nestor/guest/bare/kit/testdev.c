@@ -1,6 +1,6 @@
 #include "kit/testdev.h"
 
-#include "arm64/machine.h"
+#include "machine.h"
 
 enum { VENDOR = 0x1b36, DEVICE = 0x0005, PATTERN = 0x12345678 };
 enum { TRIGGER = 0x00, GVA = 0x04, LENGTH = 0x0c, RESULT = 0x10, DOORBELL = 0x14, GPA = 0x1c };
@@ -39,11 +39,16 @@ bool testdev_find(u32 index, struct testdev *dev)
         return testdev_read(dev, X_ID) == EXTENSION && dev->ats && dev->pri && dev->pasid;
 }
 
-void testdev_quiet(struct testdev *dev)
+void testdev_disable(struct testdev *dev)
 {
         pci_write16(&dev->function, dev->pri + PRI_CONTROL, 0);
         pci_write16(&dev->function, dev->ats + ATS_CONTROL, 0);
         pci_write16(&dev->function, dev->pasid + PASID_CONTROL, 0);
+}
+
+void testdev_quiet(struct testdev *dev)
+{
+        testdev_disable(dev);
         testdev_write(dev, X_INV_HOLD, 0);
         testdev_write(dev, X_INV_LOSE, 0);
         testdev_control(dev, 0, 0);
@@ -82,6 +87,11 @@ static u32 run_dma(struct testdev *dev, u64 iova, u64 pa, u32 bytes)
         testdev_write(dev, DOORBELL, 1);
         testdev_read(dev, TRIGGER);
         return testdev_read(dev, RESULT);
+}
+
+void dma_message(struct testdev *dev, u64 iova, u32 bytes)
+{
+        run_dma(dev, iova, 0, bytes);
 }
 
 u32 dma_write(struct testdev *dev, u64 iova, u64 pa, u32 bytes)

@@ -35,6 +35,9 @@ bool testdev_find(u32 index, struct testdev *dev);
 /* Everything disabled, X CONTROL 0. */
 void testdev_quiet(struct testdev *dev);
 
+/* PASID, ATS and PRI off. */
+void testdev_disable(struct testdev *dev);
+
 void testdev_control(struct testdev *dev, u32 control, u32 pasid);
 void testdev_enable_pasid(struct testdev *dev);
 void testdev_enable_ats(struct testdev *dev);
@@ -45,6 +48,9 @@ u32 dma_write(struct testdev *dev, u64 iova, u64 pa, u32 bytes);
 
 /* Puts the pattern at pa, then lets the function read it at iova. DMA_... */
 u32 dma_read(struct testdev *dev, u64 iova, u64 pa, u32 bytes);
+
+/* Writes the pattern at iova, whatever comes of it: what is there may be no memory. */
+void dma_message(struct testdev *dev, u64 iova, u32 bytes);
 
 /* Short forms: 64 bytes arrive at pa, are refused and change nothing there, are read from there. */
 #define expect_lands(dev, iova, pa) expect_eq(dma_write(dev, iova, pa, 64), DMA_DONE)

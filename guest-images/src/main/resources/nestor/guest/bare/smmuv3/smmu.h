@@ -5,7 +5,7 @@
 #ifndef SMMU_H
 #define SMMU_H
 
-#include "arm64/machine.h"
+#include "machine.h"
 #include "kit/engine.h"
 #include "kit/testdev.h"
 

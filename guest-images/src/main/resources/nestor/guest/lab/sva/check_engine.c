@@ -17,7 +17,7 @@ static void rand48(void) {
     engine_open(&engine);
     for (int i = 0; i < 3; i++) {
         unsigned char *memory = map(BYTES);
-        unsigned long interrupts = smmu_interrupts();
+        unsigned long events = iommu_events();
         // Neither end on a page boundary; with the order that the seed stands for.
         struct transfer fill = {.command = ENGINE_RAND48, .begin = memory + 3, .bytes = BYTES - 8, .seed = seeds[i]};
         uint32_t end = engine_run(&engine, &fill);
@@ -25,7 +25,7 @@ static void rand48(void) {
         engine_rand48(expected, (uintptr_t)memory + 3, BYTES - 8, seeds[i]);
         expect(!memcmp(memory + 3, expected, BYTES - 8), "seed %u: not the generator's bytes", seeds[i]);
         expect(memory[2] == 0 && memory[BYTES - 5] == 0, "seed %u: a byte outside changed", seeds[i]);
-        expect(smmu_interrupts() > interrupts, "seed %u: no fault", seeds[i]);
+        expect(iommu_events() > events, "seed %u: no fault", seeds[i]);
     }
 }
 

@@ -19,15 +19,15 @@ static void expect_absent(const unsigned char *memory, size_t bytes) {
 
 /* Runs a command on memory that is not there; each of its pages costs an event and a fault. */
 static void faulting(enum demo_command command, const unsigned char *memory, size_t pages, uint8_t crc) {
-    unsigned long faults = page_faults(), interrupts = smmu_interrupts();
+    unsigned long faults = page_faults(), events = iommu_events();
     int result = command == DEMO_WRITE ? demo_write(&demo, memory, pages * PAGE)
                                        : demo_read(&demo, memory, pages * PAGE, crc);
     faults = page_faults() - faults;
-    interrupts = smmu_interrupts() - interrupts;
-    printf("pages=%zu\nfaults=%lu\nsmmu_interrupts=%lu\n", pages, faults, interrupts);
+    events = iommu_events() - events;
+    printf("pages=%zu\nfaults=%lu\niommu_events=%lu\n", pages, faults, events);
     expect(result == DEMO_OK, "the device failed");
     expect(faults >= pages, "%lu faults for %zu pages", faults, pages);
-    expect(interrupts > 0, "the SMMU reported nothing");
+    expect(events > 0, "the IOMMU reported nothing");
 }
 
 static void write_untouched(void) {
@@ -133,9 +133,9 @@ static void hugetlb(void) {
     expect(memory != MAP_FAILED, "mmap of huge pages: %m");
     expect_absent(memory, 2 * HUGE_PAGE);
     faulting(DEMO_WRITE, memory, 1, 0);
-    unsigned long interrupts = smmu_interrupts();
+    unsigned long events = iommu_events();
     expect(demo_write(&demo, memory, HUGE_PAGE) == DEMO_OK, "write of the whole page");
-    expect(smmu_interrupts() == interrupts, "a page that is there faulted");
+    expect(iommu_events() == events, "a page that is there faulted");
     expect(demo_pattern(memory, HUGE_PAGE), "the memory does not hold what the device writes");
     munmap(memory, 2 * HUGE_PAGE);
     expect(demo_write(&demo, memory, 1) == DEMO_FAILED, "the device writes into a huge page that is gone");

@@ -77,7 +77,7 @@ static void wait_to_be_killed(void) {
  * report what was under way, once for each access, and the next process finds the device as new.
  */
 static void end_under_dma(void (*end)(void), bool killed) {
-    unsigned long interrupts = smmu_interrupts();
+    unsigned long events = iommu_events();
     for (int round = 0; round < ROUNDS; round++) {
         int ready[2];
         char byte;
@@ -90,7 +90,7 @@ static void end_under_dma(void (*end)(void), bool killed) {
             if (round % 2)
                 memset(memory, 1, BYTES / 2);
             run_before_page_faults();
-            unsigned long before = smmu_interrupts();
+            unsigned long before = iommu_interrupts();
             demo_start(&demo, DEMO_WRITE, memory, BYTES);
             await_stall(before);
             if (write(ready[1], "", 1) != 1)
@@ -106,9 +106,9 @@ static void end_under_dma(void (*end)(void), bool killed) {
         expect(killed ? WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL : status == 0,
                "round %d: the child ended with 0x%x", round, status);
     }
-    interrupts = smmu_interrupts() - interrupts;
-    printf("rounds=%d\nsmmu_interrupts=%lu\n", ROUNDS, interrupts);
-    expect(interrupts <= ROUNDS * STORM, "a storm of events");
+    events = iommu_events() - events;
+    printf("rounds=%d\niommu_events=%lu\n", ROUNDS, events);
+    expect(events <= ROUNDS * STORM, "a storm of events");
     demo_open_drained(&demo);
     write_and_close();
 }

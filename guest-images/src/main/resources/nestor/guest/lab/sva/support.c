@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define VIOMMU_STATISTICS "/sys/class/iommu/virtio0/statistics"
+
 enum { STALL_SECONDS = 20 };
 
 void fail(const char *format, ...) {
@@ -62,19 +64,34 @@ unsigned long page_faults(void) {
     return number_after("/proc/vmstat", "pgfault ");
 }
 
-/* Interrupts of the SMMU's event queue: one or more records each. */
-unsigned long smmu_interrupts(void) {
+/* Interrupts of an event queue, an SMMU's or a virtio-iommu's: one or more records each. */
+unsigned long iommu_interrupts(void) {
     char line[512];
     unsigned long sum = 0;
     FILE *file = fopen("/proc/interrupts", "r");
     expect(file != NULL, "/proc/interrupts: %m");
     while (fgets(line, sizeof line, file)) {
         char *count = strchr(line, ':');
-        if (count && (strstr(line, "arm-smmu-v3-evtq") || strstr(line, "arm-smmu-v3-combined")))
+        if (count && (strstr(line, "arm-smmu-v3-evtq") || strstr(line, "arm-smmu-v3-combined") ||
+                      (strstr(line, " virtio") && strstr(line, "-event\n"))))
             sum += strtoul(count + 1, NULL, 10);
     }
     fclose(file);
     return sum;
+}
+
+/* Page requests and faults that the driver has seen; an SMMU's interrupts, each of which is one or more. */
+unsigned long iommu_events(void) {
+    unsigned long faults;
+    if (!faults_come_in_groups())
+        return iommu_interrupts();
+    faults = read_number(VIOMMU_STATISTICS "/faults");
+    return faults + read_number(VIOMMU_STATISTICS "/page_requests");
+}
+
+/* An SMMU's stalls are one page each. A function's page requests are a group, which is answered as a whole. */
+bool faults_come_in_groups(void) {
+    return access(VIOMMU_STATISTICS, F_OK) == 0;
 }
 
 unsigned long read_number(const char *path) {
@@ -90,23 +107,24 @@ void write_text(const char *path, const char *text) {
 
 /*
  * From here on no page fault of a device is answered while this process runs: the kernel's worker for them has no
- * priority, the threads that read the event queue have more than this. There is one CPU.
+ * priority, nor has that which reads a virtio-iommu's events; the threads that read an SMMU's have more than this. There
+ * is one CPU.
  */
 void run_before_page_faults(void) {
     struct sched_param priority = {.sched_priority = 1};
     expect(sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) == 0, "SCHED_FIFO: %m");
 }
 
-/* Waits until the SMMU has reported something since INTERRUPTS were counted; spins, so that nobody answers it. */
+/* Waits until the IOMMU has reported something since INTERRUPTS were counted; spins, so that nobody answers it. */
 void await_stall(unsigned long interrupts) {
     struct timespec began, now;
     clock_gettime(CLOCK_MONOTONIC, &began);
     do {
-        if (smmu_interrupts() != interrupts)
+        if (iommu_interrupts() != interrupts)
             return;
         clock_gettime(CLOCK_MONOTONIC, &now);
     } while (now.tv_sec - began.tv_sec < STALL_SECONDS);
-    fail("no event of the SMMU in %d s", STALL_SECONDS);
+    fail("no event of the IOMMU in %d s", STALL_SECONDS);
 }
 
 int status_of_child(int pid) {

@@ -1,0 +1,212 @@
+package nestor.cpu.x86;
+
+import java.util.Arrays;
+import nestor.cpu.HostMemory;
+import nestor.cpu.JumpCache;
+import nestor.cpu.RamMap;
+import org.jspecify.annotations.Nullable;
+
+/** The block loop: finds or decodes the block at RIP, executes it, and again. vCPU thread. */
+final class Interpreter {
+    /** Where an exception goes. */
+    interface ExceptionPort {
+        /**
+         * Delivers an exception. RIP is of the instruction that raised it, or, of a trap, of the
+         * one after.
+         */
+        void deliver(X86Exception exception);
+    }
+
+    private static final int RIP = X86Cpu.RIP;
+
+    private final X86Cpu cpu;
+    private final ExceptionPort exceptions;
+    private final RamMap ram;
+    private final Instruction instruction = new Instruction();
+
+    /** What was executed last. */
+    private JumpCache.Target<X86Block> here;
+
+    Interpreter(X86Cpu cpu, ExceptionPort exceptions) {
+        this.cpu = cpu;
+        this.exceptions = exceptions;
+        ram = cpu.cluster.ram;
+        here = JumpCache.Target.once(0, new X86Block(0, new Op[0], new short[1], true));
+    }
+
+    /** Runs until the budget of the slice is used up. */
+    void run() {
+        while (cpu.budget > 0) {
+            if ((cpu.otherFlags & Flags.TF) != 0) {
+                singleStep();
+                continue;
+            }
+            JumpCache.Target<X86Block> target = cpu.jumps.follow(here, cpu.x[RIP]);
+            if (target == null) {
+                target = find(false);
+            }
+            if (target != null) {
+                here = target;
+                execute(target.block());
+            }
+        }
+    }
+
+    /** Returns whether no exception was raised. */
+    private boolean execute(X86Block block) {
+        int instructions = block.instructions();
+        cpu.budget -= instructions;
+        int i = 0;
+        Op op = null;
+        try {
+            for (Op[] ops = block.ops; i < ops.length; ops = block.ops) {
+                op = ops[i++];
+                op.exec(cpu);
+            }
+        } catch (X86Exception e) {
+            cpu.budget += instructions - i;
+            deliver(e, block, i - 1, op);
+            return false;
+        }
+        if (op != null && !op.transfers()) {
+            cpu.x[RIP] += block.offset(i); // killed on the way
+        }
+        return true;
+    }
+
+    private void deliver(X86Exception e, X86Block block, int raised, @Nullable Op op) {
+        if (e.nonCanonical && op != null && op.usesStack()) {
+            e.vector = Vector.SS;
+        }
+        cpu.x[RIP] += block.offset(e.trap ? raised + 1 : raised);
+        exceptions.deliver(e);
+    }
+
+    /** RFLAGS.TF: one instruction, then #DB (3A §17.3.1.4). */
+    private void singleStep() {
+        JumpCache.Target<X86Block> target = find(true);
+        if (target != null && execute(target.block())) {
+            X86Exception debug = cpu.raise(Vector.DB);
+            debug.singleStep = true;
+            exceptions.deliver(debug);
+        }
+    }
+
+    /** The block at RIP, or null if fetching it raised an exception, which is delivered. */
+    private JumpCache.@Nullable Target<X86Block> find(boolean single) {
+        long rip = cpu.x[RIP];
+        try {
+            return lookup(rip, cpu.mmu.fetch(rip), single);
+        } catch (X86Exception e) {
+            cpu.budget--;
+            exceptions.deliver(e);
+            return null;
+        }
+    }
+
+    private JumpCache.Target<X86Block> lookup(long rip, long gpa, boolean single) {
+        X86Block block = single ? null : cpu.code.find(gpa);
+        if (single || block != null && block.mode64 != cpu.mode64) {
+            // Good for once: rare, and too short to change under way.
+            return once(rip, gpa);
+        }
+        while (block == null) {
+            Object token = cpu.code.watch(gpa);
+            X86Block decoded = decode(gpa, X86Block.MAX_INSTRUCTIONS);
+            if (decoded == null) {
+                return once(rip, gpa);
+            }
+            block = cpu.code.add(decoded, token) ? decoded : null;
+        }
+        return cpu.jumps.put(rip, block, cpu.mmu.current().tlb.fetchSizeLog2(rip));
+    }
+
+    /** One instruction, which may reach into the next page. */
+    private JumpCache.Target<X86Block> once(long rip, long gpa) {
+        X86Block block = decode(gpa, 1);
+        return JumpCache.Target.once(rip, block != null ? block : crossing(rip, gpa));
+    }
+
+    /** The run of instructions at {@code gpa}; null if the first is not whole on its page. */
+    private @Nullable X86Block decode(long gpa, int limit) {
+        long host = ram.hostAddress(gpa);
+        int toPageEnd = toPageEnd(gpa);
+        Op[] ops = new Op[limit + 1];
+        short[] offsets = new short[limit + 1];
+        int count = 0;
+        int offset = 0;
+        boolean ended = false;
+        instruction.mode64 = cpu.mode64;
+        while (!ended && count < limit && offset < toPageEnd) {
+            int atHand = Math.min(toPageEnd - offset, Instruction.MAX_BYTES);
+            instruction.from(host + offset, atHand);
+            try {
+                ops[count] = Decoder.decode(instruction, offset);
+            } catch (Instruction.Truncated e) {
+                if (atHand < Instruction.MAX_BYTES) {
+                    break;
+                }
+                ops[count] = Undefined.TOO_LONG;
+            }
+            ended = ops[count].endsBlock();
+            offset += instruction.length();
+            offsets[++count] = (short) offset;
+        }
+        if (count == 0) {
+            return null;
+        }
+        return block(gpa, ops, offsets, count);
+    }
+
+    private X86Block block(long gpa, Op[] ops, short[] offsets, int count) {
+        int length = count;
+        if (!ops[count - 1].transfers()) {
+            ops[length++] = new Continue(offsets[count], cpu.mode64);
+        }
+        return new X86Block(
+                gpa, Arrays.copyOf(ops, length), Arrays.copyOf(offsets, count + 1), cpu.mode64);
+    }
+
+    /** An instruction that begins on one page and ends on the next, decoded each time. */
+    private X86Block crossing(long rip, long gpa) {
+        byte[] window = instruction.fromWindow(Instruction.MAX_BYTES);
+        int first = toPageEnd(gpa);
+        copy(ram.hostAddress(gpa), window, 0, first);
+        long second = ram.hostAddress(cpu.mmu.fetch(rip + first));
+        copy(second, window, first, Instruction.MAX_BYTES);
+        instruction.mode64 = cpu.mode64;
+        Op[] ops = new Op[2];
+        try {
+            ops[0] = Decoder.decode(instruction, 0);
+        } catch (Instruction.Truncated e) {
+            ops[0] = Undefined.TOO_LONG;
+        }
+        return block(gpa, ops, new short[] {0, (short) instruction.length()}, 1);
+    }
+
+    private static void copy(long host, byte[] window, int from, int to) {
+        for (int i = from; i < to; i++) {
+            window[i] = HostMemory.getByte(host + (i - from));
+        }
+    }
+
+    private static int toPageEnd(long gpa) {
+        return (int) (RamMap.PAGE_BYTES - (gpa & (RamMap.PAGE_BYTES - 1)));
+    }
+
+    /** Goes on with the next block where this one has no branch. */
+    private static final class Continue extends Op.Transfer {
+        private final int bytes;
+        private final long mask;
+
+        Continue(int bytes, boolean mode64) {
+            this.bytes = bytes;
+            this.mask = mode64 ? -1L : 0xffff_ffffL;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[RIP] = cpu.x[RIP] + bytes & mask;
+        }
+    }
+}

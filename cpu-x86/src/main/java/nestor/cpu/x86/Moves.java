@@ -1,0 +1,415 @@
+package nestor.cpu.x86;
+
+/** MOV, MOVZX, MOVSX, MOVSXD, LEA, CBW and CWD families, BSWAP, MOVBE, XLAT. */
+final class Moves {
+    private static final long WORD = 0xffff_ffffL;
+
+    private Moves() {}
+
+    /** 88-8B. */
+    static Op mov(Instruction in) throws Instruction.Truncated {
+        in.modRm();
+        int bytes = (in.opcode & 1) == 0 ? 1 : in.operandBytes;
+        boolean load = (in.opcode & 2) != 0;
+        if (bytes < 4) {
+            return load
+                    ? new General(in.regOperand(bytes), in.rmOperand(bytes))
+                    : new General(in.rmOperand(bytes), in.regOperand(bytes));
+        }
+        boolean wide = bytes == 8;
+        if (in.isRegister()) {
+            int d = load ? in.reg() : in.rm();
+            int n = load ? in.rm() : in.reg();
+            return wide ? new Register64(d, n) : new Register32(d, n);
+        }
+        if (load) {
+            return wide
+                    ? new Load64(in.reg(), in.memory())
+                    : new Load32(in.reg(), in.memory());
+        }
+        return wide ? new Store64(in.reg(), in.memory()) : new Store32(in.reg(), in.memory());
+    }
+
+    /** MOVNTI, whose ModRM is read already. */
+    static Op store(Instruction in) {
+        return in.operandBytes == 8
+                ? new Store64(in.reg(), in.memory())
+                : new Store32(in.reg(), in.memory());
+    }
+
+    /** B0-BF. */
+    static Op immediateToRegister(Instruction in) throws Instruction.Truncated {
+        if ((in.opcode & 8) == 0) {
+            Operand destination = Operand.register(in.opcodeRegister(), 1, in.hasRex);
+            return new General(destination, new Operand.Immediate(in.signed(1), 1));
+        }
+        int bytes = in.operandBytes;
+        long value = in.signed(bytes);
+        return bytes == 2
+                ? new General(
+                        Operand.register(in.opcodeRegister(), 2, in.hasRex),
+                        new Operand.Immediate(value, 2))
+                : new Constant(in.opcodeRegister(), value & Operand.mask(bytes));
+    }
+
+    /** C6 /0 and C7 /0. */
+    static Op immediate(Instruction in) throws Instruction.Truncated {
+        in.modRm();
+        if (in.extension() != 0) {
+            return Undefined.OP;
+        }
+        int bytes = (in.opcode & 1) == 0 ? 1 : in.operandBytes;
+        long value = in.immediate(bytes);
+        return in.isRegister() && bytes >= 4
+                ? new Constant(in.rm(), value & Operand.mask(bytes))
+                : new General(in.rmOperand(bytes), new Operand.Immediate(value, bytes));
+    }
+
+    /** A0-A3: an offset as wide as an address. */
+    static Op offset(Instruction in) throws Instruction.Truncated {
+        int bytes = (in.opcode & 1) == 0 ? 1 : in.operandBytes;
+        long offset = in.signed(Long.bitCount(in.addressMask) / 8);
+        Address address =
+                new Address(
+                        X86Cpu.ZERO,
+                        X86Cpu.ZERO,
+                        0,
+                        offset,
+                        in.addressMask,
+                        in.segmentBase(Segment.DS),
+                        false);
+        Operand memory = new Operand.Memory(address, bytes);
+        Operand accumulator = Operand.register(X86Cpu.RAX, bytes, true);
+        return (in.opcode & 2) == 0
+                ? new General(accumulator, memory)
+                : new General(memory, accumulator);
+    }
+
+    /** 0F B6, B7, BE and BF; 63 in 64-bit mode. */
+    static Op extend(Instruction in, int sourceBytes, boolean signed)
+            throws Instruction.Truncated {
+        in.modRm();
+        if (!in.isRegister() && in.operandBytes >= 4) {
+            long mask = Operand.mask(in.operandBytes);
+            return new LoadExtended(in.reg(), in.memory(), sourceBytes, signed, mask);
+        }
+        return new Extend(in.regOperand(in.operandBytes), in.rmOperand(sourceBytes), signed);
+    }
+
+    /** 8D. */
+    static Op lea(Instruction in) throws Instruction.Truncated {
+        in.modRm();
+        if (in.isRegister()) {
+            return Undefined.OP;
+        }
+        return in.operandBytes >= 4
+                ? new Lea(in.reg(), in.memory(), Operand.mask(in.operandBytes))
+                : new Lea16(in.regOperand(2), in.memory());
+    }
+
+    /** 98: CBW, CWDE, CDQE. */
+    static Op convertAccumulator(Instruction in) {
+        int bytes = in.operandBytes;
+        return new Extend(
+                Operand.register(X86Cpu.RAX, bytes, true),
+                Operand.register(X86Cpu.RAX, bytes / 2, true),
+                true);
+    }
+
+    /** 99: CWD, CDQ, CQO. */
+    static Op signToData(Instruction in) {
+        return new SignToData(in.operandBytes);
+    }
+
+    /** 0F C8-CF. */
+    static Op byteSwap(Instruction in) {
+        return new ByteSwap(in.opcodeRegister(), in.operandBytes);
+    }
+
+    /** 0F 38 F0 and F1. */
+    static Op movbe(Instruction in) throws Instruction.Truncated {
+        in.modRm();
+        if (in.isRegister() || in.repeat != Instruction.NO_REPEAT) {
+            return Undefined.OP;
+        }
+        Operand memory = in.rmOperand(in.operandBytes);
+        Operand register = in.regOperand(in.operandBytes);
+        return in.opcode == 0xf0 ? new Movbe(register, memory) : new Movbe(memory, register);
+    }
+
+    /** D7. */
+    static Op translate(Instruction in) {
+        return new Translate(in.addressMask, in.segmentBase(Segment.DS));
+    }
+
+    /** Any operands of one size. */
+    private static final class General extends Op {
+        private final Operand destination;
+        private final Operand source;
+
+        General(Operand destination, Operand source) {
+            this.destination = destination;
+            this.source = source;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            destination.write(cpu, source.read(cpu));
+        }
+
+        @Override
+        boolean usesStack() {
+            return destination.isStack() || source.isStack();
+        }
+    }
+
+    private static final class Register64 extends Op {
+        private final int d;
+        private final int n;
+
+        Register64(int d, int n) {
+            this.d = d;
+            this.n = n;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[d] = cpu.x[n];
+        }
+    }
+
+    private static final class Register32 extends Op {
+        private final int d;
+        private final int n;
+
+        Register32(int d, int n) {
+            this.d = d;
+            this.n = n;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[d] = cpu.x[n] & WORD;
+        }
+    }
+
+    private static final class Constant extends Op {
+        private final int d;
+        private final long value;
+
+        Constant(int d, long value) {
+            this.d = d;
+            this.value = value;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[d] = value;
+        }
+    }
+
+    /** Of a register and memory. */
+    private abstract static class Access extends Op {
+        final int r;
+        final Address address;
+
+        Access(int r, Address address) {
+            this.r = r;
+            this.address = address;
+        }
+
+        @Override
+        final boolean usesStack() {
+            return address.stack;
+        }
+    }
+
+    private static final class Load64 extends Access {
+        Load64(int r, Address address) {
+            super(r, address);
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[r] = cpu.load64(address.of(cpu));
+        }
+    }
+
+    private static final class Load32 extends Access {
+        Load32(int r, Address address) {
+            super(r, address);
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[r] = cpu.load32(address.of(cpu));
+        }
+    }
+
+    private static final class Store64 extends Access {
+        Store64(int r, Address address) {
+            super(r, address);
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.store64(address.of(cpu), cpu.x[r]);
+        }
+    }
+
+    private static final class Store32 extends Access {
+        Store32(int r, Address address) {
+            super(r, address);
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.store32(address.of(cpu), cpu.x[r]);
+        }
+    }
+
+    private static final class LoadExtended extends Access {
+        private final int bytes;
+        private final boolean signed;
+        private final long mask;
+
+        LoadExtended(int r, Address address, int bytes, boolean signed, long mask) {
+            super(r, address);
+            this.bytes = bytes;
+            this.signed = signed;
+            this.mask = mask;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            long value = cpu.load(address.of(cpu), bytes);
+            cpu.x[r] = signed ? Operand.signed(value, bytes) & mask : value;
+        }
+    }
+
+    private static final class Extend extends Op {
+        private final Operand destination;
+        private final Operand source;
+        private final boolean signed;
+
+        Extend(Operand destination, Operand source, boolean signed) {
+            this.destination = destination;
+            this.source = source;
+            this.signed = signed;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            destination.write(cpu, signed ? source.read(cpu) : source.readUnsigned(cpu));
+        }
+
+        @Override
+        boolean usesStack() {
+            return source.isStack();
+        }
+    }
+
+    private static final class Lea extends Op {
+        private final int d;
+        private final Address address;
+        private final long mask;
+
+        Lea(int d, Address address, long mask) {
+            this.d = d;
+            this.address = address;
+            this.mask = mask;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[d] = address.effective(cpu) & mask;
+        }
+    }
+
+    private static final class Lea16 extends Op {
+        private final Operand destination;
+        private final Address address;
+
+        Lea16(Operand destination, Address address) {
+            this.destination = destination;
+            this.address = address;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            destination.write(cpu, address.effective(cpu));
+        }
+    }
+
+    private static final class SignToData extends Op {
+        private final Operand accumulator;
+        private final Operand data;
+
+        SignToData(int bytes) {
+            accumulator = Operand.register(X86Cpu.RAX, bytes, true);
+            data = Operand.register(X86Cpu.RDX, bytes, true);
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            data.write(cpu, accumulator.read(cpu) >> 63);
+        }
+    }
+
+    private static final class ByteSwap extends Op {
+        private final int r;
+        private final int bytes;
+
+        ByteSwap(int r, int bytes) {
+            this.r = r;
+            this.bytes = bytes;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            switch (bytes) {
+                case 8 -> cpu.x[r] = Long.reverseBytes(cpu.x[r]);
+                case 4 -> cpu.x[r] = Integer.reverseBytes((int) cpu.x[r]) & WORD;
+                default -> cpu.x[r] &= ~0xffffL; // undefined; this is what processors do
+            }
+        }
+    }
+
+    private static final class Movbe extends Op {
+        private final Operand destination;
+        private final Operand source;
+
+        Movbe(Operand destination, Operand source) {
+            this.destination = destination;
+            this.source = source;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            int unused = 64 - 8 * source.bytes;
+            destination.write(cpu, Long.reverseBytes(source.read(cpu)) >>> unused);
+        }
+
+        @Override
+        boolean usesStack() {
+            return destination.isStack() || source.isStack();
+        }
+    }
+
+    private static final class Translate extends Op {
+        private final long mask;
+        private final int segment;
+
+        Translate(long mask, int segment) {
+            this.mask = mask;
+            this.segment = segment;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            long rax = cpu.x[X86Cpu.RAX];
+            long offset = cpu.x[X86Cpu.RBX] + (rax & 0xff) & mask;
+            cpu.x[X86Cpu.RAX] = rax & ~0xffL | cpu.load8(offset + cpu.x[segment]);
+        }
+    }
+}

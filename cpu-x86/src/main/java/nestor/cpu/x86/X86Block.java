@@ -1,0 +1,71 @@
+package nestor.cpu.x86;
+
+import nestor.cpu.CodeBlock;
+
+/**
+ * A run of decoded instructions that ends at a branch, at the page's end, or where the system state
+ * changes.
+ */
+final class X86Block implements CodeBlock {
+    /** Bound on the instructions of one block. */
+    static final int MAX_INSTRUCTIONS = 64;
+
+    private static final Op[] DEAD = {new Dead()};
+
+    /**
+     * What to execute, in order; the last one sets {@link X86Cpu#RIP}. Read anew before each
+     * instruction: once the block is killed, by one of its own stores as like as not, none of what
+     * follows may be executed (3A §8.1.3: a processor sees its own writes to code at once).
+     */
+    Op[] ops;
+
+    /** Whether it was decoded as 64-bit code. */
+    final boolean mode64;
+
+    private final long gpa;
+
+    /** Byte offset of each instruction, and of the end. */
+    private final short[] offsets;
+
+    X86Block(long gpa, Op[] ops, short[] offsets, boolean mode64) {
+        this.gpa = gpa;
+        this.ops = ops;
+        this.offsets = offsets;
+        this.mode64 = mode64;
+    }
+
+    /** Number of instructions. */
+    int instructions() {
+        return offsets.length - 1;
+    }
+
+    /** Byte offset of instruction number {@code i}; of the end, if there is none. */
+    int offset(int i) {
+        return offsets[Math.min(i, offsets.length - 1)];
+    }
+
+    @Override
+    public long gpa() {
+        return gpa;
+    }
+
+    @Override
+    public int sizeBytes() {
+        return offsets[offsets.length - 1];
+    }
+
+    @Override
+    public void kill() {
+        ops = DEAD;
+    }
+
+    /**
+     * Stands in a block whose memory was written: executes nothing, has the block looked up anew.
+     */
+    private static final class Dead extends Op.Transfer {
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.jumps.remove(cpu.x[X86Cpu.RIP]);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package nestor.cpu.x86;
+
+/**
+ * An exception of the architecture (3A §6) on its way from an op to the block loop, which delivers
+ * it through the IDT. Stackless, one instance per CPU: the fields are filled in before it is
+ * thrown.
+ */
+final class X86Exception extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    /** One of {@link Vector}. */
+    int vector;
+
+    /** Pushed if {@link Vector#hasErrorCode}. */
+    int errorCode;
+
+    /** CR2 as it will read, of a page fault. */
+    long faultAddress;
+
+    /** A #GP that is a #SS if the access was through the stack segment (1 §3.3.7.1). */
+    boolean nonCanonical;
+
+    /** INT n, INT3, INTO and traps: RIP is of the instruction after. */
+    boolean trap;
+
+    /** INT n, INT3 and INTO, which have to pass the gate's DPL. */
+    boolean software;
+
+    /** A #DB of RFLAGS.TF: DR6.BS. */
+    boolean singleStep;
+
+    X86Exception() {
+        super(null, null, false, false);
+    }
+}

@@ -1,0 +1,78 @@
+package nestor.guest;
+
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What programs for a kind of guest CPU are compiled with.
+ *
+ * @param name of the folder of the bare-metal kit that is about it
+ * @param triplet what the distribution's compiler for it is called by
+ * @param packages the compiler, and the C library's headers for programs that run under an
+ *     operating system
+ * @param flatImage whether a kernel is loaded as it lies in memory, not as an ELF file
+ * @param flags for code without an operating system
+ */
+record Architecture(
+        String name,
+        String triplet,
+        List<String> packages,
+        boolean flatImage,
+        List<String> flags) {
+    /** Unaligned accesses are none as long as the MMU is off. */
+    static final Architecture ARM64 =
+            new Architecture(
+                    "arm64",
+                    "aarch64-linux-gnu",
+                    List.of("gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"),
+                    true,
+                    List.of("-mstrict-align"));
+
+    /** Interrupts use the stack of what they interrupt. */
+    static final Architecture X86_64 =
+            new Architecture(
+                    "x86_64",
+                    "x86_64-linux-gnu",
+                    List.of("gcc-x86-64-linux-gnu"),
+                    false,
+                    List.of("-m64", "-mno-red-zone"));
+
+    /** The C compiler. */
+    String compiler() {
+        return triplet + "-gcc";
+    }
+
+    /** Comes with the compiler. */
+    String objcopy() {
+        return triplet + "-objcopy";
+    }
+
+    /**
+     * Freestanding, no registers but the general ones, and everything in the order in which it is
+     * written.
+     */
+    List<String> freestanding() {
+        List<String> all =
+                new ArrayList<>(
+                        List.of(
+                                "-std=gnu11",
+                                "-O2",
+                                "-Wall",
+                                "-Wextra",
+                                "-ffreestanding",
+                                "-fno-stack-protector",
+                                "-fno-pic",
+                                "-fno-toplevel-reorder",
+                                "-fno-tree-loop-distribute-patterns",
+                                "-fno-asynchronous-unwind-tables",
+                                "-mgeneral-regs-only",
+                                "-nostdlib",
+                                "-static",
+                                "-no-pie",
+                                "-Wl,--build-id=none",
+                                "-Wl,-z,max-page-size=4096",
+                                "-I" + name));
+        all.addAll(flags);
+        return all;
+    }
+}

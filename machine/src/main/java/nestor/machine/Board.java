@@ -1,0 +1,54 @@
+package nestor.machine;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import nestor.atc.AtcStatistics;
+import nestor.pci.FunctionInfo;
+import nestor.virtio.iommu.VirtioIommuStatistics;
+import nestor.vmm.vcpu.Vcpu;
+
+/** The parts of a machine, wired, as {@link Machine} runs them. No thread of its own. */
+interface Board {
+    /** The vCPUs as they are after the last {@link #reset}. */
+    List<? extends Vcpu> vcpus();
+
+    /** Instructions retired by all vCPUs together; 0 where nobody counts them. Any thread. */
+    long retiredInstructions();
+
+    /** Devices that come and go. */
+    HotPlug hotPlug();
+
+    /** Every PCI function, as it is now. */
+    List<FunctionInfo> pciFunctions();
+
+    /** What the caches of devices have counted, by the devices' names. */
+    Map<String, AtcStatistics> atcStatistics();
+
+    /** What the virtio-iommu has counted; empty if there is none. */
+    Optional<VirtioIommuStatistics> iommuStatistics();
+
+    /** What each SMMUv3 advertises, in the order of their addresses. */
+    List<SmmuIdentification> smmuIdentifications();
+
+    /**
+     * Everything as after power-on; no vCPU runs.
+     *
+     * @throws IOException if the host refuses
+     */
+    void reset() throws IOException;
+
+    /**
+     * Loads the boot files and turns the boot vCPU on.
+     *
+     * @throws IOException if a file cannot be read any more, or the host refuses
+     */
+    void load() throws IOException;
+
+    /** Waits for device work under way and writes disks back. */
+    void settle() throws IOException;
+
+    /** Gives everything back; no vCPU runs any more. */
+    void close() throws IOException;
+}
