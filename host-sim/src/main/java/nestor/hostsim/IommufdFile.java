@@ -61,7 +61,9 @@ final class IommufdFile implements HostFile {
     /** The object with this number, if it is of this kind. */
     <T extends HostObject> T get(int id, Class<T> kind, int errno) throws Refusal {
         HostObject object = objects.get(id);
-        Refusal.when(!kind.isInstance(object), errno);
+        if (object == null || !kind.isInstance(object)) {
+            throw new Refusal(errno);
+        }
         return kind.cast(object);
     }
 
