@@ -75,8 +75,7 @@ final class FaultQueue extends HostObject implements HostFile {
         while (at < sizeBytes) {
             int code = from.word(at + FaultResponse.CODE);
             Group group = unanswered.get(from.word(at + FaultResponse.COOKIE));
-            boolean known =
-                    code == FaultResponse.SUCCESS || code == FaultResponse.INVALID;
+            boolean known = code == FaultResponse.SUCCESS || code == FaultResponse.INVALID;
             if (group == null || !known) {
                 Refusal.when(at == 0, Errno.EINVAL);
                 return at;

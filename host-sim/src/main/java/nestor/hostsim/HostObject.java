@@ -3,7 +3,16 @@ package nestor.hostsim;
 import nestor.iommufd.Errno;
 
 /** An object of an iommufd: its number, and what holds on to it. */
-sealed class HostObject permits Ioas, Hwpt, BoundDevice, MockDevice, FaultQueue, Viommu, Vdevice, VeventQueue, MockAccess {
+sealed class HostObject
+        permits Ioas,
+                Hwpt,
+                BoundDevice,
+                MockDevice,
+                FaultQueue,
+                Viommu,
+                Vdevice,
+                VeventQueue,
+                MockAccess {
     private int id;
     private int users;
 

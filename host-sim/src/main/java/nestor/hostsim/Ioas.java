@@ -100,8 +100,7 @@ final class Ioas extends HostObject {
         Refusal.when((flags & (IoasMap.READABLE | IoasMap.WRITEABLE)) == 0, Errno.EINVAL);
         Refusal.when(iova == -1 || sizeBytes == -1, Errno.EOVERFLOW);
         Refusal.when(sizeBytes == 0 || sizeBytes % alignment() != 0, Errno.EINVAL);
-        Refusal.when(
-                Long.compareUnsigned(userVa + (sizeBytes - 1), userVa) < 0, Errno.EOVERFLOW);
+        Refusal.when(Long.compareUnsigned(userVa + (sizeBytes - 1), userVa) < 0, Errno.EOVERFLOW);
         IovaRange range = place(flags, userVa, sizeBytes, iova);
         if (!granules.isEmpty()) {
             Refusal.when(!memory.contains(userVa, sizeBytes), Errno.EFAULT);
@@ -194,8 +193,7 @@ final class Ioas extends HostObject {
         Refusal.when(sizeBytes == 0, Errno.EINVAL);
         List<Area> pieces = source.pieces(sourceIova, sizeBytes);
         boolean writes = (flags & IoasMap.WRITEABLE) != 0;
-        Refusal.when(
-                writes && pieces.stream().anyMatch(piece -> !piece.writeable()), Errno.EPERM);
+        Refusal.when(writes && pieces.stream().anyMatch(piece -> !piece.writeable()), Errno.EPERM);
         Refusal.when(sizeBytes % alignment() != 0, Errno.EINVAL);
         IovaRange target = place(flags, pieces.getFirst().userVa(), sizeBytes, iova);
         for (Area piece : pieces) {
@@ -216,7 +214,10 @@ final class Ioas extends HostObject {
             if (area == null) {
                 throw new Refusal(Errno.ENOENT);
             }
-            long end = Long.compareUnsigned(area.range().last(), last) < 0 ? area.range().last() : last;
+            long end =
+                    Long.compareUnsigned(area.range().last(), last) < 0
+                            ? area.range().last()
+                            : last;
             pieces.add(new Area(new IovaRange(at, end), area.va(at), area.writeable()));
             if (end == last) {
                 return pieces;

@@ -30,7 +30,6 @@ record IoasTables(Ioas ioas) implements TableMemory {
     @Override
     public long compareAndExchange(long address, long expected, long value)
             throws GuestAccessException {
-        return (long)
-                DOUBLEWORD.compareAndExchange(at(address).bytes(), 0L, expected, value);
+        return (long) DOUBLEWORD.compareAndExchange(at(address).bytes(), 0L, expected, value);
     }
 }

@@ -29,8 +29,7 @@ import nestor.iommufd.Uapi.ViommuAlloc;
 
 /** An open /dev/iommu: its table of objects, and the ioctls on them. */
 final class IommufdFile implements HostFile {
-    private static final int MAP_FLAGS =
-            IoasMap.FIXED_IOVA | IoasMap.WRITEABLE | IoasMap.READABLE;
+    private static final int MAP_FLAGS = IoasMap.FIXED_IOVA | IoasMap.WRITEABLE | IoasMap.READABLE;
     private static final int PAGE_BYTES = 4096;
 
     private final SimulatedHost host;
@@ -131,8 +130,7 @@ final class IommufdFile implements HostFile {
         Refusal.when(size < ioctl.minBytes(), Errno.EINVAL);
         Refusal.when(size > argument.byteSize(), Errno.EFAULT);
         int known = ioctl.sizeBytes();
-        Refusal.when(
-                size > known && !user.isZero(known, (long) size - known), Errno.E2BIG);
+        Refusal.when(size > known && !user.isZero(known, (long) size - known), Errno.E2BIG);
         var kernel = new Struct(MemorySegment.ofArray(new byte[known]));
         int common = Math.min(size, known);
         MemorySegment.copy(argument, 0, kernel.bytes(), 0, common);
@@ -163,8 +161,7 @@ final class IommufdFile implements HostFile {
             case IOAS_UNMAP -> {
                 Ioas ioas = get(s.word(IoasUnmap.IOAS_ID), Ioas.class, Errno.ENOENT);
                 long iova = s.doubleword(IoasUnmap.IOVA);
-                s.doubleword(
-                        IoasUnmap.LENGTH, ioas.unmap(iova, s.doubleword(IoasUnmap.LENGTH)));
+                s.doubleword(IoasUnmap.LENGTH, ioas.unmap(iova, s.doubleword(IoasUnmap.LENGTH)));
             }
             case OPTION -> option(s);
             case HWPT_ALLOC -> allocHwpt(s);
@@ -203,7 +200,9 @@ final class IommufdFile implements HostFile {
         for (int i = 0; i < count; i++) {
             Struct element =
                     host.memory()
-                            .at(address + (long) i * IovaRangeElement.BYTES, IovaRangeElement.BYTES);
+                            .at(
+                                    address + (long) i * IovaRangeElement.BYTES,
+                                    IovaRangeElement.BYTES);
             long start = element.doubleword(IovaRangeElement.START);
             long last = element.doubleword(IovaRangeElement.LAST);
             Refusal.when(Long.compareUnsigned(start, last) >= 0, Errno.EINVAL);
@@ -239,8 +238,7 @@ final class IommufdFile implements HostFile {
 
     private void map(Struct s) throws Refusal {
         int flags = s.word(IoasMap.FLAGS);
-        Refusal.when(
-                (flags & ~MAP_FLAGS) != 0 || s.word(IoasMap.RESERVED) != 0, Errno.EOPNOTSUPP);
+        Refusal.when((flags & ~MAP_FLAGS) != 0 || s.word(IoasMap.RESERVED) != 0, Errno.EOPNOTSUPP);
         Ioas ioas = get(s.word(IoasMap.IOAS_ID), Ioas.class, Errno.ENOENT);
         long iova =
                 ioas.map(
@@ -385,12 +383,12 @@ final class IommufdFile implements HostFile {
         BoundDevice device = get(s.word(HwInfo.DEV_ID), BoundDevice.class, Errno.ENOENT);
         Hardware hardware = device.hardware();
         int asked = s.word(HwInfo.DATA_TYPE);
-        Refusal.when(
-                asked != HwInfo.TYPE_NONE && asked != hardware.infoType(), Errno.EOPNOTSUPP);
+        Refusal.when(asked != HwInfo.TYPE_NONE && asked != hardware.infoType(), Errno.EOPNOTSUPP);
         byte[] info = hardware.info();
         int room = s.word(HwInfo.DATA_LEN);
         if (room != 0) {
-            Struct user = host.memory().at(s.doubleword(HwInfo.DATA_UPTR), Integer.toUnsignedLong(room));
+            Struct user =
+                    host.memory().at(s.doubleword(HwInfo.DATA_UPTR), Integer.toUnsignedLong(room));
             user.bytes().fill((byte) 0);
             MemorySegment.copy(
                     MemorySegment.ofArray(info), 0, user.bytes(), 0, Math.min(room, info.length));
@@ -488,8 +486,7 @@ final class IommufdFile implements HostFile {
         Hwpt parent = get(s.word(ViommuAlloc.HWPT_ID), Hwpt.class, Errno.ENOENT);
         Refusal.when(parent.isNested(), Errno.ENOENT);
         Refusal.when(
-                !parent.has(HwptAlloc.NEST_PARENT) || parent.hardware() != hardware,
-                Errno.EINVAL);
+                !parent.has(HwptAlloc.NEST_PARENT) || parent.hardware() != hardware, Errno.EINVAL);
         Struct data = null;
         int length = s.word(ViommuAlloc.DATA_LEN);
         if (type == ViommuAlloc.TYPE_SELFTEST && length != 0) {

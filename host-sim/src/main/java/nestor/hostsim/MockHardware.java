@@ -64,8 +64,7 @@ final class MockHardware implements Hardware {
 
     @Override
     public List<IovaRange> reserved() {
-        return List.of(
-                new IovaRange(0, APERTURE_FIRST - 1), new IovaRange(APERTURE_LAST + 1, -1));
+        return List.of(new IovaRange(0, APERTURE_FIRST - 1), new IovaRange(APERTURE_LAST + 1, -1));
     }
 
     @Override

@@ -44,7 +44,8 @@ final class MockOperations {
                 s.word(20, access.pin());
             }
             case 8 -> readWrite(s, access(id));
-            case 10 -> s.word(16, stdev(id).attach(BoundDevice.NO_PASID, file.pageTable(s.word(16))));
+            case 10 ->
+                    s.word(16, stdev(id).attach(BoundDevice.NO_PASID, file.pageTable(s.word(16))));
             case 11 -> access(id).replace(ioas(s.word(16)));
             case 12 -> device(s, id, s.word(28));
             case 13 -> dirty(s, id);
@@ -109,8 +110,7 @@ final class MockOperations {
         long userVa = s.doubleword(32);
         Refusal.when(hwpt.isNested() || iova % 2048 != 0 || length % 2048 != 0, Errno.EINVAL);
         for (Ioas.Area piece : pieces(hwpt.ioas(), iova, length)) {
-            Refusal.when(
-                    piece.userVa() != userVa + (piece.range().first() - iova), Errno.EINVAL);
+            Refusal.when(piece.userVa() != userVa + (piece.range().first() - iova), Errno.EINVAL);
         }
     }
 

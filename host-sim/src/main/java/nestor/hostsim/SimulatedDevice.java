@@ -51,7 +51,11 @@ public final class SimulatedDevice {
     private @Nullable BoundDevice bound;
 
     SimulatedDevice(
-            SimulatedHost host, Hardware hardware, boolean ats, boolean tracksDirty, boolean pasids) {
+            SimulatedHost host,
+            Hardware hardware,
+            boolean ats,
+            boolean tracksDirty,
+            boolean pasids) {
         this.host = host;
         this.hardware = hardware;
         this.ats = ats;
@@ -98,8 +102,7 @@ public final class SimulatedDevice {
     }
 
     void dropAtc(int pasid, IovaRange range) {
-        atc.invalidate(
-                pasid == BoundDevice.NO_PASID ? Tags.ALL : Tags.only(atcTag(pasid)), range);
+        atc.invalidate(pasid == BoundDevice.NO_PASID ? Tags.ALL : Tags.only(atcTag(pasid)), range);
     }
 
     private static long atcTag(int pasid) {

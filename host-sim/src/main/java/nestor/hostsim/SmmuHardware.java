@@ -230,9 +230,7 @@ final class SmmuHardware implements Hardware {
     /** A range of RIL, or the page: generously. */
     private static IovaRange covered(long word1) {
         long granule = word1 >>> 10 & 3;
-        return granule == 0
-                ? IovaRange.block(ADDRESS.getInPlace(word1), 12)
-                : IovaRange.ALL;
+        return granule == 0 ? IovaRange.block(ADDRESS.getInPlace(word1), 12) : IovaRange.ALL;
     }
 
     private void drop(Tags tags, IovaRange range) {
@@ -249,8 +247,7 @@ final class SmmuHardware implements Hardware {
         if (viommu == null || !(hwpt.stage1() instanceof Stage1.SmmuV3(long ste0, long ste1))) {
             return null;
         }
-        var identity =
-                new Translation.Mapping(0, 64, 0, Translation.READ | Translation.WRITE);
+        var identity = new Translation.Mapping(0, 64, 0, Translation.READ | Translation.WRITE);
         if (config(hwpt) == BYPASS) {
             return pasid == BoundDevice.NO_PASID ? identity : null;
         }
@@ -282,9 +279,7 @@ final class SmmuHardware implements Hardware {
     private static @Nullable ContextDescriptor read(Hwpt hwpt, long ste0, int ssid) {
         var format =
                 new ContextTableFormat(
-                        S1CONTEXTPTR.getInPlace(ste0),
-                        S1FMT.getInt(ste0),
-                        S1CDMAX.getInt(ste0));
+                        S1CONTEXTPTR.getInPlace(ste0), S1FMT.getInt(ste0), S1CDMAX.getInt(ste0));
         if (ssid >>> format.s1CdMax() != 0) {
             return null;
         }
@@ -338,8 +333,7 @@ final class SmmuHardware implements Hardware {
                 switch (fault.kind()) {
                     case INPUT_RANGE, TRANSLATION, RESERVED ->
                             event(viommu, device, pasid, F_TRANSLATION, iova, access);
-                    case ADDRESS_SIZE ->
-                            event(viommu, device, pasid, F_ADDR_SIZE, iova, access);
+                    case ADDRESS_SIZE -> event(viommu, device, pasid, F_ADDR_SIZE, iova, access);
                     case ACCESS_FLAG -> event(viommu, device, pasid, F_ACCESS, iova, access);
                     case PERMISSION -> event(viommu, device, pasid, F_PERMISSION, iova, access);
                     case EXTERNAL_ABORT, UPDATE_FAILED -> {} // stage 2's: the host's own affair

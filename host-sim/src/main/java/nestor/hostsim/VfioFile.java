@@ -60,16 +60,14 @@ final class VfioFile implements HostFile {
         if (now == null || iommufd == null) {
             throw new Refusal(Errno.EINVAL);
         }
-        int pasid =
-                pasid(struct.word(DeviceAttach.FLAGS), struct.word(DeviceAttach.PASID));
+        int pasid = pasid(struct.word(DeviceAttach.FLAGS), struct.word(DeviceAttach.PASID));
         int hwpt = now.attach(pasid, iommufd.pageTable(struct.word(DeviceAttach.PT_ID)));
         struct.word(DeviceAttach.PT_ID, hwpt);
     }
 
     private void detach(Struct struct) throws Refusal {
         Refusal.when(bound == null, Errno.EINVAL);
-        int pasid =
-                pasid(struct.word(DeviceDetach.FLAGS), struct.word(DeviceDetach.PASID));
+        int pasid = pasid(struct.word(DeviceDetach.FLAGS), struct.word(DeviceDetach.PASID));
         if (bound != null) {
             bound.detach(pasid);
         }

@@ -130,8 +130,7 @@ final class VtdHardware implements Hardware {
     @Override
     public void checkAttach(BoundDevice device, int pasid, Hwpt hwpt) throws Refusal {
         if (hwpt.stage1() instanceof Stage1.VtdFirstStage(_, int bits, long flags)) {
-            boolean width =
-                    bits == WIDTH_4_LEVELS || bits == WIDTH_5_LEVELS && fiveLevels;
+            boolean width = bits == WIDTH_4_LEVELS || bits == WIDTH_5_LEVELS && fiveLevels;
             Refusal.when(!width, Errno.EINVAL);
             Refusal.when((flags & VtdS1.SRE) != 0 && !supervisor, Errno.EINVAL);
             Refusal.when((flags & VtdS1.EAFE) != 0 && !extendedAccessed, Errno.EINVAL);
@@ -172,8 +171,7 @@ final class VtdHardware implements Hardware {
 
     private static IovaRange range(long address, long pages) {
         long last = address + (pages << 12) - 1;
-        boolean wraps =
-                pages >>> 52 != 0 || Long.compareUnsigned(last, address) < 0;
+        boolean wraps = pages >>> 52 != 0 || Long.compareUnsigned(last, address) < 0;
         return wraps ? IovaRange.ALL : new IovaRange(address, last);
     }
 

@@ -15,7 +15,10 @@ final class HostInfo {
                             info.maxPasidLog2());
             case Uapi.HwInfo.TYPE_ARM_SMMUV3 ->
                     new HostCapabilities.SmmuV3(
-                            idr(info, 0), idr(info, 1), idr(info, 3), idr(info, 5),
+                            idr(info, 0),
+                            idr(info, 1),
+                            idr(info, 3),
+                            idr(info, 5),
                             info.maxPasidLog2());
             default -> new HostCapabilities.None();
         };

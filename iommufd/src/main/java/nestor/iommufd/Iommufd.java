@@ -30,7 +30,8 @@ public final class Iommufd implements AutoCloseable {
      * @throws HostException ENOENT if the kernel has none, EACCES without permission
      */
     public static Iommufd open(HostSystem system) throws HostException {
-        return new Iommufd(system, check("open(" + HostSystem.IOMMU + ")", system.open(HostSystem.IOMMU)));
+        return new Iommufd(
+                system, check("open(" + HostSystem.IOMMU + ")", system.open(HostSystem.IOMMU)));
     }
 
     static int check(String operation, int result) throws HostException {
@@ -144,8 +145,7 @@ public final class Iommufd implements AutoCloseable {
     public synchronized int allocHwpt(
             int device, int parent, int flags, int dataType, byte[] userData, int fault)
             throws HostException {
-        MemorySegment.copy(
-                MemorySegment.ofArray(userData), 0, data.bytes(), 0, userData.length);
+        MemorySegment.copy(MemorySegment.ofArray(userData), 0, data.bytes(), 0, userData.length);
         begin(Ioctl.HWPT_ALLOC)
                 .word(Uapi.HwptAlloc.FLAGS, flags)
                 .word(Uapi.HwptAlloc.DEV_ID, device)
@@ -153,8 +153,7 @@ public final class Iommufd implements AutoCloseable {
                 .word(Uapi.HwptAlloc.DATA_TYPE, dataType)
                 .word(Uapi.HwptAlloc.DATA_LEN, userData.length)
                 .doubleword(
-                        Uapi.HwptAlloc.DATA_UPTR,
-                        userData.length == 0 ? 0 : data.bytes().address())
+                        Uapi.HwptAlloc.DATA_UPTR, userData.length == 0 ? 0 : data.bytes().address())
                 .word(Uapi.HwptAlloc.FAULT_ID, fault);
         call(Ioctl.HWPT_ALLOC);
         return argument.word(Uapi.HwptAlloc.OUT_HWPT_ID);
@@ -216,8 +215,7 @@ public final class Iommufd implements AutoCloseable {
     }
 
     /** IOMMU_VDEVICE_ALLOC: {@code virtId} is the guest's StreamID of the device. */
-    public synchronized int allocVdevice(int viommu, int device, long virtId)
-            throws HostException {
+    public synchronized int allocVdevice(int viommu, int device, long virtId) throws HostException {
         begin(Ioctl.VDEVICE_ALLOC)
                 .word(Uapi.VdeviceAlloc.VIOMMU_ID, viommu)
                 .word(Uapi.VdeviceAlloc.DEV_ID, device)

@@ -105,9 +105,7 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
                 iommufd.allocHwpt(
                         device.id(), ioas, flags, Uapi.HwptAlloc.DATA_NONE, new byte[0], 0);
         if (info.type() == Uapi.HwInfo.TYPE_ARM_SMMUV3) {
-            viommu =
-                    iommufd.allocViommu(
-                            Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
+            viommu = iommufd.allocViommu(Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
             events =
                     iommufd.allocVeventQueue(
                             viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH);
@@ -158,8 +156,7 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
             entries.doubleword(16L * i, batch.get(i).word0())
                     .doubleword(16L * i + 8, batch.get(i).word1());
         }
-        return iommufd.invalidate(
-                viommu, Uapi.HwptInvalidate.DATA_ARM_SMMUV3, 16, bytes);
+        return iommufd.invalidate(viommu, Uapi.HwptInvalidate.DATA_ARM_SMMUV3, 16, bytes);
     }
 
     /**

@@ -91,8 +91,7 @@ class NestedHostTest {
             host.close();
             assertThat(kernel.objects()).isZero();
             assertThat(kernel.openFiles()).isZero();
-            assertThat(device.changes())
-                    .noneMatch(change -> change.to() == Attachment.PARENT);
+            assertThat(device.changes()).noneMatch(change -> change.to() == Attachment.PARENT);
         }
     }
 

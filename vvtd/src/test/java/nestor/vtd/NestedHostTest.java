@@ -80,8 +80,7 @@ class NestedHostTest {
             host.close();
             assertThat(kernel.objects()).isZero();
             assertThat(kernel.openFiles()).isZero();
-            assertThat(device.changes())
-                    .noneMatch(change -> change.to() == Attachment.PARENT);
+            assertThat(device.changes()).noneMatch(change -> change.to() == Attachment.PARENT);
         }
     }
 

@@ -191,9 +191,7 @@ final class HostUnderTest implements AutoCloseable {
                 Ioctl.HWPT_INVALIDATE,
                 s ->
                         s.word(HwptInvalidate.HWPT_ID, target)
-                                .doubleword(
-                                        HwptInvalidate.DATA_UPTR,
-                                        entries.bytes().address())
+                                .doubleword(HwptInvalidate.DATA_UPTR, entries.bytes().address())
                                 .word(HwptInvalidate.DATA_TYPE, type)
                                 .word(HwptInvalidate.ENTRY_LEN, length)
                                 .word(HwptInvalidate.ENTRY_NUM, count));
@@ -218,8 +216,7 @@ final class HostUnderTest implements AutoCloseable {
     }
 
     int viommu(int device, int hwpt) {
-        return allocViommu(ViommuAlloc.TYPE_SELFTEST, device, hwpt)
-                .word(ViommuAlloc.OUT_VIOMMU_ID);
+        return allocViommu(ViommuAlloc.TYPE_SELFTEST, device, hwpt).word(ViommuAlloc.OUT_VIOMMU_ID);
     }
 
     Answer allocVdevice(int viommu, int device, long virtId) {

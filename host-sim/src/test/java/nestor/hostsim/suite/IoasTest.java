@@ -49,10 +49,7 @@ class IoasTest {
     }
 
     private long automatic(long length) {
-        return host.map(ioas, READ_WRITE, memory, length, 0)
-                .ok()
-                .struct()
-                .doubleword(IoasMap.IOVA);
+        return host.map(ioas, READ_WRITE, memory, length, 0).ok().struct().doubleword(IoasMap.IOVA);
     }
 
     private long unmapped(long iova, long length) {
@@ -375,8 +372,9 @@ class IoasTest {
     @Test
     void aCopyWithinAnAddressSpace() {
         fixed(4 * PAGE, BASE);
-        assertThat(copy(ioas, READ_WRITE | IoasMap.FIXED_IOVA, BASE, 2 * PAGE, BASE + 8 * PAGE)
-                        .result())
+        assertThat(
+                        copy(ioas, READ_WRITE | IoasMap.FIXED_IOVA, BASE, 2 * PAGE, BASE + 8 * PAGE)
+                                .result())
                 .isZero();
         assertThat(unmapped(BASE + 8 * PAGE, 2 * PAGE)).isEqualTo(2 * PAGE);
         assertThat(unmapped(BASE, 4 * PAGE)).isEqualTo(4 * PAGE);
@@ -405,8 +403,7 @@ class IoasTest {
         assertThat(copy(ioas, flags, BASE, 2 * PAGE, BASE + 8 * PAGE).result()).isEqualTo(-ENOENT);
         assertThat(copy(ioas, flags, BASE - PAGE, PAGE, BASE + 8 * PAGE).result())
                 .isEqualTo(-ENOENT);
-        assertThat(copy(ioas + 77, flags, BASE, PAGE, BASE + 8 * PAGE).result())
-                .isEqualTo(-ENOENT);
+        assertThat(copy(ioas + 77, flags, BASE, PAGE, BASE + 8 * PAGE).result()).isEqualTo(-ENOENT);
     }
 
     @Test
@@ -415,12 +412,7 @@ class IoasTest {
         int flags = READ_WRITE | IoasMap.FIXED_IOVA;
         assertThat(copy(ioas, flags, BASE, PAGE, BASE + PAGE).result()).isEqualTo(-EPERM);
         assertThat(
-                        copy(
-                                        ioas,
-                                        IoasMap.READABLE | IoasMap.FIXED_IOVA,
-                                        BASE,
-                                        PAGE,
-                                        BASE + PAGE)
+                        copy(ioas, IoasMap.READABLE | IoasMap.FIXED_IOVA, BASE, PAGE, BASE + PAGE)
                                 .result())
                 .isZero();
     }
@@ -428,7 +420,8 @@ class IoasTest {
     @Test
     void aCopyFindsAnAddress() {
         fixed(PAGE, BASE);
-        long iova = copy(ioas, READ_WRITE, BASE, PAGE, 0).ok().struct().doubleword(IoasCopy.DST_IOVA);
+        long iova =
+                copy(ioas, READ_WRITE, BASE, PAGE, 0).ok().struct().doubleword(IoasCopy.DST_IOVA);
         assertThat(unmapped(iova, PAGE)).isEqualTo(PAGE);
     }
 
@@ -436,8 +429,9 @@ class IoasTest {
     void aCopyOfSeveralMaps() {
         fixed(PAGE, BASE);
         fixed(PAGE, BASE + PAGE);
-        assertThat(copy(ioas, READ_WRITE | IoasMap.FIXED_IOVA, BASE, 2 * PAGE, BASE + 8 * PAGE)
-                        .result())
+        assertThat(
+                        copy(ioas, READ_WRITE | IoasMap.FIXED_IOVA, BASE, 2 * PAGE, BASE + 8 * PAGE)
+                                .result())
                 .isZero();
         assertThat(unmapped(BASE + 8 * PAGE, 2 * PAGE)).isEqualTo(2 * PAGE);
     }
@@ -450,8 +444,7 @@ class IoasTest {
         assertThat(option(Option.HUGE_PAGES, Option.GET, ioas, 7).ok().struct().doubleword(16))
                 .isZero();
         assertThat(option(Option.HUGE_PAGES, Option.SET, ioas, 2).result()).isEqualTo(-EINVAL);
-        assertThat(option(Option.HUGE_PAGES, Option.SET, ioas + 77, 0).result())
-                .isEqualTo(-ENOENT);
+        assertThat(option(Option.HUGE_PAGES, Option.SET, ioas + 77, 0).result()).isEqualTo(-ENOENT);
     }
 
     @Test
@@ -499,8 +492,7 @@ class IoasTest {
                                                     s.doubleword(16, APERTURE)
                                                             .doubleword(24, checked)
                                                             .doubleword(
-                                                                    32,
-                                                                    memory.bytes().address()))
+                                                                    32, memory.bytes().address()))
                                     .result())
                     .isZero();
             assertThat(unmapped(APERTURE, length)).isEqualTo(length);
@@ -550,8 +542,7 @@ class IoasTest {
     void anAccessPinsWhatIsMappedAndNothingElse() {
         fixed(2 * PAGE, BASE);
         int access = host.test(5, ioas, _ -> {}).word(16);
-        Answer pinned =
-                host.test(7, access, s -> s.doubleword(24, BASE).doubleword(32, PAGE)).ok();
+        Answer pinned = host.test(7, access, s -> s.doubleword(24, BASE).doubleword(32, PAGE)).ok();
         assertThat(
                         host.test(7, access, s -> s.doubleword(24, BASE).doubleword(32, 4 * PAGE))
                                 .result())

@@ -214,9 +214,7 @@ class NestedTest {
 
     @Test
     void faultsGoToAQueueThatIsThere() {
-        assertThat(
-                        host.allocNested(mock.id(), parent, HwptAlloc.FAULT_ID_VALID, ioas)
-                                .result())
+        assertThat(host.allocNested(mock.id(), parent, HwptAlloc.FAULT_ID_VALID, ioas).result())
                 .isEqualTo(-ENOENT);
     }
 
@@ -463,8 +461,7 @@ class NestedTest {
         Struct record = host.memory(64);
         assertThat(read(faults.fd(), record, 39)).isEqualTo(-ESPIPE);
         assertThat(read(faults.fd(), record, 40)).isZero();
-        assertThat(host.system.write(faults.fd(), record.bytes().asSlice(0, 7)))
-                .isEqualTo(-ESPIPE);
+        assertThat(host.system.write(faults.fd(), record.bytes().asSlice(0, 7))).isEqualTo(-ESPIPE);
     }
 
     @Test
@@ -556,14 +553,10 @@ class NestedTest {
         refused(
                 EINVAL,
                 1,
-                host.invalidate(
-                        viommu, SELFTEST, entries(0, 0x99, 0, 0, 0x88, 0), VENTRY, 2));
+                host.invalidate(viommu, SELFTEST, entries(0, 0x99, 0, 0, 0x88, 0), VENTRY, 2));
         expectCache(0, 0);
         expectCache(1, CACHE_DEFAULT);
-        refused(
-                EOPNOTSUPP,
-                0,
-                host.invalidate(viommu, SELFTEST, entries(2, 0x99, 1), VENTRY, 1));
+        refused(EOPNOTSUPP, 0, host.invalidate(viommu, SELFTEST, entries(2, 0x99, 1), VENTRY, 1));
         host.invalidate(viommu, SELFTEST, entries(ALL, 0x99, 0), VENTRY, 1).ok();
         expectCache(3, 0);
         refused(EINVAL, 0, host.invalidate(viommu, SELFTEST, entries(0), VENTRY + 1, 1));
@@ -575,9 +568,7 @@ class NestedTest {
         int type = VeventqAlloc.TYPE_SELFTEST;
         assertThat(host.allocVeventQueue(viommu, 0, 4).result()).isEqualTo(-EOPNOTSUPP);
         assertThat(host.allocVeventQueue(viommu, type, 0).result()).isEqualTo(-EINVAL);
-        assertThat(
-                        host.allocVeventQueue(viommu, type, VeventqAlloc.MAX_DEPTH + 1)
-                                .result())
+        assertThat(host.allocVeventQueue(viommu, type, VeventqAlloc.MAX_DEPTH + 1).result())
                 .isEqualTo(-EINVAL);
         Answer queue = host.allocVeventQueue(viommu, type, 4).ok();
         assertThat(host.allocVeventQueue(viommu, type, 4).result()).isEqualTo(-EEXIST);

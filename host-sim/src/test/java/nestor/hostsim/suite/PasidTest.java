@@ -28,8 +28,7 @@ class PasidTest {
     private final HostUnderTest host = new HostUnderTest();
     private final int ioas = host.ioas();
     private final Mock mock = host.mock(ioas, HostUnderTest.HAS_PASID);
-    private final int parent =
-            host.hwpt(mock.id(), ioas, HwptAlloc.NEST_PARENT | HwptAlloc.PASID);
+    private final int parent = host.hwpt(mock.id(), ioas, HwptAlloc.NEST_PARENT | HwptAlloc.PASID);
     private final int table = nested(HwptAlloc.PASID);
     private final int other = nested(HwptAlloc.PASID);
 
@@ -135,9 +134,7 @@ class PasidTest {
     @Test
     void aDeviceWithoutPasidsHasNone() {
         Mock plain = host.mock(parent);
-        assertThat(
-                        host.test(18, plain.stdev(), s -> s.word(16, PASID).word(20, table))
-                                .result())
+        assertThat(host.test(18, plain.stdev(), s -> s.word(16, PASID).word(20, table)).result())
                 .isEqualTo(-EINVAL);
     }
 
@@ -152,8 +149,7 @@ class PasidTest {
         Queue faults = host.faultQueue();
         int flags = HwptAlloc.PASID | HwptAlloc.FAULT_ID_VALID;
         int nested =
-                host.allocNested(mock.id(), parent, flags, faults.id())
-                        .word(HwptAlloc.OUT_HWPT_ID);
+                host.allocNested(mock.id(), parent, flags, faults.id()).word(HwptAlloc.OUT_HWPT_ID);
         host.replace(mock, parent);
         assertThat(attach(PASID, nested)).isZero();
         host.test(15, 0, s -> s.word(16, mock.id()).word(20, PASID).word(28, 1)).ok();
@@ -174,9 +170,7 @@ class PasidTest {
     private int track(int hwpt, int flags) {
         return host.call(
                         Ioctl.HWPT_SET_DIRTY_TRACKING,
-                        s ->
-                                s.word(DirtyTracking.FLAGS, flags)
-                                        .word(DirtyTracking.HWPT_ID, hwpt))
+                        s -> s.word(DirtyTracking.FLAGS, flags).word(DirtyTracking.HWPT_ID, hwpt))
                 .result();
     }
 

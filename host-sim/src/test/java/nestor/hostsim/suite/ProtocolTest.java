@@ -84,68 +84,58 @@ class ProtocolTest {
 
     @TestFactory
     Stream<DynamicTest> aNullPointerIsAFault() {
-        return ioctls()
-                .map(ioctl ->
-                        DynamicTest.dynamicTest(
-                                ioctl.name(),
-                                () ->
-                                        assertThat(
-                                                        host.system.ioctl(
-                                                                host.fd,
-                                                                ioctl.number(),
-                                                                MemorySegment.NULL))
-                                                .isEqualTo(-EFAULT)));
+        return ioctls().map(ioctl ->
+                DynamicTest.dynamicTest(
+                        ioctl.name(),
+                        () ->
+                                assertThat(
+                                                host.system.ioctl(
+                                                        host.fd,
+                                                        ioctl.number(),
+                                                        MemorySegment.NULL))
+                                        .isEqualTo(-EFAULT)));
     }
 
     @TestFactory
     Stream<DynamicTest> aStructureShorterThanItsFirstVersionIsInvalid() {
-        return ioctls()
-                .map(ioctl ->
-                        DynamicTest.dynamicTest(
-                                ioctl.name(),
-                                () ->
-                                        assertThat(
-                                                        host.call(
-                                                                        ioctl,
-                                                                        ioctl.minBytes() - 1,
-                                                                        ioctl.sizeBytes(),
-                                                                        _ -> {})
-                                                                .result())
-                                                .isEqualTo(-EINVAL)));
+        return ioctls().map(ioctl ->
+                DynamicTest.dynamicTest(
+                        ioctl.name(),
+                        () ->
+                                assertThat(
+                                                host.call(
+                                                                ioctl,
+                                                                ioctl.minBytes() - 1,
+                                                                ioctl.sizeBytes(),
+                                                                _ -> {})
+                                                        .result())
+                                        .isEqualTo(-EINVAL)));
     }
 
     @TestFactory
     Stream<DynamicTest> bytesThatAKernelDoesNotKnowMustBeZero() {
-        return ioctls()
-                .map(ioctl ->
-                        DynamicTest.dynamicTest(
-                                ioctl.name(),
-                                () -> {
-                                    int size = ioctl.sizeBytes() + 1;
-                                    assertThat(
-                                                    host.call(
-                                                                    ioctl,
-                                                                    size,
-                                                                    size,
-                                                                    s -> s.octet(size - 1, 1))
-                                                            .result())
-                                            .isEqualTo(-E2BIG);
-                                }));
+        return ioctls().map(ioctl ->
+                DynamicTest.dynamicTest(
+                        ioctl.name(),
+                        () -> {
+                            int size = ioctl.sizeBytes() + 1;
+                            assertThat(
+                                            host.call(ioctl, size, size, s -> s.octet(size - 1, 1))
+                                                    .result())
+                                    .isEqualTo(-E2BIG);
+                        }));
     }
 
     @TestFactory
     Stream<DynamicTest> zeroBytesBehindAreAsIfTheyWereNotThere() {
-        return ioctls()
-                .map(ioctl ->
-                        DynamicTest.dynamicTest(
-                                ioctl.name(),
-                                () -> {
-                                    int size = ioctl.sizeBytes() + 1;
-                                    int exact = host.call(ioctl, s -> s.word(4, 0)).result();
-                                    int longer =
-                                            host.call(ioctl, size, size, s -> s.word(4, 0))
-                                                    .result();
-                                    assertThat(longer).isEqualTo(exact);
-                                }));
+        return ioctls().map(ioctl ->
+                DynamicTest.dynamicTest(
+                        ioctl.name(),
+                        () -> {
+                            int size = ioctl.sizeBytes() + 1;
+                            int exact = host.call(ioctl, s -> s.word(4, 0)).result();
+                            int longer = host.call(ioctl, size, size, s -> s.word(4, 0)).result();
+                            assertThat(longer).isEqualTo(exact);
+                        }));
     }
 }

@@ -37,8 +37,7 @@ public record GuestOffer(
         boolean secondStage) {
     /** Nothing is walked: devices are blocked, or pass. */
     public static final GuestOffer NOTHING =
-            new GuestOffer(
-                    false, false, false, false, false, 0, 0, 0, false, false, false, false);
+            new GuestOffer(false, false, false, false, false, 0, 0, 0, false, false, false, false);
 
     private static final int GRANULE_4K = 1 << 12;
     private static final int GRANULE_16K = 1 << 14;

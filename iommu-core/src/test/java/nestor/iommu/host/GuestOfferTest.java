@@ -90,7 +90,11 @@ class GuestOfferTest {
 
     @Test
     void tablesThatNobodyCanWriteAreNotOffered() {
-        assertThat(smmu(1 << 2, 0, 0, 1 << 4, 0)).describedAs("AArch32").isEqualTo(GuestOffer.NOTHING);
-        assertThat(smmu(2 << 2, 0, 0, 0, 0)).describedAs("no granule").isEqualTo(GuestOffer.NOTHING);
+        assertThat(smmu(1 << 2, 0, 0, 1 << 4, 0))
+                .describedAs("AArch32")
+                .isEqualTo(GuestOffer.NOTHING);
+        assertThat(smmu(2 << 2, 0, 0, 0, 0))
+                .describedAs("no granule")
+                .isEqualTo(GuestOffer.NOTHING);
     }
 }

@@ -19,7 +19,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
-import nestor.iommu.host.StreamIntents;
 import nestor.virtio.testkit.DriverQueue.Part;
 import nestor.virtio.testkit.TestMachine;
 import org.junit.jupiter.api.DisplayName;
@@ -54,7 +53,7 @@ class FramingTest {
 
         Driver(TableProfile profile) {
             if (profile.hasTables()) {
-                var tables = new TableHarness(profile, -1L, StreamIntents.NONE);
+                var tables = new TableHarness(profile, -1L);
                 iommu = tables.iommu;
                 life = life(profile, tables.machine.allocate(4096));
             } else {

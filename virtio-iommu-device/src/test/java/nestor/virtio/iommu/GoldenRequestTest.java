@@ -31,8 +31,7 @@ class GoldenRequestTest {
         for (TableProfile profile : TableProfile.values()) {
             assertThat(decode(profile, bytes)).isEqualTo(expected);
             String shorter = bytes.substring(0, bytes.length() - 2);
-            assertThat(decode(profile, shorter))
-                    .isEqualTo(new Request.Truncated(hex(bytes)[0]));
+            assertThat(decode(profile, shorter)).isEqualTo(new Request.Truncated(hex(bytes)[0]));
         }
     }
 
@@ -50,14 +49,12 @@ class GoldenRequestTest {
         assertSpecified(
                 "03000000 04030201 00100070 01000000 ff2f0070 01000000 00000048 02000000 07000000",
                 36,
-                new Request.Map(
-                        0x0102_0304, 0x1_7000_1000L, 0x1_7000_2fffL, 0x2_4800_0000L, 7));
+                new Request.Map(0x0102_0304, 0x1_7000_1000L, 0x1_7000_2fffL, 0x2_4800_0000L, 7));
         assertSpecified(
                 "04000000 04030201 00100070 01000000 ff2f0070 01000000 0d0c0b0a",
                 28,
                 new Request.Unmap(0x0102_0304, 0x1_7000_1000L, 0x1_7000_2fffL, 0x0a0b_0c0d));
-        assertSpecified(
-                "05000000 28000000" + RESERVED_16.repeat(4), 72, new Request.Probe(0x28));
+        assertSpecified("05000000 28000000" + RESERVED_16.repeat(4), 72, new Request.Probe(0x28));
     }
 
     @Test
@@ -86,8 +83,7 @@ class GoldenRequestTest {
                         + " 00000000 00000000 00000000";
         assertThat(hex(bytes)).hasSize(76);
         var table =
-                new TableDescriptor.ArmStage1(
-                        0x1234, 0x0615_0080_3510L, 0x4500_1000L, 0x04_ff44L);
+                new TableDescriptor.ArmStage1(0x1234, 0x0615_0080_3510L, 0x4500_1000L, 0x04_ff44L);
         for (TableProfile profile :
                 new TableProfile[] {TableProfile.RFC2021, TableProfile.NESTOR}) {
             assertThat(decode(profile, bytes)).isEqualTo(attach(1, 0x28, 1, table));

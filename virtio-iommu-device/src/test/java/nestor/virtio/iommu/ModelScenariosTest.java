@@ -83,8 +83,7 @@ class ModelScenariosTest {
     @Test
     void profilesWithoutPageRequestsOfferNone() {
         for (Way way : WAYS) {
-            boolean offered =
-                    way.profile.negotiated(way.profile.offered()).pageRequest();
+            boolean offered = way.profile.negotiated(way.profile.offered()).pageRequest();
             assertThat(way.untold.contains("aPageIsRequestedAndGranted")).isNotEqualTo(offered);
         }
     }

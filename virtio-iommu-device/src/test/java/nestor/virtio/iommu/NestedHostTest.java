@@ -74,8 +74,7 @@ class NestedHostTest {
             host.close();
             assertThat(kernel.objects()).isZero();
             assertThat(kernel.openFiles()).isZero();
-            assertThat(device.changes())
-                    .noneMatch(change -> change.to() == Attachment.PARENT);
+            assertThat(device.changes()).noneMatch(change -> change.to() == Attachment.PARENT);
         }
     }
 
@@ -171,8 +170,7 @@ class NestedHostTest {
                 failures +=
                         judge(
                                 world,
-                                world.tables.invalidatePages(
-                                        DOMAIN + 1, IOTLB, PASID, IOVA, 1));
+                                world.tables.invalidatePages(DOMAIN + 1, IOTLB, PASID, IOVA, 1));
                 world.tables.iommu.driver.reset();
                 assertThat(world.load()).isEmpty();
                 world.end();
