@@ -279,9 +279,7 @@ class HostBindingTest {
         ask(71);
         assertThat(agent.requests)
                 .extracting(PageRequest::prgIndex, PageRequest::last)
-                .containsExactly(
-                        tuple(0, true),
-                        tuple(1, true));
+                .containsExactly(tuple(0, true), tuple(1, true));
         endpoint().pageResponse(new PageResponse(RID, PASID, 1, PageResponse.SUCCESS));
         endpoint().pageResponse(new PageResponse(RID, PASID, 1, PageResponse.SUCCESS));
         endpoint().pageResponse(new PageResponse(RID, PASID + 1, 0, PageResponse.SUCCESS));

@@ -155,6 +155,10 @@ class ArchitectureTest {
                 .definedBy("nestor.cpu.arm64..")
                 .layer("cpu-x86")
                 .definedBy("nestor.cpu.x86..")
+                .layer("iommufd")
+                .definedBy("nestor.iommufd..")
+                .layer("host-sim")
+                .definedBy("nestor.hostsim..")
                 .layer("host-linux")
                 .definedBy("nestor.host..")
                 .layer("machine")
@@ -195,8 +199,14 @@ class ArchitectureTest {
                         "vvtd",
                         "virtio-iommu-device",
                         "testkit",
+                        "iommufd",
+                        "host-sim",
                         "host-linux",
                         "machine")
+                .whereLayer("iommufd")
+                .mayOnlyBeAccessedByLayers("host-sim", "host-linux", "machine")
+                .whereLayer("host-sim")
+                .mayNotBeAccessedByAnyLayer()
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
@@ -206,6 +216,7 @@ class ArchitectureTest {
                         "vvtd",
                         "virtio-iommu-device",
                         "testkit",
+                        "host-sim",
                         "cpu",
                         "cpu-arm64",
                         "cpu-x86");

@@ -108,7 +108,8 @@ public final class SmmuV3 implements TranslationAgent {
                 Registers.IRQ_CTRL,
                 value -> registers.set(Registers.IRQ_CTRLACK, value & irqMask(options)));
         registers.onWrite(
-                Registers.GBPA, value -> {
+                Registers.GBPA,
+                value -> {
                     translator.bypassAborts(Gbpa.ABORT.isSet(value));
                     loop.post(() -> hostStreams.reconcile(_ -> true));
                 });

@@ -36,6 +36,8 @@ public interface HostDevice {
      */
     void respond(int cookie, boolean resolved) throws HostException;
 
-    /** Gives the device back to the host: whatever was attached is not, nothing more is reported. */
+    /**
+     * Gives the device back to the host: whatever was attached is not, nothing more is reported.
+     */
     void release() throws HostException;
 }

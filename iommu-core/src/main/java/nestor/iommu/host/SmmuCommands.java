@@ -106,15 +106,10 @@ public final class SmmuCommands {
         return Optional.ofNullable(
                 switch (opcode) {
                     case CFGI_CD ->
-                            masked(
-                                    word0,
-                                    word1,
-                                    opcode0 | SSID.mask() | SID.mask(),
-                                    LEAF.mask());
+                            masked(word0, word1, opcode0 | SSID.mask() | SID.mask(), LEAF.mask());
                     case CFGI_CD_ALL -> masked(word0, word1, opcode0 | SID.mask(), 0);
                     case TLBI_NH_ASID -> masked(word0, word1, opcode0 | ASID.mask(), 0);
-                    case TLBI_NH_VA ->
-                            masked(word0, word1, opcode0 | range0 | ASID.mask(), range1);
+                    case TLBI_NH_VA -> masked(word0, word1, opcode0 | range0 | ASID.mask(), range1);
                     case TLBI_NH_VAA -> masked(word0, word1, opcode0 | range0, range1);
                     case TLBI_NH_ALL, TLBI_S12_VMALL, TLBI_NSNH_ALL -> tlbiAll();
                     default -> null;

@@ -106,14 +106,10 @@ class AssignedEndpointTest {
                         HostCall.Close.class,
                         HostCall.Invalidate.class);
         tables.iommu.attach(3, ENDPOINT, 0);
-        assertThat(attachment(NONE))
-                .describedAs("a host cannot walk mappings")
-                .isEqualTo(BLOCKED);
+        assertThat(attachment(NONE)).describedAs("a host cannot walk mappings").isEqualTo(BLOCKED);
         long root = tables.arm().root();
         tables.iommu.status(attachArm(4, ENDPOINT, 1, tcr(12, 48), root));
-        assertThat(attachment(NONE))
-                .describedAs("nor what has no CD in memory")
-                .isEqualTo(BLOCKED);
+        assertThat(attachment(NONE)).describedAs("nor what has no CD in memory").isEqualTo(BLOCKED);
     }
 
     @Test

@@ -53,7 +53,7 @@ class FramingTest {
 
         Driver(TableProfile profile) {
             if (profile.hasTables()) {
-                var tables = new TableHarness(profile);
+                var tables = new TableHarness(profile, -1L);
                 iommu = tables.iommu;
                 life = life(profile, tables.machine.allocate(4096));
             } else {

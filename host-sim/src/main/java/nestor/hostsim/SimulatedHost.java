@@ -1,0 +1,191 @@
+package nestor.hostsim;
+
+import java.lang.foreign.MemorySegment;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import nestor.iommufd.Errno;
+import nestor.iommufd.HostSystem;
+import nestor.iommufd.Struct;
+
+/**
+ * The host: /dev/iommu, and devices by the path of their cdev. Any thread; one call at a time.
+ *
+ * <p>It fails on command, and counts its objects, so that a test can see what is left over.
+ */
+public final class SimulatedHost implements HostSystem {
+    /** CAP_REG and ECAP_REG of a unit that does all that nesting takes. */
+    private static final long VTD_CAP = 1L << 60 | 1L << 56; // FS5LP, FS1GP
+
+    private static final long VTD_ECAP =
+            1L << 47 | 1L << 43 | 1L << 40 | 19L << 35 | 1L << 34 | 1L << 31 | 1L << 29 | 1L << 26;
+
+    /** SMMU_IDR0 to IDR5: both stages, 20-bit substreams, RIL, all granules. */
+    private static final int[] SMMU_IDR = {
+        0b11 | 0b10 << 2 | 1 << 12 | 1 << 19 | 0b01 << 27, 16 | 20 << 6, 0, 1 << 10, 0, 0x75
+    };
+
+    private final ProcessMemory memory = new ProcessMemory();
+    private final Map<Integer, HostFile> files = new HashMap<>();
+    private final Map<String, SimulatedDevice> devices = new HashMap<>();
+    private final Set<IommufdFile> contexts = new LinkedHashSet<>();
+    private final MockHardware mock = new MockHardware();
+    private int nextFd = 3;
+    private int callsUntilFailure = -1;
+    private int errno;
+
+    /** A VT-d unit that nests, with five levels, 20-bit PASIDs and all else. */
+    public VirtualIommu vtd() {
+        return vtd(VTD_CAP, VTD_ECAP);
+    }
+
+    /** A VT-d unit with these CAP and ECAP registers. */
+    public VirtualIommu vtd(long cap, long ecap) {
+        return new VirtualIommu(new VtdHardware(cap, ecap));
+    }
+
+    /** An SMMUv3 that nests. */
+    public VirtualIommu smmuV3() {
+        return smmuV3(SMMU_IDR);
+    }
+
+    /** An SMMUv3 with these SMMU_IDR0 to IDR5. */
+    public VirtualIommu smmuV3(int... idr) {
+        return new VirtualIommu(new SmmuHardware(idr));
+    }
+
+    /** One of the host's IOMMUs, to put devices behind. */
+    public final class VirtualIommu {
+        private final Hardware hardware;
+
+        private VirtualIommu(Hardware hardware) {
+            this.hardware = hardware;
+        }
+
+        /**
+         * A device with PASIDs.
+         *
+         * @param path of its cdev
+         * @param ats whether it caches translations of its own
+         */
+        public SimulatedDevice device(String path, boolean ats) {
+            var device = new SimulatedDevice(SimulatedHost.this, hardware, ats, true, true);
+            synchronized (SimulatedHost.this) {
+                devices.put(path, device);
+            }
+            return device;
+        }
+    }
+
+    MockHardware mock() {
+        return mock;
+    }
+
+    ProcessMemory memory() {
+        return memory;
+    }
+
+    /** The ioctl after {@code calls} more fails, and changes nothing; none does if negative. */
+    public synchronized void failAfter(int calls, int newErrno) {
+        callsUntilFailure = calls;
+        errno = newErrno;
+    }
+
+    /** Objects of all iommufds that are open. */
+    public synchronized int objects() {
+        return contexts.stream().mapToInt(IommufdFile::objects).sum();
+    }
+
+    /** Descriptors that are open. */
+    public synchronized int openFiles() {
+        return files.size();
+    }
+
+    int install(HostFile file) {
+        files.put(nextFd, file);
+        return nextFd++;
+    }
+
+    HostFile file(int fd) throws Refusal {
+        HostFile file = files.get(fd);
+        if (file == null) {
+            throw new Refusal(Errno.EBADF);
+        }
+        return file;
+    }
+
+    /** A file of the kernel's own goes, with its object. */
+    void uninstall(HostFile file) {
+        files.values().remove(file);
+    }
+
+    @Override
+    public synchronized int open(String path) {
+        if (path.equals(IOMMU)) {
+            var context = new IommufdFile(this);
+            contexts.add(context);
+            return install(context);
+        }
+        SimulatedDevice device = devices.get(path);
+        return device == null ? -Errno.ENOENT : install(new VfioFile(this, device));
+    }
+
+    @Override
+    public synchronized int close(int fd) {
+        HostFile file = files.remove(fd);
+        if (file == null) {
+            return -Errno.EBADF;
+        }
+        file.closed();
+        if (file instanceof IommufdFile context) {
+            contexts.remove(context);
+        }
+        return 0;
+    }
+
+    @Override
+    public synchronized int ioctl(int fd, int request, MemorySegment argument) {
+        if (callsUntilFailure == 0) {
+            callsUntilFailure = -1;
+            return -errno;
+        }
+        if (callsUntilFailure > 0) {
+            callsUntilFailure--;
+        }
+        try {
+            return file(fd).ioctl(request, argument);
+        } catch (Refusal refusal) {
+            return -refusal.errno();
+        }
+    }
+
+    @Override
+    public synchronized int read(int fd, MemorySegment into) {
+        try {
+            return file(fd).read(new Struct(into), into.byteSize());
+        } catch (Refusal refusal) {
+            return -refusal.errno();
+        }
+    }
+
+    @Override
+    public synchronized int write(int fd, MemorySegment from) {
+        try {
+            return file(fd).write(new Struct(from), from.byteSize());
+        } catch (Refusal refusal) {
+            return -refusal.errno();
+        }
+    }
+
+    @Override
+    public synchronized boolean isReadable(int fd) {
+        HostFile file = files.get(fd);
+        return file != null && file.isReadable();
+    }
+
+    @Override
+    public synchronized void expose(MemorySegment segment) {
+        memory.expose(segment);
+    }
+}

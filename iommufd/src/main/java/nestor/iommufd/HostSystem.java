@@ -1,0 +1,41 @@
+package nestor.iommufd;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The system calls that iommufd and VFIO take. The numbers are the kernel's: a negative result is
+ * an error number, negated. Any thread.
+ */
+public interface HostSystem {
+    /** The iommufd device. */
+    String IOMMU = "/dev/iommu";
+
+    /** open(2), for reading and writing: a descriptor, or an error. */
+    int open(String path);
+
+    /** close(2). */
+    int close(int fd);
+
+    /**
+     * ioctl(2).
+     *
+     * @param request of {@link Ioctl}, or any other number
+     * @param argument a structure; {@link MemorySegment#NULL} for none
+     */
+    int ioctl(int fd, int request, MemorySegment argument);
+
+    /** read(2): bytes read, 0 if nothing waits. */
+    int read(int fd, MemorySegment into);
+
+    /** write(2): bytes written. */
+    int write(int fd, MemorySegment from);
+
+    /** poll(2) for input, without waiting. */
+    boolean isReadable(int fd);
+
+    /**
+     * Memory whose address goes into structures, from now on. A kernel sees all of its caller's
+     * memory; a simulation has to be told.
+     */
+    default void expose(MemorySegment memory) {}
+}

@@ -1,0 +1,204 @@
+package nestor.iommufd;
+
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import nestor.iommu.host.HostCapabilities;
+import nestor.iommu.host.HostDevice;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostInvalidation;
+import nestor.iommu.host.HostIommu;
+import nestor.iommu.host.InvalidationProgress;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.RamRegion;
+
+/**
+ * One guest's devices behind one IOMMU of the host's, by iommufd: the address space of guest RAM,
+ * the nest parent over it, and on an SMMUv3 the vIOMMU with its events. Opened before the first
+ * device; the first device says what the IOMMU is, and one behind an IOMMU of another kind is
+ * refused.
+ *
+ * <p>Control path only. A thread of the caller's runs {@link #poll}.
+ */
+public final class IommufdHost implements HostIommu, AutoCloseable {
+    private static final int ENODEV = Errno.ENODEV;
+    private static final int EVENT_DEPTH = 1024;
+
+    private final Iommufd iommufd;
+    private final int ioas;
+    private final Map<Integer, IommufdDevice> devices = new TreeMap<>();
+    private int parent;
+    private int viommu;
+    private Iommufd.Queue events = new Iommufd.Queue(0, -1);
+    private HostCapabilities capabilities = new HostCapabilities.None();
+
+    private IommufdHost(Iommufd iommufd, int ioas) {
+        this.iommufd = iommufd;
+        this.ioas = ioas;
+    }
+
+    /** Opens /dev/iommu and maps the guest's RAM, at its guest-physical addresses. */
+    public static IommufdHost open(HostSystem system, GuestMemory memory) throws HostException {
+        Iommufd iommufd = Iommufd.open(system);
+        try {
+            int ioas = iommufd.allocIoas();
+            for (RamRegion region : memory.regions()) {
+                MemorySegment segment = region.segment();
+                system.expose(segment);
+                iommufd.map(ioas, segment.address(), region.gpa(), region.sizeBytes());
+            }
+            return new IommufdHost(iommufd, ioas);
+        } catch (HostException e) {
+            iommufd.close();
+            throw e;
+        }
+    }
+
+    Iommufd iommufd() {
+        return iommufd;
+    }
+
+    int parent() {
+        return parent;
+    }
+
+    int viommu() {
+        return viommu;
+    }
+
+    /** What the IOMMU of the devices can do for a guest. */
+    public HostCapabilities capabilities() {
+        return capabilities;
+    }
+
+    /**
+     * Binds a device; it is blocked.
+     *
+     * @param rid the Requester ID it has in the guest
+     * @param path of its cdev
+     */
+    public void add(int rid, String path) throws HostException {
+        VfioDevice device = VfioDevice.bind(iommufd, path);
+        try {
+            Iommufd.HwInfo info = iommufd.hwInfo(device.id());
+            if (devices.isEmpty()) {
+                prepare(device, info);
+            }
+            devices.put(rid, IommufdDevice.of(this, device, rid, info));
+        } catch (HostException e) {
+            device.close();
+            if (devices.isEmpty()) {
+                forgetIommu();
+            }
+            throw e;
+        }
+    }
+
+    /** What all devices of one IOMMU share. */
+    private void prepare(VfioDevice device, Iommufd.HwInfo info) throws HostException {
+        capabilities = HostInfo.capabilities(info);
+        boolean pasids = info.type() == Uapi.HwInfo.TYPE_INTEL_VTD && info.maxPasidLog2() != 0;
+        int flags = Uapi.HwptAlloc.NEST_PARENT | (pasids ? Uapi.HwptAlloc.PASID : 0);
+        parent =
+                iommufd.allocHwpt(
+                        device.id(), ioas, flags, Uapi.HwptAlloc.DATA_NONE, new byte[0], 0);
+        if (info.type() == Uapi.HwInfo.TYPE_ARM_SMMUV3) {
+            viommu = iommufd.allocViommu(Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
+            events =
+                    iommufd.allocVeventQueue(
+                            viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH);
+        }
+    }
+
+    /** Ends what {@link #prepare} made; what the kernel refuses goes with the descriptor. */
+    private void forgetIommu() {
+        List<Integer> objects = new ArrayList<>();
+        if (events.fd() >= 0) {
+            iommufd.system().close(events.fd());
+            objects.add(events.id());
+        }
+        objects.add(viommu);
+        objects.add(parent);
+        for (int object : objects) {
+            if (object != 0) {
+                iommufd.destroyLater(object);
+            }
+        }
+        events = new Iommufd.Queue(0, -1);
+        viommu = 0;
+        parent = 0;
+    }
+
+    @Override
+    public HostDevice device(int rid) throws HostException {
+        IommufdDevice device = devices.get(rid);
+        if (device == null) {
+            throw new HostException("no device at this Requester ID", ENODEV);
+        }
+        return device;
+    }
+
+    void released(int rid) {
+        devices.remove(rid);
+        if (devices.isEmpty()) {
+            forgetIommu();
+        }
+    }
+
+    @Override
+    public InvalidationProgress invalidate(List<HostInvalidation.SmmuV3Command> batch)
+            throws HostException {
+        byte[] bytes = new byte[batch.size() * 16];
+        var entries = new Struct(MemorySegment.ofArray(bytes));
+        for (int i = 0; i < batch.size(); i++) {
+            entries.doubleword(16L * i, batch.get(i).word0())
+                    .doubleword(16L * i + 8, batch.get(i).word1());
+        }
+        return iommufd.invalidate(viommu, Uapi.HwptInvalidate.DATA_ARM_SMMUV3, 16, bytes);
+    }
+
+    /**
+     * Takes what waits in the kernel's queues to those who listen. One thread at a time, not the
+     * guest's loops: answers may come before this returns.
+     */
+    public void poll() throws HostException {
+        for (IommufdDevice device : List.copyOf(devices.values())) {
+            device.pollFaults();
+        }
+        while (events.fd() >= 0 && iommufd.system().isReadable(events.fd())) {
+            byte[] bytes = iommufd.read(events.fd());
+            if (bytes.length == 0) {
+                return;
+            }
+            take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
+        }
+    }
+
+    /** Lost events are what a full Event queue loses: the guest is told of none of them. */
+    private void take(Struct records, int sizeBytes) {
+        int at = 0;
+        while (at + Uapi.Vevent.HEADER_BYTES <= sizeBytes) {
+            boolean lost = (records.word(at) & Uapi.Vevent.LOST_EVENTS) != 0;
+            at += Uapi.Vevent.HEADER_BYTES;
+            if (!lost) {
+                int sid = (int) (records.doubleword(at) >>> 32);
+                IommufdDevice device = devices.get(sid);
+                if (device != null) {
+                    device.event(records, at);
+                }
+                at += Uapi.Vevent.SMMUV3_BYTES;
+            }
+        }
+    }
+
+    /** Gives everything back. The devices' bindings have released them before. */
+    @Override
+    public void close() {
+        for (IommufdDevice device : List.copyOf(devices.values())) {
+            device.release();
+        }
+        iommufd.close();
+    }
+}
