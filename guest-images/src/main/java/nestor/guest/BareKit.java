@@ -141,8 +141,7 @@ public final class BareKit {
      * @param more files of the kit that not every suite needs
      * @param own files of the suite's own folder
      */
-    private BareKit(
-            Architecture architecture, String iommu, List<String> more, List<String> own) {
+    private BareKit(Architecture architecture, String iommu, List<String> more, List<String> own) {
         this.architecture = architecture;
         this.iommu = iommu;
         this.more = more;

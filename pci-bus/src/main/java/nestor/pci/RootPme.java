@@ -21,8 +21,7 @@ final class RootPme {
     private static final BitField PME_STATUS = bit(16);
     private static final BitField PME_PENDING = bit(17);
 
-    private static final Register CONTROL =
-            readWrite("Root Control", 0x1c, 2, 0x000f, "§7.5.3.12");
+    private static final Register CONTROL = readWrite("Root Control", 0x1c, 2, 0x000f, "§7.5.3.12");
     private static final Register STATUS =
             new Register("Root Status", 0x20, 4, 0, 0, PME_STATUS.mask(), "§7.5.3.14");
 

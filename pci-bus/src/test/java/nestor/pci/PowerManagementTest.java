@@ -106,7 +106,8 @@ class PowerManagementTest {
     }
 
     @Test
-    @DisplayName("§6.7.3.4: an enabled event wakes a port that sleeps, whatever its interrupt enable")
+    @DisplayName(
+            "§6.7.3.4: an enabled event wakes a port that sleeps, whatever its interrupt enable")
     void hotPlugWakes() {
         rootControl(8);
         board.config(PORT, control, 2, D3_HOT | PME_ENABLE);
@@ -158,7 +159,8 @@ class PowerManagementTest {
     }
 
     @Test
-    @DisplayName("§7.5.3.14: a second PME is pending until the first is cleared, and interrupts again")
+    @DisplayName(
+            "§7.5.3.14: a second PME is pending until the first is cleared, and interrupts again")
     void pending() {
         rootControl(8);
         board.config(PORT, control, 2, D3_HOT | PME_ENABLE);
@@ -170,7 +172,9 @@ class PowerManagementTest {
         board.config(PORT, express + 0x20, 4, ROOT_PME_STATUS);
 
         assertThat(rootStatus()).isEqualTo(ROOT_PME_STATUS | PORT);
-        assertThat(board.messages).extracting(TestBoard.Message::data).containsExactly(MSI_DATA, MSI_DATA);
+        assertThat(board.messages)
+                .extracting(TestBoard.Message::data)
+                .containsExactly(MSI_DATA, MSI_DATA);
     }
 
     @Test

@@ -51,8 +51,7 @@ final class Payload {
             }
             if (magic.startsWith("28b52ffd")) {
                 ZstdDecompressor zstd = new ZstdDecompressor();
-                return whole(
-                        plain, zstd.decompress(payload, 0, packedBytes, plain, 0, plainBytes));
+                return whole(plain, zstd.decompress(payload, 0, packedBytes, plain, 0, plainBytes));
             }
             if (magic.startsWith("fd377a585a00")) {
                 return read(new SingleXZInputStream(packed, MAX_XZ_MEMORY_KIB), plain);

@@ -24,8 +24,7 @@ final class HostFaults {
 
     /** The fault of endpoint {@code rid} that {@code event} tells of; total. */
     static Fault of(int rid, HostReports.SmmuV3Event event) {
-        int pasid =
-                SSV.isSet(event.dw0()) ? SUBSTREAM_ID.getInt(event.dw0()) : Requester.NO_PASID;
+        int pasid = SSV.isSet(event.dw0()) ? SUBSTREAM_ID.getInt(event.dw0()) : Requester.NO_PASID;
         var requester = new Requester(rid, pasid, PNU.isSet(event.dw1()));
         int read = IND.isSet(event.dw1()) ? Translation.EXECUTE : Translation.READ;
         int access = RNW.isSet(event.dw1()) ? read : Translation.WRITE;

@@ -59,16 +59,13 @@ final class HostInvalidations {
         boolean tagged = !whole && request.hasAsid();
         long pages = (range.last() - range.first() >>> PAGE_LOG2) + 1;
         if (whole || range.equals(IovaRange.ALL) || pages > MAX_PAGES) {
-            host.invalidate(
-                    tagged ? SmmuCommands.tlbiAsid(asid(request)) : SmmuCommands.tlbiAll());
+            host.invalidate(tagged ? SmmuCommands.tlbiAsid(asid(request)) : SmmuCommands.tlbiAll());
             return;
         }
         for (long page = 0; page < pages; page++) {
             long iova = range.first() + (page << PAGE_LOG2);
             host.invalidate(
-                    tagged
-                            ? SmmuCommands.tlbiVa(asid(request), iova)
-                            : SmmuCommands.tlbiVaa(iova));
+                    tagged ? SmmuCommands.tlbiVa(asid(request), iova) : SmmuCommands.tlbiVaa(iova));
         }
     }
 

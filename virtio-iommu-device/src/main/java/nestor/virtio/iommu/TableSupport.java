@@ -44,7 +44,6 @@ public record TableSupport(
         var host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
         var invalidator = new AtcInvalidator(functions, clock, AtcInvalidator.TIMEOUT_NANOS);
-        return new TableSupport(
-                profile, 48, 20, memory, functions, invalidator, _ -> true, host);
+        return new TableSupport(profile, 48, 20, memory, functions, invalidator, _ -> true, host);
     }
 }
