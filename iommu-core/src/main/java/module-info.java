@@ -3,6 +3,7 @@
 module nestor.iommu {
     requires transitive nestor.pci;
     requires transitive nestor.paging;
+    requires jdk.jfr;
 
     exports nestor.iommu;
     exports nestor.iommu.format;

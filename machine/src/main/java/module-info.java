@@ -5,6 +5,7 @@ module nestor.machine {
     requires transitive nestor.virtio.iommu;
     requires transitive nestor.endpoints;
     requires transitive nestor.cpu.arm64;
+    requires nestor.cpu.x86;
     requires nestor.vtd;
     requires aircompressor;
     requires org.tukaani.xz;

@@ -195,6 +195,9 @@ final class BareSuite {
             host.log()
                     .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
+        if (ending.outcome() instanceof MachineOutcome.HostFailed(String reason)) {
+            host.log().error(reason);
+        }
         if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
             new Failures(host.log()).internal(cause, "nestor test");
         }

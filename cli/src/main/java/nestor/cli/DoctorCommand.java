@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.ImageStore;
 import nestor.guest.Progress;
+import nestor.host.kvm.KvmSupport;
 import picocli.CommandLine.Command;
 
 /** {@code nestor doctor}: what this machine has and lacks, and what to do about it. */
@@ -174,20 +175,9 @@ final class DoctorCommand implements Callable<Integer> {
     }
 
     private void kvm() {
-        Path device = Path.of("/dev/kvm");
-        String text;
-        if (!Files.exists(device)) {
-            text = "no /dev/kvm";
-        } else if (!Files.isReadable(device) || !Files.isWritable(device)) {
-            text = "/dev/kvm is there, but not for you";
-        } else {
-            try (var _ = Files.newByteChannel(device)) {
-                text = "/dev/kvm opens, " + KvmFlavour.ofHost().title();
-            } catch (IOException e) {
-                text = "/dev/kvm does not open: " + CommandException.reason(e);
-            }
-        }
-        add(State.OK, "kvm", text + "; Nestor uses its own CPU and does not need it", "");
+        KvmSupport kvm = KvmSupport.ofThisHost();
+        String use = kvm.usable() ? "; for -accel kvm" : "; only -accel kvm needs it";
+        add(State.OK, "kvm", kvm.text() + use, kvm.advice());
     }
 
     private void iommufd() {

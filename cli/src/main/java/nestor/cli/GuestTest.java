@@ -203,6 +203,9 @@ final class GuestTest {
     }
 
     private void ended(int code, VirtualMachine.Ending ending, KernelLog log) {
+        if (ending.outcome() instanceof MachineOutcome.HostFailed(String reason)) {
+            host.log().error(reason);
+        }
         if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
             new Failures(host.log()).internal(cause, "nestor test");
         }

@@ -103,6 +103,9 @@ final class RunCommand implements Callable<Integer> {
             vm.onStop(consoles::hurry);
             ending = vm.run(config, backends, consoles::start);
         }
+        if (ending.outcome() instanceof MachineOutcome.HostFailed(String reason)) {
+            host.log().error(reason);
+        }
         if (ending.outcome() instanceof MachineOutcome.Failed(Throwable cause)) {
             return new Failures(host.log()).internal(cause, "nestor run");
         }

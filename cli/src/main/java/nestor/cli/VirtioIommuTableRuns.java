@@ -82,7 +82,7 @@ final class VirtioIommuTableRuns {
                         "hotplug",
                         "a disk with ATS leaves and comes back while it is read",
                         List.of("viommu-tables", "hotplug", "kernel-log", "viommu-counters"))
-                .arguments("quiet")
+                .arguments("quiet", "nestor.timeout=300")
                 .devices("pcie-root-port,id=rp1")
                 .diskProperties(Map.of(GuestTest.READ_DISK, HOT_DISK + ",ats=on"))
                 .requests(

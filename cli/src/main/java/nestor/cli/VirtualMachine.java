@@ -44,6 +44,9 @@ final class VirtualMachine {
             if (outcome instanceof MachineOutcome.Failed) {
                 return ExitCode.INTERNAL;
             }
+            if (outcome instanceof MachineOutcome.HostFailed) {
+                return ExitCode.FAILED;
+            }
             if (panicked) {
                 return ExitCode.GUEST_PANIC;
             }

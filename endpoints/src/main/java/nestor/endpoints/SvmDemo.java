@@ -2,6 +2,7 @@ package nestor.endpoints;
 
 import nestor.atc.Atc;
 import nestor.atc.AtcOptions;
+import nestor.atc.PageRequests;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.AtsOptions;
 import nestor.pci.AtsPort;
@@ -88,7 +89,7 @@ public final class SvmDemo {
     private int pasid = PASID_DISABLED;
 
     private AtsPort.@Nullable Registration registration;
-    private SvmPageGroups groups;
+    private PageRequests pageRequests;
 
     /** The command under way; written on the loop only. */
     private volatile @Nullable SvmTransfer transfer;
@@ -124,7 +125,7 @@ public final class SvmDemo {
                                     .build();
                     case STALL -> builder.canStall().build();
                 };
-        this.groups = new SvmPageGroups(function.ats(), 0, 0);
+        this.pageRequests = PageRequests.on(function.ats(), loop);
         AtcOptions cache =
                 atcEntries <= ATC_WAYS
                         ? AtcOptions.fullyAssociative(atcEntries)
@@ -160,7 +161,8 @@ public final class SvmDemo {
                         atc,
                         command,
                         command.requester(function.rid(), pasid),
-                        groups,
+                        pageRequests,
+                        (asleep, step) -> awake(asleep, step, started),
                         waiting);
         if (waiting != null) {
             waiting.owner = begun;
@@ -172,6 +174,12 @@ public final class SvmDemo {
     private void resume(SvmTransfer resumed, int started) {
         if (resumed == transfer && isCurrent(started)) {
             advance(resumed, resumed.step(), started);
+        }
+    }
+
+    private void awake(SvmTransfer asleep, SvmTransfer.Step step, int started) {
+        if (asleep == transfer && isCurrent(started)) {
+            advance(asleep, step, started);
         }
     }
 
@@ -222,9 +230,6 @@ public final class SvmDemo {
                 return;
             }
             atc.start(value);
-            groups =
-                    new SvmPageGroups(
-                            function.ats(), function.ats().pageRequestAllocation(), groups.index());
             registration = function.ats().register(value, new Messages(started));
         }
     }
@@ -259,7 +264,8 @@ public final class SvmDemo {
         loop.post(() -> {
             transfer = null;
             disable();
-            groups = new SvmPageGroups(function.ats(), 0, 0);
+            pageRequests.close();
+            pageRequests = PageRequests.on(function.ats(), loop); // PRG indices from 0 on
         });
     }
 
@@ -292,7 +298,7 @@ public final class SvmDemo {
         }
     }
 
-    /** Messages to the enabled PASID; the cache gets the invalidations for itself. */
+    /** Messages to the enabled PASID; cache and page requests get theirs for themselves. */
     private final class Messages implements AtsEndpoint {
         private final int started;
 
@@ -305,15 +311,9 @@ public final class SvmDemo {
             complete.run();
         }
 
+        /** {@link PageRequests} takes the responses. */
         @Override
-        public void pageResponse(PageResponse response) {
-            loop.post(() -> {
-                SvmTransfer asleep = transfer;
-                if (asleep != null && isCurrent(started) && response.pasid() == pasid) {
-                    advance(asleep, asleep.respond(response), started);
-                }
-            });
-        }
+        public void pageResponse(PageResponse response) {}
 
         @Override
         public void disabled() {

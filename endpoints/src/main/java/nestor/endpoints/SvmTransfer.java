@@ -3,10 +3,11 @@ package nestor.endpoints;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiConsumer;
 import nestor.atc.Atc;
 import nestor.atc.AtcEntry;
+import nestor.atc.PageRequests;
 import nestor.pci.CompletionStatus;
-import nestor.pci.PageResponse;
 import nestor.pci.PciFunction;
 import nestor.pci.Requester;
 import nestor.pci.StalledTransaction;
@@ -51,13 +52,14 @@ final class SvmTransfer {
     private final Atc atc;
     private final SvmCommand command;
     private final Requester requester;
-    private final SvmPageGroups groups;
+    private final PageRequests pageRequests;
+    private final BiConsumer<SvmTransfer, Step> awake;
     private final byte[] buffer = new byte[PIECE_BYTES];
     private final MemorySegment bufferSegment = MemorySegment.ofArray(buffer);
 
     private long moved;
     private int crc = SvmChecksum.INITIAL;
-    private int awaited = -1;
+    private boolean awaitsPages;
     private long missing;
     private int fruitless;
 
@@ -71,7 +73,8 @@ final class SvmTransfer {
 
     /**
      * @param requester whose PASID is enabled, with the command's mode
-     * @param groups of the PASID
+     * @param pageRequests of the function
+     * @param awake told, on the loop, how it goes on after a page response
      * @param waiting null unless the function's requests stall
      */
     SvmTransfer(
@@ -79,13 +82,15 @@ final class SvmTransfer {
             Atc atc,
             SvmCommand command,
             Requester requester,
-            SvmPageGroups groups,
+            PageRequests pageRequests,
+            BiConsumer<SvmTransfer, Step> awake,
             @Nullable StalledTransaction waiting) {
         this.function = function;
         this.atc = atc;
         this.command = command;
         this.requester = requester;
-        this.groups = groups;
+        this.pageRequests = pageRequests;
+        this.awake = awake;
         this.waiting = waiting;
     }
 
@@ -107,7 +112,7 @@ final class SvmTransfer {
     }
 
     Step step() {
-        if (awaited >= 0 || stalled) {
+        if (awaitsPages || stalled) {
             return Step.SLEEPING;
         }
         if (command.wraps()) {
@@ -125,13 +130,10 @@ final class SvmTransfer {
         return Step.RUNNABLE;
     }
 
-    /** A PRG Response; one for another group changes nothing. */
-    Step respond(PageResponse response) {
-        if (response.prgIndex() != awaited) {
-            return Step.SLEEPING;
-        }
-        awaited = -1;
-        return response.code() == PageResponse.SUCCESS ? Step.RUNNABLE : Step.FAILED;
+    private void answered(PageRequests.Outcome outcome) {
+        awaitsPages = false;
+        boolean there = outcome == PageRequests.Outcome.SUCCESS;
+        awake.accept(this, there ? Step.RUNNABLE : Step.FAILED);
     }
 
     /**
@@ -214,12 +216,14 @@ final class SvmTransfer {
         if (fruitless > MAX_FRUITLESS_RESPONSES) {
             return Step.FAILED;
         }
-        List<Long> pages = new ArrayList<>(misses.size());
+        List<PageRequests.Page> pages = new ArrayList<>(misses.size());
         for (AtcEntry miss : misses) {
-            pages.add(miss.contains(at) ? at : miss.iovaBase());
+            long page = miss.contains(at) ? at : miss.iovaBase();
+            pages.add(new PageRequests.Page(page, command.access()));
         }
-        awaited = groups.request(requester, pages, command.access());
-        return awaited < 0 ? Step.FAILED : Step.SLEEPING;
+        awaitsPages = true;
+        pageRequests.request(requester, pages, this::answered);
+        return Step.SLEEPING;
     }
 
     private Step move(AtcEntry entry, long at) {

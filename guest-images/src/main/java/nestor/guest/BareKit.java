@@ -52,7 +52,15 @@ public final class BareKit {
             new BareKit(
                     Architecture.ARM64,
                     "virtio-iommu",
-                    List.of("engine.c", "engine.h", "virtio.c", "virtio.h", "vmsa.c", "vmsa.h"),
+                    List.of(
+                            "demo.c",
+                            "demo.h",
+                            "engine.c",
+                            "engine.h",
+                            "virtio.c",
+                            "virtio.h",
+                            "vmsa.c",
+                            "vmsa.h"),
                     List.of(
                             "check10-device.c",
                             "check15-probe.c",
@@ -74,8 +82,6 @@ public final class BareKit {
                             "events.c",
                             "spaces.c",
                             "spaces.h",
-                            "svm.c",
-                            "svm.h",
                             "viommu.c",
                             "viommu.h",
                             "x86.c",

@@ -32,8 +32,7 @@ public record Ioctl(String name, long number) {
         return sized(name, type, request, sizeBytes, READ | WRITE);
     }
 
-    private static Ioctl sized(
-            String name, int type, int request, int sizeBytes, long direction) {
+    private static Ioctl sized(String name, int type, int request, int sizeBytes, long direction) {
         return new Ioctl(
                 name,
                 direction

@@ -9,6 +9,13 @@ public final class LinuxHost {
     private static final int O_RDWR = 2;
     private static final int O_CLOEXEC = 0x80000;
 
+    /** Loaded with the first use of this class. */
+    private static final class Native {
+        static final SystemCalls CALLS = new JnrSystemCalls();
+
+        private Native() {}
+    }
+
     private final SystemCalls calls;
 
     /** A host that makes its calls through {@code calls}. */
@@ -24,7 +31,7 @@ public final class LinuxHost {
      */
     public static LinuxHost load() throws HostException {
         try {
-            return new LinuxHost(new JnrSystemCalls());
+            return new LinuxHost(Native.CALLS);
         } catch (LinkageError e) {
             HostException failure = new HostException("loading jnr-ffi", Errno.ENODEV);
             failure.initCause(e);
@@ -39,7 +46,8 @@ public final class LinuxHost {
 
     /** Opens a device file for reading and writing. */
     public HostFile open(String path) throws HostException {
-        return new HostFile(this, path, checked("open(" + path + ")", calls.open(path, O_RDWR | O_CLOEXEC)));
+        return new HostFile(
+                this, path, checked("open(" + path + ")", calls.open(path, O_RDWR | O_CLOEXEC)));
     }
 
     /**

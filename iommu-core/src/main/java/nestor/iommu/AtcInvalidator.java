@@ -156,6 +156,9 @@ public final class AtcInvalidator {
 
     private boolean timerArmed;
 
+    /** Of the requests that were completed. */
+    private final LatencyHistogram latencies = new LatencyHistogram();
+
     /**
      * An invalidator with nothing outstanding.
      *
@@ -231,6 +234,16 @@ public final class AtcInvalidator {
         whenDrained.accept(drain.outcome);
     }
 
+    /**
+     * How long completed requests have taken from their sending: element n counts those of {@code
+     * 2^n} to {@code 2^(n+1) - 1} nanoseconds.
+     */
+    public long[] latencies() {
+        synchronized (lock) {
+            return latencies.snapshot();
+        }
+    }
+
     /** The function {@code rid} was unplugged: its requests end as unsupported. */
     public void removed(int rid) {
         List<Drain> drained = new ArrayList<>();
@@ -286,7 +299,7 @@ public final class AtcInvalidator {
             if (endpoint.isEmpty()) {
                 end(request, End.UNSUPPORTED);
             } else {
-                endpoint.get().invalidate(request.message(), () -> end(request, End.COMPLETED));
+                endpoint.get().invalidate(request.message(), () -> complete(request));
             }
         }
     }
@@ -309,6 +322,23 @@ public final class AtcInvalidator {
             armTimer();
             return next;
         }
+    }
+
+    private void complete(Request request) {
+        List<Drain> drained = new ArrayList<>();
+        long latencyNanos;
+        long count;
+        synchronized (lock) {
+            if (request.ended) {
+                return;
+            }
+            latencyNanos = clock.nanos() - (request.deadlineNanos - timeoutNanos);
+            count = latencies.count(latencies.record(latencyNanos));
+            finish(request, End.COMPLETED, drained);
+        }
+        ItagLatencyEvent.emit(request.pool.rid, latencyNanos, count);
+        tell(drained);
+        sendWaiting(request.pool);
     }
 
     private void end(Request request, End end) {

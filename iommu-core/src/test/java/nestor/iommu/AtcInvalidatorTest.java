@@ -2,13 +2,20 @@ package nestor.iommu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SplittableRandom;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
 import nestor.iommu.AtcInvalidator.Outcome;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.InvalidateRequest;
@@ -96,6 +103,48 @@ class AtcInvalidatorTest {
     private static void allCompleted(Outcome outcome) {
         assertThat(outcome.timedOut()).isEmpty();
         assertThat(outcome.unsupported()).isEmpty();
+    }
+
+    @Test
+    void completedRequestsAreCountedByHowLongTheyTook() {
+        send(RID, 4);
+        endpoint.complete(0);
+        clock.advance(1000);
+        endpoint.complete(1);
+        endpoint.complete(1);
+        clock.advance(24);
+        endpoint.complete(2);
+        clock.advance(MINUTE);
+        endpoint.complete(3);
+
+        long[] latencies = invalidator.latencies();
+        assertThat(latencies).hasSize(63);
+        assertThat(latencies[0]).isEqualTo(1);
+        assertThat(latencies[9]).isEqualTo(1);
+        assertThat(latencies[10]).isEqualTo(1);
+        assertThat(Arrays.stream(latencies).sum())
+                .describedAs("what timed out is not counted")
+                .isEqualTo(3);
+    }
+
+    @Test
+    void anEventTellsTheHistogram() throws IOException {
+        Path file = Files.createTempFile("itag", ".jfr");
+        try (Recording recording = new Recording()) {
+            recording.enable("nestor.iommu.ItagLatency");
+            recording.start();
+            send(RID, 2);
+            clock.advance(5);
+            endpoint.complete(0);
+            endpoint.complete(1);
+            recording.stop();
+            recording.dump(file);
+            assertThat(RecordingFile.readAllEvents(file))
+                    .extracting(event -> event.getInt("rid"), event -> event.getLong("count"))
+                    .containsExactly(tuple(RID, 1L), tuple(RID, 2L));
+        } finally {
+            Files.delete(file);
+        }
     }
 
     @Test

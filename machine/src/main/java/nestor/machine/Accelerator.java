@@ -42,9 +42,7 @@ public enum Accelerator {
     Processors processors(Processors.Wiring wiring) throws ConfigException {
         return switch (this) {
             case KVM -> KvmProcessors.open(wiring);
-            case TCG ->
-                    throw new ConfigException(
-                            "-accel tcg: there is no software x86-64 CPU yet; use -accel kvm");
+            case TCG -> new TcgProcessors(wiring);
         };
     }
 }

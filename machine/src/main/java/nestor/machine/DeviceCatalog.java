@@ -164,6 +164,14 @@ public final class DeviceCatalog {
                                                     + " two"),
                                     STALL)),
                     new DeviceType(
+                            DsaProperties.DRIVER,
+                            DeviceType.PCI,
+                            "Intel Data Streaming Accelerator: work queues with PASID and PRI"
+                                    + " (8086:0b25)",
+                            with(
+                                    PCI_PLACE,
+                                    DsaProperties.PROPERTIES.toArray(DeviceProperty[]::new))),
+                    new DeviceType(
                             SmmuUnits.DRIVER,
                             DeviceType.BOARD,
                             "Arm SMMUv3 in front of the functions of one root bus and below",

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import nestor.host.LinuxHost;
 import nestor.host.kvm.Kvm;
+import nestor.host.kvm.KvmSupport;
 import nestor.host.kvm.KvmVcpu;
 import nestor.host.kvm.KvmVm;
 import nestor.host.kvm.PvhEntry;
@@ -16,9 +17,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Processors of KVM, with their local APICs in the kernel. A reset makes them anew. */
 final class KvmProcessors implements Processors {
-    /** What KVM_SIGNAL_MSI says of a message that no local APIC accepts. */
-    private static final int EPERM = 1;
-
     private final Kvm kvm;
     private final Wiring wiring;
     private volatile @Nullable KvmVm vm;
@@ -38,7 +36,7 @@ final class KvmProcessors implements Processors {
             Kvm.open(LinuxHost.load()).close();
             return Optional.empty();
         } catch (HostException e) {
-            return Optional.of("%s".formatted(e.getMessage()));
+            return Optional.of(why(e));
         }
     }
 
@@ -46,11 +44,13 @@ final class KvmProcessors implements Processors {
         try {
             return new KvmProcessors(Kvm.open(LinuxHost.load()), wiring);
         } catch (HostException e) {
-            throw new ConfigException(
-                    "-accel kvm: %s; 'nestor doctor' says what this host has"
-                            .formatted(e.getMessage()),
-                    e);
+            throw new ConfigException("-accel kvm: " + why(e), e);
         }
+    }
+
+    private static String why(HostException refusal) {
+        KvmSupport found = KvmSupport.refused(refusal);
+        return found.advice().isEmpty() ? found.text() : found.text() + "; " + found.advice();
     }
 
     @Override
@@ -71,11 +71,9 @@ final class KvmProcessors implements Processors {
         try {
             now.signalMsi(address, data);
         } catch (HostException e) {
-            if (e.errno() != EPERM) {
-                wiring.onEscape()
-                        .uncaughtException(
-                                Thread.currentThread(), new IllegalStateException(e.getMessage(), e));
-            }
+            wiring.onEscape()
+                    .uncaughtException(
+                            Thread.currentThread(), new IllegalStateException(e.getMessage(), e));
         }
     }
 

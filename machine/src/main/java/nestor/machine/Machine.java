@@ -39,6 +39,8 @@ public final class Machine implements AutoCloseable {
 
         record Stop() implements Event {}
 
+        record HostFailed(String reason) implements Event {}
+
         record Escaped(Throwable cause) implements Event {}
     }
 
@@ -139,6 +141,7 @@ public final class Machine implements AutoCloseable {
             case Event.PowerOff _ -> new MachineOutcome.PoweredOff();
             case Event.Reset _ -> new MachineOutcome.ResetRequested();
             case Event.Exit(int status) -> new MachineOutcome.Exited(status);
+            case Event.HostFailed(String reason) -> new MachineOutcome.HostFailed(reason);
             case Event.Stop _, Event.Escaped _ ->
                     throw new IllegalStateException("not taken from the queue: " + first);
         };
@@ -177,7 +180,7 @@ public final class Machine implements AutoCloseable {
                     return;
                 }
                 case VcpuExit.Failed(String reason) -> {
-                    events.add(new Event.Escaped(new IllegalStateException(reason)));
+                    events.add(new Event.HostFailed(reason));
                     return;
                 }
             }

@@ -18,6 +18,13 @@ public sealed interface MachineOutcome {
     /** {@link Machine#stop} was called. */
     record Stopped() implements MachineOutcome {}
 
+    /**
+     * The host or its hypervisor gave up on a vCPU: no fault of the guest's and no bug of ours.
+     *
+     * @param reason one line
+     */
+    record HostFailed(String reason) implements MachineOutcome {}
+
     /** A bug of ours: an exception escaped from a device, a loop or a vCPU. */
     record Failed(Throwable cause) implements MachineOutcome {}
 }

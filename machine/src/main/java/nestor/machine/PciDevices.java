@@ -29,6 +29,8 @@ import nestor.endpoints.SvmDemo;
 import nestor.endpoints.VirtioBlk;
 import nestor.endpoints.VirtioConsole;
 import nestor.endpoints.VirtioRng;
+import nestor.endpoints.dsa.Dsa;
+import nestor.endpoints.dsa.DsaOptions;
 import nestor.iommu.IovaRange;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
@@ -193,7 +195,8 @@ final class PciDevices {
     /** Makes a device; it is in nobody's list yet. */
     Endpoint make(PciPlan.Placement place, @Nullable DeviceOptions console) throws ConfigException {
         DeviceOptions options = place.options();
-        if (options.has("ats") && options.on("ats") && !options.on("iommu_platform")) {
+        boolean direct = options.has("iommu_platform") && !options.on("iommu_platform");
+        if (direct && options.has("ats") && options.on("ats")) {
             throw options.wrong("ats", "needs iommu_platform=on");
         }
         return switch (place.driver()) {
@@ -224,6 +227,7 @@ final class PciDevices {
                         place, loop -> new SmmuTestEngine(place.name(), loop, faults).function());
             }
             case "svm-demo" -> svmDemo(place);
+            case DsaProperties.DRIVER -> dsa(place);
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }
@@ -253,6 +257,14 @@ final class PciDevices {
         PageFaults faults = pageFaults(place);
         return onLoop(
                 place, loop -> new SvmDemo(place.name(), loop, (int) entries, faults).function());
+    }
+
+    private Endpoint dsa(PciPlan.Placement place) throws ConfigException {
+        if (ports.containsKey(place.bus())) {
+            throw place.options().wrong("bus", "must be a root bus: the device is integrated");
+        }
+        DsaOptions options = DsaProperties.read(place.options());
+        return onLoop(place, loop -> new Dsa(place.name(), loop, options).function());
     }
 
     /** The device tree, which says that a function stalls, knows those of root buses only. */

@@ -73,6 +73,17 @@ class MachineConfigTest {
     }
 
     @Test
+    void aDsaIsAnIntegratedEndpoint() throws ConfigException, IOException {
+        DeviceConfig port = new DeviceConfig("pcie-root-port", Map.of("id", "rp"));
+        DeviceConfig behind = new DeviceConfig("dsa", Map.of("bus", "rp"));
+        assertWrong(
+                config(Map.of(), 64, List.of(), port, behind),
+                "-device dsa: bus='rp': must be a root bus");
+        DeviceConfig onTheRootBus = new DeviceConfig("dsa", Map.of());
+        Machine.create(config(Map.of(), 64, List.of(), onTheRootBus), Map.of()).close();
+    }
+
+    @Test
     void oneIommuIsEnough() {
         DeviceConfig second = new DeviceConfig("virtio-iommu-pci", Map.of());
         assertWrong(

@@ -61,7 +61,9 @@ final class Batch {
         return Step.RUNNABLE;
     }
 
-    /** The next descriptor's execution; null if the batch is over, and {@link #report} tells how. */
+    /**
+     * The next descriptor's execution; null if the batch is over, and {@link #report} tells how.
+     */
     private @Nullable Execution next() {
         if (finished == count) {
             return over(failures == 0 ? Status.SUCCESS : Status.BATCH_FAILED);
@@ -109,8 +111,6 @@ final class Batch {
 
     /** Fills in how the batch has ended. */
     void report(CompletionRecord record) {
-        record.status(outcome.status())
-                .faultAddress(outcome.faultAddress())
-                .completed(finished);
+        record.status(outcome.status()).faultAddress(outcome.faultAddress()).completed(finished);
     }
 }

@@ -27,7 +27,7 @@ final class CommandUnit {
 
     /** How a command ended. */
     record Outcome(int error, int result) {
-        private static final Outcome DONE = new Outcome(Command.Error.NONE, 0);
+        private static final Outcome DONE = new Outcome(CommandError.NONE, 0);
 
         private static Outcome of(int error) {
             return new Outcome(error, 0);
@@ -65,22 +65,21 @@ final class CommandUnit {
         int operand = Cmd.OPERAND.getInt(cmd);
         Command command = Command.of(Cmd.CODE.getInt(cmd), options).orElse(null);
         if (command == null) {
-            return Optional.of(Outcome.of(Command.Error.INVALID_COMMAND));
+            return Optional.of(Outcome.of(CommandError.INVALID_COMMAND));
         }
         return switch (command) {
             case ENABLE_DEVICE -> Optional.of(Outcome.of(enableDevice()));
             case ENABLE_WQ ->
-                    Optional.of(
-                            Outcome.of(configuration.enableQueue(operand, function.ats())));
+                    Optional.of(Outcome.of(configuration.enableQueue(operand, function.ats())));
             case RESET_DEVICE -> Optional.of(resetDevice());
             case REQUEST_INTERRUPT_HANDLE -> Optional.of(requestHandle(operand));
             case RELEASE_INTERRUPT_HANDLE -> Optional.of(releaseHandle(operand));
             case DISABLE_DEVICE ->
-                    isEnabled() ? disableDevice() : refused(Command.Error.DISABLE_NOT_ENABLED);
+                    isEnabled() ? disableDevice() : refused(CommandError.DISABLE_NOT_ENABLED);
             case DRAIN_ALL, ABORT_ALL, DRAIN_PASID, ABORT_PASID ->
-                    isEnabled() ? onAll(command, operand) : refused(Command.Error.NOT_ENABLED);
+                    isEnabled() ? onAll(command, operand) : refused(CommandError.NOT_ENABLED);
             case DISABLE_WQ, DRAIN_WQ, ABORT_WQ, RESET_WQ ->
-                    isEnabled() ? onQueues(command, operand) : refused(Command.Error.NOT_ENABLED);
+                    isEnabled() ? onQueues(command, operand) : refused(CommandError.NOT_ENABLED);
         };
     }
 
@@ -124,7 +123,7 @@ final class CommandUnit {
         boolean masters = function.ats().admits(Requester.withoutPasid(function.rid()));
         boolean disabled = configuration.state() == Configuration.DeviceState.DISABLED;
         return disabled && !masters
-                ? Command.Error.BUS_MASTER_DISABLED
+                ? CommandError.BUS_MASTER_DISABLED
                 : configuration.enableDevice();
     }
 
@@ -158,7 +157,7 @@ final class CommandUnit {
     private Optional<Outcome> onQueues(Command command, int operand) {
         long queues = WQ_MASK.get(operand);
         if (WQ_GROUP.isSet(operand) || queues >>> options.workQueues() != 0) {
-            return refused(Command.Error.INVALID_WQ);
+            return refused(CommandError.INVALID_WQ);
         }
         if (command == Command.DISABLE_WQ) {
             configuration.close(queues);
@@ -178,18 +177,18 @@ final class CommandUnit {
     private Outcome requestHandle(int operand) {
         int index = INTERRUPT_INDEX.getInt(operand);
         if (IMS.isSet(operand) || !configuration.hasInterruptEntry(index)) {
-            return Outcome.of(Command.Error.INTERRUPT_INDEX);
+            return Outcome.of(CommandError.INTERRUPT_INDEX);
         }
         int handle = configuration.requestHandle(index);
         return handle == InterruptTable.NONE
-                ? Outcome.of(Command.Error.NO_INTERRUPT_HANDLE)
-                : new Outcome(Command.Error.NONE, handle);
+                ? Outcome.of(CommandError.NO_INTERRUPT_HANDLE)
+                : new Outcome(CommandError.NONE, handle);
     }
 
     private Outcome releaseHandle(int operand) {
         boolean ims = IMS.isSet(operand);
         return !ims && configuration.releaseHandle(INTERRUPT_INDEX.getInt(operand))
                 ? Outcome.DONE
-                : Outcome.of(Command.Error.INTERRUPT_INDEX);
+                : Outcome.of(CommandError.INTERRUPT_INDEX);
     }
 }

@@ -214,18 +214,18 @@ final class Configuration {
     int enableDevice() {
         synchronized (lock) {
             if (isStale() || state != DeviceState.DISABLED) {
-                return Command.Error.DEVICE_NOT_DISABLED;
+                return CommandError.DEVICE_NOT_DISABLED;
             }
             int entries = 0;
             for (int at = 0; at < queueTable.length; at += WqConfig.DWORDS) {
                 entries += WqConfig.SIZE.getInt(queueTable[at]);
             }
             if (entries > options.workQueueEntries()) {
-                return Command.Error.WQ_SIZES;
+                return CommandError.WQ_SIZES;
             }
             List<GroupConfig> decoded = GroupConfig.decodeAll(groupTable, options);
             int error = GroupConfig.check(decoded, options);
-            if (error == Command.Error.NONE) {
+            if (error == CommandError.NONE) {
                 groups = decoded;
                 state = DeviceState.ENABLED;
             }
@@ -239,13 +239,13 @@ final class Configuration {
         int free = options.workQueueEntries();
         synchronized (lock) {
             if (state != DeviceState.ENABLED) {
-                return Command.Error.DEVICE_NOT_ENABLED;
+                return CommandError.DEVICE_NOT_ENABLED;
             }
             if (index >= queues.size()) {
-                return Command.Error.INVALID_WQ;
+                return CommandError.INVALID_WQ;
             }
             if (queues.get(index).state != WorkQueue.State.DISABLED) {
-                return Command.Error.WQ_NOT_DISABLED;
+                return CommandError.WQ_NOT_DISABLED;
             }
             for (WorkQueue queue : queues) {
                 free -= queue.sizeTaken();
@@ -253,19 +253,19 @@ final class Configuration {
             config = WqConfig.decode(queueTable, index * WqConfig.DWORDS);
         }
         int error = config.check(options, free, port);
-        if (error != Command.Error.NONE) {
+        if (error != CommandError.NONE) {
             return error;
         }
         synchronized (lock) {
             boolean isServed = groups.stream().anyMatch(group -> group.has(index));
             if (isStale() || !isServed) {
-                return isServed ? Command.Error.DEVICE_NOT_ENABLED : Command.Error.INVALID_WQ;
+                return isServed ? CommandError.DEVICE_NOT_ENABLED : CommandError.INVALID_WQ;
             }
             WorkQueue queue = queues.get(index);
             queue.config = config;
             queue.credit = 0;
             queue.state = WorkQueue.State.ENABLED;
-            return Command.Error.NONE;
+            return CommandError.NONE;
         }
     }
 

@@ -50,8 +50,7 @@ final class DifOperation implements Operation {
     public Progress piece(OperandMemory memory) {
         long done = block * blocks.sourceBytes();
         byte[] data = memory.first();
-        if (!memory.read(
-                descriptor.source() + done, data, blocks.sourceBytes(), size - done)) {
+        if (!memory.read(descriptor.source() + done, data, blocks.sourceBytes(), size - done)) {
             return Progress.STOPPED;
         }
         int guard = guard(data);
@@ -123,10 +122,7 @@ final class DifOperation implements Operation {
         }
         if (inserts || !destinationFlags.passesApplication()) {
             putBigEndian(
-                    data,
-                    at + GUARD_BYTES,
-                    APPLICATION_BYTES,
-                    destination.maskedApplication());
+                    data, at + GUARD_BYTES, APPLICATION_BYTES, destination.maskedApplication());
         }
         if (inserts || !destinationFlags.passesReference()) {
             putBigEndian(

@@ -134,8 +134,7 @@ final class Dispatcher {
 
     /** Ends the jobs of the scope: no access and no record of theirs follows. */
     void discard(Scope scope) {
-        List<Job> gone =
-                inHand.stream().filter(job -> scope.includes(job.submission)).toList();
+        List<Job> gone = inHand.stream().filter(job -> scope.includes(job.submission)).toList();
         gone.forEach(this::retire);
     }
 

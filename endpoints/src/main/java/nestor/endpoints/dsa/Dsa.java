@@ -84,8 +84,7 @@ public final class Dsa {
         this.pageRequests = PageRequests.on(function.ats(), loop);
         this.dispatcher = new Dispatcher(configuration, this::execution);
         this.commands =
-                new CommandUnit(
-                        options, function, configuration, dispatcher, this::clearRegisters);
+                new CommandUnit(options, function, configuration, dispatcher, this::clearRegisters);
         file.onRead(registers.gensts, this::generalStatus);
         file.onWrite(registers.cmd, this::commandWritten);
     }

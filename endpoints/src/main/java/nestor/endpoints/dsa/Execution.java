@@ -273,8 +273,7 @@ final class Execution {
                             ? requestPages()
                             : withoutRecord(
                                     Status.COMPLETION_ADDRESS, descriptor.completionAddress());
-            default ->
-                    withoutRecord(Status.COMPLETION_ADDRESS, descriptor.completionAddress());
+            default -> withoutRecord(Status.COMPLETION_ADDRESS, descriptor.completionAddress());
         };
     }
 

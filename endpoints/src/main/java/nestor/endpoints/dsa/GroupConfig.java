@@ -72,7 +72,7 @@ record GroupConfig(
      * What Enable Device says about the groups: nothing in two of them, nothing that is not there,
      * work queues where there are engines and the other way round, and the read buffers (§4.1).
      *
-     * @return a code of {@link Command.Error}
+     * @return a code of {@link CommandError}
      */
     static int check(List<GroupConfig> groups, DsaOptions options) {
         long workQueues = 0;
@@ -80,13 +80,13 @@ record GroupConfig(
         int reserved = 0;
         for (GroupConfig group : groups) {
             if (group.foreign || (workQueues & group.workQueues) != 0) {
-                return Command.Error.GROUP_WQS;
+                return CommandError.GROUP_WQS;
             }
             if (group.engines >>> options.engines() != 0 || (engines & group.engines) != 0) {
-                return Command.Error.GROUP_ENGINES;
+                return CommandError.GROUP_ENGINES;
             }
             if (group.workQueues != 0 && group.engines == 0) {
-                return Command.Error.GROUP_INCOMPLETE;
+                return CommandError.GROUP_INCOMPLETE;
             }
             workQueues |= group.workQueues;
             engines |= group.engines;
@@ -95,10 +95,10 @@ record GroupConfig(
                     group.readBuffersAllowed < group.readBuffersReserved
                             || group.readBuffersAllowed > options.readBuffers();
             if (contradicts || reserved > options.readBuffers()) {
-                return Command.Error.GROUP_READ_BUFFERS;
+                return CommandError.GROUP_READ_BUFFERS;
             }
         }
-        return Command.Error.NONE;
+        return CommandError.NONE;
     }
 
     boolean has(int workQueue) {

@@ -32,7 +32,8 @@ final class MemoryMove implements Operation {
 
     private Progress backwardPiece(OperandMemory memory) {
         long left = size - done;
-        int most = Math.min(bytesFromPageStart(source + left), bytesFromPageStart(destination + left));
+        int most =
+                Math.min(bytesFromPageStart(source + left), bytesFromPageStart(destination + left));
         int bytes = (int) Math.min(most, left);
         return move(memory, left - bytes, bytes, bytes);
     }

@@ -14,8 +14,7 @@ enum Opcode {
     FILL(0x04, Flags.WRITES, 0, 0, 0, -1, -1, -1),
     COMPARE(0x05, Flags.READS | Flags.CHECK_RESULT, 0, 0, 0, Reserved.EXPECTED, -1, -1),
     COMPARE_PATTERN(0x06, Flags.READS | Flags.CHECK_RESULT, 0, 0, 0, Reserved.EXPECTED, -1, -1),
-    CREATE_DELTA(
-            0x07, Flags.WRITES | Flags.CHECK_RESULT, 0, 0, 0, 0, Reserved.HIGH, Reserved.MASK),
+    CREATE_DELTA(0x07, Flags.WRITES | Flags.CHECK_RESULT, 0, 0, 0, 0, Reserved.HIGH, Reserved.MASK),
     APPLY_DELTA(0x08, Flags.WRITES, 0, 0, 0, Reserved.HIGH, -1, -1),
     DUALCAST(0x09, Flags.WRITES, 0, 0, 0, 0, -1, -1),
     CRC(0x10, Flags.READS | Flags.CRC, 0, -1, 0, Reserved.HIGH, 0, -1),

@@ -145,8 +145,7 @@ final class OperandMemory {
     }
 
     /** Page by page; those before the one that is in trouble have moved. */
-    private boolean move(
-            long iova, byte[] buffer, int offset, int bytes, long ahead, int access) {
+    private boolean move(long iova, byte[] buffer, int offset, int bytes, long ahead, int access) {
         MemorySegment all = MemorySegment.ofArray(buffer);
         for (int done = 0; done < bytes; ) {
             int count = Math.min(bytes - done, bytesToPageEnd(iova + done));

@@ -87,8 +87,7 @@ final class Operands {
         if (!isAligned(descriptor.source() | descriptor.destination(), QUADWORD)) {
             return Status.ADDRESS_ALIGNMENT;
         }
-        return unlessOverlapping(
-                descriptor.source(), recordBytes, descriptor.destination(), size);
+        return unlessOverlapping(descriptor.source(), recordBytes, descriptor.destination(), size);
     }
 
     private static int dif(Opcode opcode, Descriptor descriptor) {

@@ -115,30 +115,30 @@ record WqConfig(
      * What Enable WQ says about it, in the order of the codes (§4.2).
      *
      * @param free entries that no enabled work queue has
-     * @return a code of {@link Command.Error}
+     * @return a code of {@link CommandError}
      */
     int check(DsaOptions options, int free, AtsPort port) {
         if (size == 0 || size > free) {
-            return Command.Error.WQ_SIZE;
+            return CommandError.WQ_SIZE;
         }
         if (priority == 0) {
-            return Command.Error.WQ_PRIORITY;
+            return CommandError.WQ_PRIORITY;
         }
         if (isShared() && (threshold == 0 || threshold > size)) {
-            return Command.Error.WQ_MODE;
+            return CommandError.WQ_MODE;
         }
         if (blockOnFault && (!options.translation().pri() || prsDisabled)) {
-            return Command.Error.WQ_BLOCK_ON_FAULT;
+            return CommandError.WQ_BLOCK_ON_FAULT;
         }
         boolean possible = port.admits(new Requester(0, isShared() ? 0 : pasid, privileged));
         if (pasidEnabled ? !possible : isShared()) {
-            return Command.Error.WQ_PASID;
+            return CommandError.WQ_PASID;
         }
         if (maxBatchLog2 > options.maxBatchLog2()) {
-            return Command.Error.WQ_MAX_BATCH;
+            return CommandError.WQ_MAX_BATCH;
         }
         return maxTransferLog2 > options.maxTransferLog2()
-                ? Command.Error.WQ_MAX_TRANSFER
-                : Command.Error.NONE;
+                ? CommandError.WQ_MAX_TRANSFER
+                : CommandError.NONE;
     }
 }

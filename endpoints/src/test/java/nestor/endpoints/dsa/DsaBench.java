@@ -51,8 +51,7 @@ final class DsaBench implements AutoCloseable {
     private static final nestor.pci.AtsEndpoint NO_ENDPOINT =
             new nestor.pci.AtsEndpoint() {
                 @Override
-                public void invalidate(
-                        nestor.pci.InvalidateRequest request, Runnable complete) {
+                public void invalidate(nestor.pci.InvalidateRequest request, Runnable complete) {
                     complete.run();
                 }
 
@@ -185,8 +184,7 @@ final class DsaBench implements AutoCloseable {
 
     /** Offers a descriptor to the shared work queue. */
     boolean enqueue(DescriptorBuilder descriptor) {
-        return board.mmio.writeDeferrable(
-                PORTALS + SHARED * 0x4000L + LIMITED, descriptor.block());
+        return board.mmio.writeDeferrable(PORTALS + SHARED * 0x4000L + LIMITED, descriptor.block());
     }
 
     /** Lets everything happen: page requests are answered until none is left. */

@@ -60,7 +60,7 @@ class DsaCommandTest {
     @DisplayName("§4: a command that CMDCAP does not name is an invalid command")
     void unknownCommands(int code) {
         assertThat(bench.get(0xb0)).isEqualTo(0x1ffe);
-        assertThat(bench.command(code, 0)).isEqualTo(Command.Error.INVALID_COMMAND);
+        assertThat(bench.command(code, 0)).isEqualTo(CommandError.INVALID_COMMAND);
     }
 
     @Test
@@ -93,10 +93,10 @@ class DsaCommandTest {
     void theDeviceIsEnabledOnce() {
         assertThat(bench.command(1, 0)).isZero();
         assertThat(bench.get(0x90) & 3).isEqualTo(1);
-        assertThat(bench.command(1, 0)).isEqualTo(Command.Error.DEVICE_NOT_DISABLED);
+        assertThat(bench.command(1, 0)).isEqualTo(CommandError.DEVICE_NOT_DISABLED);
         assertThat(bench.command(2, 0)).isZero();
         assertThat(bench.get(0x90) & 3).isZero();
-        assertThat(bench.command(2, 0)).isEqualTo(Command.Error.DISABLE_NOT_ENABLED);
+        assertThat(bench.command(2, 0)).isEqualTo(CommandError.DISABLE_NOT_ENABLED);
     }
 
     @Test
@@ -105,7 +105,7 @@ class DsaCommandTest {
         bench.board.config(4, 2, 2);
         bench.set(0xa0, 1L << 20);
         bench.loop.runUntilIdle();
-        assertThat(bench.get(0xa8)).isEqualTo(Command.Error.BUS_MASTER_DISABLED);
+        assertThat(bench.get(0xa8)).isEqualTo(CommandError.BUS_MASTER_DISABLED);
     }
 
     @Test
@@ -113,7 +113,7 @@ class DsaCommandTest {
     void sumOfSizes() {
         bench.queue(0, 32, 0, 0);
         bench.queue(1, 33, 0, 0);
-        assertThat(bench.command(1, 0)).isEqualTo(Command.Error.WQ_SIZES);
+        assertThat(bench.command(1, 0)).isEqualTo(CommandError.WQ_SIZES);
         bench.queue(1, 32, 0, 0);
         assertThat(bench.command(1, 0)).isZero();
     }
@@ -140,7 +140,7 @@ class DsaCommandTest {
     @DisplayName("§4.1: read buffers: reserved at most allowed, and all reserved at most 32")
     void readBuffers(int reserved, int allowed, String error) {
         for (int group = 0; group < 2; group++) {
-            bench.set(0x400 + 64 * group + 0x28, (long) reserved << 8 | (long) allowed << 20);
+            bench.set(0x400 + 64L * group + 0x28, (long) reserved << 8 | (long) allowed << 20);
         }
         assertThat(bench.command(1, 0)).isEqualTo(Long.decode(error));
     }
@@ -163,7 +163,7 @@ class DsaCommandTest {
     @DisplayName("§4.2: what Enable WQ says about WQCFG")
     void enableWq(int size, int threshold, String flags, String error) {
         bench.group(0, 1, 1);
-        assertThat(bench.command(6, 0)).isEqualTo(Command.Error.DEVICE_NOT_ENABLED);
+        assertThat(bench.command(6, 0)).isEqualTo(CommandError.DEVICE_NOT_ENABLED);
         assertThat(bench.command(1, 0)).isZero();
         bench.queue(0, size, threshold, Integer.decode(flags));
         assertThat(bench.command(6, 0)).isEqualTo(Long.decode(error));
@@ -188,10 +188,10 @@ class DsaCommandTest {
         bench.command(1, 0);
         bench.queue(0, 16, 0, 0x30000011);
         bench.board.config(bench.board.extendedCapability(0x1b) + 6, 2, 1);
-        assertThat(bench.command(6, 0)).isEqualTo(Command.Error.WQ_PASID);
+        assertThat(bench.command(6, 0)).isEqualTo(CommandError.WQ_PASID);
         bench.board.config(bench.board.extendedCapability(0x1b) + 6, 2, 0);
         bench.queue(0, 16, 0, 0x10000011);
-        assertThat(bench.command(6, 0)).isEqualTo(Command.Error.WQ_PASID);
+        assertThat(bench.command(6, 0)).isEqualTo(CommandError.WQ_PASID);
     }
 
     @Test
@@ -201,35 +201,35 @@ class DsaCommandTest {
         bench.group(0, 1, 1);
         bench.command(1, 0);
         bench.queue(0, 16, 0, 0x10000013);
-        assertThat(bench.command(6, 0)).isEqualTo(Command.Error.WQ_BLOCK_ON_FAULT);
+        assertThat(bench.command(6, 0)).isEqualTo(CommandError.WQ_BLOCK_ON_FAULT);
     }
 
     @Test
     @DisplayName("§4.2: a queue that is not there, enabled already, or in no group")
     void whichQueue() {
         replace(DsaBench.start());
-        assertThat(bench.command(6, 8)).isEqualTo(Command.Error.INVALID_WQ);
-        assertThat(bench.command(6, 0xfffff)).isEqualTo(Command.Error.INVALID_WQ);
-        assertThat(bench.command(6, DEDICATED)).isEqualTo(Command.Error.WQ_NOT_DISABLED);
+        assertThat(bench.command(6, 8)).isEqualTo(CommandError.INVALID_WQ);
+        assertThat(bench.command(6, 0xfffff)).isEqualTo(CommandError.INVALID_WQ);
+        assertThat(bench.command(6, DEDICATED)).isEqualTo(CommandError.WQ_NOT_DISABLED);
         bench.queue(2, 1, 0, 0x10000011);
-        assertThat(bench.command(6, 2)).isEqualTo(Command.Error.INVALID_WQ);
+        assertThat(bench.command(6, 2)).isEqualTo(CommandError.INVALID_WQ);
     }
 
     @ParameterizedTest
     @ValueSource(ints = {7, 8, 9, 10})
     @DisplayName("§4.3: masks of queues: one that is not there, and a device that is not enabled")
     void masks(int code) {
-        assertThat(bench.command(code, 1)).isEqualTo(Command.Error.NOT_ENABLED);
+        assertThat(bench.command(code, 1)).isEqualTo(CommandError.NOT_ENABLED);
         replace(DsaBench.start());
-        assertThat(bench.command(code, 0x100)).isEqualTo(Command.Error.INVALID_WQ);
-        assertThat(bench.command(code, 0x10001)).isEqualTo(Command.Error.INVALID_WQ);
+        assertThat(bench.command(code, 0x100)).isEqualTo(CommandError.INVALID_WQ);
+        assertThat(bench.command(code, 0x10001)).isEqualTo(CommandError.INVALID_WQ);
         assertThat(bench.command(code, 0x3)).isZero();
     }
 
     @ParameterizedTest
     @ValueSource(ints = {3, 4, 11, 12})
     void drainAndAbortNeedAnEnabledDevice(int code) {
-        assertThat(bench.command(code, 1)).isEqualTo(Command.Error.NOT_ENABLED);
+        assertThat(bench.command(code, 1)).isEqualTo(CommandError.NOT_ENABLED);
     }
 
     @Test
@@ -276,7 +276,8 @@ class DsaCommandTest {
     }
 
     @Test
-    @DisplayName("§4.3: a drain does not wait for what is submitted after it, or is of another PASID")
+    @DisplayName(
+            "§4.3: a drain does not wait for what is submitted after it, or is of another PASID")
     void drainsOnlyItsOwn() {
         replace(DsaBench.start());
         block(P);
@@ -365,19 +366,17 @@ class DsaCommandTest {
     @Test
     @DisplayName("§4.4: interrupt handles: index, IMS, exhaustion, release")
     void interruptHandles() {
-        replace(
-                new DsaBench(
-                        DsaOptions.DEFAULT.withInterruptHandles(InterruptHandles.REQUESTED)));
+        replace(new DsaBench(DsaOptions.DEFAULT.withInterruptHandles(InterruptHandles.REQUESTED)));
         assertThat(bench.get(0xb0)).isEqualTo(0x7ffe);
-        assertThat(bench.command(13, 9)).isEqualTo(Command.Error.INTERRUPT_INDEX);
-        assertThat(bench.command(13, 0x10001)).isEqualTo(Command.Error.INTERRUPT_INDEX);
+        assertThat(bench.command(13, 9)).isEqualTo(CommandError.INTERRUPT_INDEX);
+        assertThat(bench.command(13, 0x10001)).isEqualTo(CommandError.INTERRUPT_INDEX);
         for (int handle = 0; handle < 64; handle++) {
             assertThat(bench.command(13, 8)).isEqualTo((long) handle << 8);
         }
-        assertThat(bench.command(13, 8)).isEqualTo(Command.Error.NO_INTERRUPT_HANDLE);
+        assertThat(bench.command(13, 8)).isEqualTo(CommandError.NO_INTERRUPT_HANDLE);
         assertThat(bench.command(14, 7)).isZero();
-        assertThat(bench.command(14, 7)).isEqualTo(Command.Error.INTERRUPT_INDEX);
-        assertThat(bench.command(14, 0xffff)).isEqualTo(Command.Error.INTERRUPT_INDEX);
+        assertThat(bench.command(14, 7)).isEqualTo(CommandError.INTERRUPT_INDEX);
+        assertThat(bench.command(14, 0xffff)).isEqualTo(CommandError.INTERRUPT_INDEX);
         assertThat(bench.command(13, 1)).isEqualTo(7 << 8);
     }
 

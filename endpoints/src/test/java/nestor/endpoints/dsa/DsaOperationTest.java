@@ -1,8 +1,8 @@
 package nestor.endpoints.dsa;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static nestor.endpoints.dsa.DescriptorBuilder.descriptor;
 import static nestor.endpoints.dsa.DsaBench.P;
-import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Arrays;
@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** §5.3: every operation against the naive one, with operands and missing pages anywhere. */
 class DsaOperationTest {
-    private static final int ROUNDS = 600;
+    private static final int ROUNDS = 300;
     private static final long ARENA = 0x5555_0000_0000L;
     private static final int PAGE = DsaOs.PAGE;
 
@@ -155,7 +155,11 @@ class DsaOperationTest {
 
     /** The record, but for what earlier parts did, and all of memory. */
     private static void check(
-            DsaBench bench, DescriptorBuilder descriptor, byte[] record, NaiveDsa naive, int before) {
+            DsaBench bench,
+            DescriptorBuilder descriptor,
+            byte[] record,
+            NaiveDsa naive,
+            int before) {
         String what = Arrays.toString(descriptor.block());
         assertThat((int) record[0]).describedAs(what).isEqualTo(naive.status);
         if (before == 0) { // what is left of a backward move may not overlap

@@ -130,8 +130,7 @@ final class DsaOs implements TranslationAgent {
     void kill(int pasid) {
         Map<Long, Page> gone = processes.remove(pasid);
         if (gone != null) {
-            invalidate(
-                    pasid, 0, 64, () -> gone.values().forEach(page -> freed.add(page.frame)));
+            invalidate(pasid, 0, 64, () -> gone.values().forEach(page -> freed.add(page.frame)));
         }
     }
 

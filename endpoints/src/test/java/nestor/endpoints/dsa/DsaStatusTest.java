@@ -78,7 +78,9 @@ class DsaStatusTest {
     @DisplayName("§5.1: reserved bits are checked")
     void reservedFields(int word, String bits) {
         DescriptorBuilder move = move();
-        long value = move.block()[word] | Long.parseUnsignedLong(bits.substring(bits.startsWith("0x") ? 2 : 0), 16);
+        long value =
+                move.block()[word]
+                        | Long.parseUnsignedLong(bits.substring(bits.startsWith("0x") ? 2 : 0), 16);
         assertThat(status(move.word(word, value))).isEqualTo(Status.RESERVED_FIELD);
     }
 
@@ -166,7 +168,13 @@ class DsaStatusTest {
                 .isEqualTo(Status.OVERLAPPING_BUFFERS);
         assertThat(status(descriptor(0x12).source(A).size(520).word(5, 0x100000)))
                 .isEqualTo(Status.RESERVED_FIELD);
-        assertThat(status(descriptor(0x15).source(A).destination(A + PAGE).size(520).word(5, 0x100)))
+        assertThat(
+                        status(
+                                descriptor(0x15)
+                                        .source(A)
+                                        .destination(A + PAGE)
+                                        .size(520)
+                                        .word(5, 0x100)))
                 .isEqualTo(Status.RESERVED_FIELD);
     }
 
@@ -266,7 +274,8 @@ class DsaStatusTest {
     }
 
     @Test
-    @DisplayName("§5.3: a comparison that does not end as expected is no success, and goes on record")
+    @DisplayName(
+            "§5.3: a comparison that does not end as expected is no success, and goes on record")
     void falsePredicate() {
         DescriptorBuilder compare = descriptor(5).source(A).destination(A + PAGE).size(64);
         assertThat(status(compare.flags(0x80).word(5, 1)))

@@ -41,8 +41,7 @@ final class NaiveDsa {
                 }
             }
             case 0x05 -> compare(flags, (int) d[5], size, i -> memory[at(d[3]) + i], d[2]);
-            case 0x06 ->
-                    compare(flags, (int) d[5], size, i -> (byte) (d[3] >>> i % 8 * 8), d[2]);
+            case 0x06 -> compare(flags, (int) d[5], size, i -> (byte) (d[3] >>> i % 8 * 8), d[2]);
             case 0x07 -> createDelta(d, flags, size);
             case 0x08 -> applyDelta(d, size);
             case 0x09 -> {
@@ -178,7 +177,9 @@ final class NaiveDsa {
         int app = (int) (d[7] >>> 48);
         int blocks = 0;
         for (; blocks < size / in; blocks++) {
-            byte[] data = Arrays.copyOfRange(memory, at(d[2]) + blocks * in, at(d[2]) + blocks * in + block + 8);
+            byte[] data =
+                    Arrays.copyOfRange(
+                            memory, at(d[2]) + blocks * in, at(d[2]) + blocks * in + block + 8);
             int guard = crc16(data, 0, block, (options & 4) != 0 ? 0xffff : 0);
             guard = (options & 8) != 0 ? guard ^ 0xffff : guard;
             if (opcode != 0x13) {
@@ -208,7 +209,8 @@ final class NaiveDsa {
             ref += (destinationFlags & 0x80) != 0 ? 0 : 1;
             app = app + ((destinationFlags & 0x10) != 0 ? 1 : 0) & 0xffff;
         }
-        long sourceTags = sourceRef & 0xffff_ffffL | (long) sourceMask << 32 | (long) sourceApp << 48;
+        long sourceTags =
+                sourceRef & 0xffff_ffffL | (long) sourceMask << 32 | (long) sourceApp << 48;
         long tags = ref & 0xffff_ffffL | (long) mask << 32 | (long) app << 48;
         specific2 = opcode == 0x13 ? 0 : sourceTags;
         specific3 = opcode == 0x13 || opcode == 0x15 ? tags : 0;

@@ -34,8 +34,7 @@ final class OperandChoices {
         int size = choices.oneIn(3) ? 1 + choices.below(64) : 1 + choices.below(THIRD - 4200);
         return switch (opcode) {
             case 0x03 -> move(size);
-            case 0x04 ->
-                    descriptor(opcode).source(choices.anyLong()).destination(in(2)).size(size);
+            case 0x04 -> descriptor(opcode).source(choices.anyLong()).destination(in(2)).size(size);
             case 0x05 -> compare(size);
             case 0x06 -> comparePattern(size);
             case 0x07 -> createDelta(size);
@@ -47,7 +46,7 @@ final class OperandChoices {
     }
 
     private long in(int third) {
-        return arena + third * THIRD + choices.below(4096);
+        return arena + (long) third * THIRD + choices.below(4096);
     }
 
     private int at(long iova) {
@@ -127,11 +126,7 @@ final class OperandChoices {
 
     private DescriptorBuilder dualcast(int size) {
         long first = in(1);
-        return descriptor(0x09)
-                .source(in(0))
-                .destination(first)
-                .size(size)
-                .word(5, first + THIRD);
+        return descriptor(0x09).source(in(0)).destination(first).size(size).word(5, first + THIRD);
     }
 
     private DescriptorBuilder crc(int opcode, int size) {

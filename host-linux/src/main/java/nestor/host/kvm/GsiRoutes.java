@@ -61,8 +61,7 @@ final class GsiRoutes {
             return;
         }
         synchronized (this) {
-            routes.put(
-                    vector - FIRST_VECTOR, new Message(ALL_APICS, (int) LEVEL.set(vector, 1)));
+            routes.put(vector - FIRST_VECTOR, new Message(ALL_APICS, (int) LEVEL.set(vector, 1)));
             load();
             BitSet next = (BitSet) reported.clone();
             next.set(vector);
@@ -112,8 +111,7 @@ final class GsiRoutes {
                 Message message = route.getValue();
                 table.set(JAVA_INT, offset + IrqRouting.GSI, route.getKey());
                 table.set(JAVA_INT, offset + IrqRouting.TYPE, IrqRouting.TYPE_MSI);
-                table.set(
-                        JAVA_INT, offset + IrqRouting.MSI_ADDRESS_LO, (int) message.address);
+                table.set(JAVA_INT, offset + IrqRouting.MSI_ADDRESS_LO, (int) message.address);
                 table.set(
                         JAVA_INT,
                         offset + IrqRouting.MSI_ADDRESS_HI,

@@ -60,9 +60,7 @@ final class KickSignal {
                 calls.threadSignalMask(SIG_BLOCK, only.address(), before.address()));
         whileRunning.set(JAVA_INT, SignalMask.LEN, Long.BYTES);
         whileRunning.set(
-                JAVA_LONG_UNALIGNED,
-                SignalMask.SIGSET,
-                before.get(JAVA_LONG_UNALIGNED, 0) & ~BIT);
+                JAVA_LONG_UNALIGNED, SignalMask.SIGSET, before.get(JAVA_LONG_UNALIGNED, 0) & ~BIT);
         try {
             vcpu.ioctl(KvmAbi.SET_SIGNAL_MASK, whileRunning);
         } catch (HostException e) {

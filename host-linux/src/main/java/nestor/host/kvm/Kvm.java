@@ -30,7 +30,8 @@ public final class Kvm implements AutoCloseable {
     private Kvm(HostFile file) throws HostException {
         this.file = file;
         if (file.ioctl(KvmAbi.GET_API_VERSION, 0) != KvmAbi.API_VERSION) {
-            throw new HostException("a KVM of version %d".formatted(KvmAbi.API_VERSION), Errno.ENODEV);
+            throw new HostException(
+                    "a KVM of version %d".formatted(KvmAbi.API_VERSION), Errno.ENODEV);
         }
         for (Capability capability : NEEDED) {
             if (capability(capability) == 0) {

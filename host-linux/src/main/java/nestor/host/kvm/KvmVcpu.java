@@ -30,7 +30,9 @@ public final class KvmVcpu implements Vcpu {
     private static final int DATA_SELECTOR = 0x18;
     private static final int TSS_SELECTOR = 0x20;
 
-    /** MTRRs on, all memory write-back where none says otherwise (§12.11.2.1): what firmware sets. */
+    /**
+     * MTRRs on, all memory write-back where none says otherwise (§12.11.2.1): what firmware sets.
+     */
     private static final int IA32_MTRR_DEF_TYPE = 0x2ff;
 
     private static final long MTRRS_ON_WRITE_BACK = 0x806;
@@ -47,8 +49,7 @@ public final class KvmVcpu implements Vcpu {
     private volatile boolean kicked;
     private volatile @Nullable Thread halted;
 
-    KvmVcpu(HostFile file, RunArea run, Arena arena, Exits exits)
-            throws HostException {
+    KvmVcpu(HostFile file, RunArea run, Arena arena, Exits exits) throws HostException {
         this.file = file;
         this.run = run;
         this.arena = arena;
@@ -182,7 +183,6 @@ public final class KvmVcpu implements Vcpu {
             return "";
         }
     }
-
 
     /** It does not run, and never will again. Idempotent. */
     void close() {

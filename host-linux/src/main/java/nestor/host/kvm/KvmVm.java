@@ -27,8 +27,8 @@ import nestor.vmm.mmio.PortBus;
  */
 public final class KvmVm implements AutoCloseable {
     /**
-     * Three pages and one that KVM takes for itself on processors that cannot run real mode (api.rst
-     * §4.18, §4.19): above all that the board has, below 4 GiB.
+     * Three pages and one that KVM takes for itself on processors that cannot run real mode
+     * (api.rst §4.18, §4.19): above all that the board has, below 4 GiB.
      */
     private static final long IDENTITY_MAP = 0xfeff_c000L;
 
@@ -57,8 +57,7 @@ public final class KvmVm implements AutoCloseable {
 
     static KvmVm create(Kvm kvm) throws HostException {
         LinuxHost host = kvm.file().host();
-        HostFile file =
-                new HostFile(host, "VM", kvm.file().ioctl(KvmAbi.CREATE_VM, 0));
+        HostFile file = new HostFile(host, "VM", kvm.file().ioctl(KvmAbi.CREATE_VM, 0));
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment identityMap = arena.allocate(JAVA_LONG);
             identityMap.set(JAVA_LONG, 0, IDENTITY_MAP);
@@ -83,9 +82,7 @@ public final class KvmVm implements AutoCloseable {
                 region.set(JAVA_LONG, UserspaceMemoryRegion.GUEST_PHYS_ADDR, ram.gpa());
                 region.set(JAVA_LONG, UserspaceMemoryRegion.MEMORY_SIZE, ram.sizeBytes());
                 region.set(
-                        JAVA_LONG,
-                        UserspaceMemoryRegion.USERSPACE_ADDR,
-                        ram.segment().address());
+                        JAVA_LONG, UserspaceMemoryRegion.USERSPACE_ADDR, ram.segment().address());
                 file.ioctl(KvmAbi.SET_USER_MEMORY_REGION, region);
                 slots++;
             }
@@ -113,8 +110,8 @@ public final class KvmVm implements AutoCloseable {
     }
 
     /**
-     * One more vCPU, which waits for {@link KvmVcpu#start} or, where there are local APICs and it is
-     * not the first, for a start-up IPI.
+     * One more vCPU, which waits for {@link KvmVcpu#start} or, where there are local APICs and it
+     * is not the first, for a start-up IPI.
      *
      * @param cpus how many there will be: CPUID tells the guest
      * @param mmio what answers addresses that are no memory
@@ -136,7 +133,10 @@ public final class KvmVm implements AutoCloseable {
             setCpuid(vcpuFile, index, cpus);
             KvmVcpu vcpu =
                     new KvmVcpu(
-                            vcpuFile, new RunArea(run), arena, new KvmVcpu.Exits(mmio, ports, endOfInterrupt));
+                            vcpuFile,
+                            new RunArea(run),
+                            arena,
+                            new KvmVcpu.Exits(mmio, ports, endOfInterrupt));
             vcpus.add(vcpu);
             return vcpu;
         } catch (HostException e) {

@@ -112,9 +112,7 @@ final class RunArea {
                 Math.min(
                         Byte.toUnsignedInt(area.get(JAVA_BYTE, Run.EMULATION_FAILURE_INSN_SIZE)),
                         Run.INSTRUCTION_BYTES);
-        byte[] bytes =
-                area.asSlice(Run.EMULATION_FAILURE_INSN_BYTES, size).toArray(JAVA_BYTE);
-        return "KVM cannot emulate the instruction "
-                + HexFormat.ofDelimiter(" ").formatHex(bytes);
+        byte[] bytes = area.asSlice(Run.EMULATION_FAILURE_INSN_BYTES, size).toArray(JAVA_BYTE);
+        return "KVM cannot emulate the instruction " + HexFormat.ofDelimiter(" ").formatHex(bytes);
     }
 }

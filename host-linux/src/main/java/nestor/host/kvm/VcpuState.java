@@ -75,7 +75,8 @@ final class VcpuState {
     }
 
     /** What a descriptor holds beside its base and limit. */
-    record Attributes(int selector, int type, int dpl, boolean system, boolean wide, boolean large) {
+    record Attributes(
+            int selector, int type, int dpl, boolean system, boolean wide, boolean large) {
         /** A 4 GiB or a 64-bit segment of code or data. */
         static Attributes flat(int selector, int type, boolean is64Bit) {
             return new Attributes(selector, type, selector & 3, false, is64Bit, !is64Bit);

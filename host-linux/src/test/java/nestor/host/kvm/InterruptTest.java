@@ -144,6 +144,46 @@ class InterruptTest {
     }
 
     @Test
+    @DisplayName("SDM volume 3A, §8.4.4: INIT and start-up IPIs; CPUID leaf 1, initial APIC ID")
+    void theBootProcessorStartsAnother() throws Exception {
+        CountDownLatch started = new CountDownLatch(1);
+        List<Long> apicIds = new CopyOnWriteArrayList<>();
+        guest.ports.map(
+                0x14,
+                4,
+                TinyGuest.writes((_, _, value) -> {
+                    apicIds.add(value >>> 24);
+                    started.countDown();
+                }));
+        KvmVcpu other = guest.vm.newVcpu(2, guest.mmio, guest.ports, _ -> {});
+        // Real mode at 6000h: mov eax, 1; cpuid; mov eax, ebx; out 0x14, eax; cli; hlt
+        guest.put(0x6000, "66 b8 01 00 00 00  0f a2  66 89 d8  66 e7 14  fa f4");
+        LongMode.enter(
+                guest,
+                LongMode.SUPERVISOR,
+                """
+                bb 00 00 e0 fe                  // mov ebx, 0xfee00000
+                c7 83 f0 00 00 00 ff 01 00 00   // APIC enabled
+                c7 83 10 03 00 00 00 00 00 01   // ICR high: APIC 1
+                c7 83 00 03 00 00 00 45 00 00   // INIT
+                c7 83 00 03 00 00 06 46 00 00   // start-up at 6000h
+                """
+                        + WAITS);
+        try (ExecutorService second = Executors.newSingleThreadExecutor()) {
+            Future<VcpuExit> otherRun = second.submit((Callable<VcpuExit>) other::run);
+            Future<VcpuExit> run = start();
+
+            assertThat(started.await(10, TimeUnit.SECONDS)).isTrue();
+            other.stop(new VcpuExit.Stopped());
+            guest.vcpu.stop(new VcpuExit.Stopped());
+
+            assertThat(otherRun.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Stopped());
+            assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Stopped());
+        }
+        assertThat(apicIds).containsExactly(1L);
+    }
+
+    @Test
     @DisplayName("SDM volume 3A, §10.5.4: the APIC timer")
     void theApicTimerWakesAHaltedGuest() throws Exception {
         LongMode.enter(

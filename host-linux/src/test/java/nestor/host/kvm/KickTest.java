@@ -100,25 +100,23 @@ class KickTest {
         guest.vcpu.start(new PvhEntry((int) TinyGuest.CODE, 0));
         int rounds = 2000;
         Future<Integer> runs =
-                threads.submit(
-                        () -> {
-                            int stopped = 0;
-                            while (stopped < rounds) {
-                                assertThat(guest.vcpu.run()).isEqualTo(STOPPED);
-                                stopped++;
-                            }
-                            return stopped;
-                        });
+                threads.submit(() -> {
+                    int stopped = 0;
+                    while (stopped < rounds) {
+                        assertThat(guest.vcpu.run()).isEqualTo(STOPPED);
+                        stopped++;
+                    }
+                    return stopped;
+                });
         List<Future<?>> stoppers = new ArrayList<>();
         for (int i = 0; i < 2; i++) {
             stoppers.add(
-                    threads.submit(
-                            () -> {
-                                while (!runs.isDone()) {
-                                    guest.vcpu.stop(STOPPED);
-                                    guest.vcpu.kick();
-                                }
-                            }));
+                    threads.submit(() -> {
+                        while (!runs.isDone()) {
+                            guest.vcpu.stop(STOPPED);
+                            guest.vcpu.kick();
+                        }
+                    }));
         }
 
         assertThat(runs.get(25, TimeUnit.SECONDS)).isEqualTo(rounds);

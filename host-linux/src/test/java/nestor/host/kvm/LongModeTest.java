@@ -109,8 +109,7 @@ class LongModeTest {
     @Test
     void aLoopOfStoresLeavesTheGuestEachTime() throws Exception {
         List<Long> stored = new ArrayList<>();
-        guest.mmio.map(
-                0xd000_0000L, 0x1000, TinyGuest.writes((_, _, value) -> stored.add(value)));
+        guest.mmio.map(0xd000_0000L, 0x1000, TinyGuest.writes((_, _, value) -> stored.add(value)));
 
         guest.run("b9 03 00 00 00  89 0d 00 00 00 d0  e2 f8  e6 f4"); // mov [...], ecx; loop
 

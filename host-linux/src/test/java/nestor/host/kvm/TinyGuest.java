@@ -81,7 +81,9 @@ final class TinyGuest implements AutoCloseable {
         };
     }
 
-    /** Hexadecimal bytes; white space between them as one likes, and a comment after two slashes. */
+    /**
+     * Hexadecimal bytes; white space between them as one likes, and a comment after two slashes.
+     */
     void put(long gpa, String hex) throws GuestAccessException {
         byte[] bytes = HexFormat.of().parseHex(hex.replaceAll("//.*|\\s", ""));
         memory.copyIn(MemorySegment.ofArray(bytes), gpa);

@@ -10,6 +10,7 @@ final class Aml {
 
     private static final int ARG0 = 0x68;
     private static final int EISA_BASE = 0x40;
+    private static final int SERIALIZED = 1 << 3;
 
     /** §20.2.4: what one, two, three and four bytes of package length hold at most. */
     private static final int[] PACKAGE_LIMITS = {0x3f, 0xfff, 0xf_ffff, 0xfff_ffff};
@@ -44,10 +45,11 @@ final class Aml {
         return sized(new Bytes().u8(0x5b).u8(0x82), new Bytes().ascii(name).bytes(all(terms)));
     }
 
-    /** §20.2.5.2, DefMethod, not serialized. */
+    /** §20.2.5.2, DefMethod; serialized, as methods that create names are. */
     static byte[] method(String name, int arguments, byte[]... terms) {
         return sized(
-                new Bytes().u8(0x14), new Bytes().ascii(name).u8(arguments).bytes(all(terms)));
+                new Bytes().u8(0x14),
+                new Bytes().ascii(name).u8(arguments | SERIALIZED).bytes(all(terms)));
     }
 
     /** §20.2.3, the shortest form. */

@@ -171,7 +171,7 @@ class AcpiTablesTest {
                 .contains("Device (PC20)")
                 .contains("EisaId (\"PNP0A08\")")
                 .contains("EisaId (\"PNP0C02\")")
-                .contains("Method (_OSC, 4, NotSerialized)")
+                .contains("Method (_OSC, 4, Serialized)")
                 .contains("ToUUID (\"33db4d5b-1ff7-401c-9657-7441c03dd766\")")
                 .contains("Name (_S5, Package (0x04)")
                 .contains("0x0000001000000000") // 64-bit window, half of it
@@ -183,6 +183,26 @@ class AcpiTablesTest {
         assertThat(Arrays.equals(again, 36, again.length, first, 36, first.length)).isTrue();
     }
 
+    @Test
+    @DisplayName("PCI Firmware §4.5.1: _OSC grants what root ports have, and knows its UUID")
+    void controlIsNegotiated(@TempDir Path folder) throws IOException, InterruptedException {
+        Files.write(folder.resolve("DSDT.aml"), table(tables(BOARD), "DSDT"));
+        String uuid = "(5B 4D DB 33 F7 1F 1C 40 96 57 74 41 C0 3D D7 66)";
+        assertThat(negotiated(folder, uuid, "(00 00 00 00 1F 00 00 00 3F 00 00 00)"))
+                .contains("10 00 00 00 1F 00 00 00 1D 00 00 00");
+        assertThat(negotiated(folder, uuid, "(00 00 00 00 1F 00 00 00 11 00 00 00)"))
+                .contains("00 00 00 00 1F 00 00 00 11 00 00 00");
+        String other = uuid.replace("5B", "5C");
+        assertThat(negotiated(folder, other, "(00 00 00 00 1F 00 00 00 11 00 00 00)"))
+                .contains("04 00 00 00 1F 00 00 00 11 00 00 00");
+    }
+
+    private static String negotiated(Path folder, String uuid, String capabilities)
+            throws IOException, InterruptedException {
+        String call = "execute \\_SB.PCI0._OSC " + uuid + " 1 3 " + capabilities;
+        return acpica(folder, "acpiexec", "-da", "-b", call, "DSDT.aml");
+    }
+
     private static boolean knowsViot(Path folder) throws IOException, InterruptedException {
         iasl(folder, "-T", "VIOT");
         return Files.exists(folder.resolve("viot.asl"));
@@ -190,9 +210,14 @@ class AcpiTablesTest {
 
     private static String iasl(Path folder, String... arguments)
             throws IOException, InterruptedException {
-        Optional<Path> iasl = onPath("iasl");
-        assumeTrue(iasl.isPresent(), "iasl is not installed");
-        List<String> command = new ArrayList<>(List.of(iasl.get().toString()));
+        return acpica(folder, "iasl", arguments);
+    }
+
+    private static String acpica(Path folder, String tool, String... arguments)
+            throws IOException, InterruptedException {
+        Optional<Path> program = onPath(tool);
+        assumeTrue(program.isPresent(), tool + " is not installed");
+        List<String> command = new ArrayList<>(List.of(program.get().toString()));
         command.addAll(List.of(arguments));
         Path log = folder.resolve("log");
         new ProcessBuilder(command)

@@ -32,12 +32,18 @@ class FramingTest {
     private static final byte POISON = (byte) 0xa5;
     private static final int LIMIT = 132;
 
-    /**
-     * A request and what it comes to after those before it in the list.
-     *
-     * @param writableBytes room for the reply
-     */
-    private record Sample(byte[] request, int writableBytes, int status) {}
+    /** A request, the room for its reply, and its status after those before it in the list. */
+    private static final class Sample {
+        final byte[] request;
+        final int writableBytes;
+        final int status;
+
+        Sample(byte[] request, int writableBytes, int status) {
+            this.request = request;
+            this.writableBytes = writableBytes;
+            this.status = status;
+        }
+    }
 
     private static final class Driver {
         final IommuHarness iommu;
@@ -70,20 +76,20 @@ class FramingTest {
             for (boolean indirect : new boolean[] {false, true}) {
                 for (Sample sample : life) {
                     int length = send(sample, cut, indirect);
-                    assertThat(length).describedAs("length, %s", how).isEqualTo(sample.writableBytes());
+                    assertThat(length).describedAs("length, %s", how).isEqualTo(sample.writableBytes);
                     byte[] tail = machine.read(to + length - TAIL_BYTES, TAIL_BYTES);
                     assertThat(tail)
-                            .describedAs("type %d, %s", sample.request()[0], how)
-                            .isEqualTo(new byte[] {(byte) sample.status(), 0, 0, 0});
+                            .describedAs("type %d, %s", sample.request[0], how)
+                            .isEqualTo(new byte[] {(byte) sample.status, 0, 0, 0});
                 }
             }
         }
 
         int send(Sample sample, Cut cut, boolean indirect) {
-            byte[] poison = new byte[Math.max(sample.writableBytes(), TAIL_BYTES)];
+            byte[] poison = new byte[Math.max(sample.writableBytes, TAIL_BYTES)];
             Arrays.fill(poison, POISON);
             machine.write(to, poison);
-            machine.write(from, sample.request());
+            machine.write(from, sample.request);
             List<Part> parts = new ArrayList<>();
             cut.add(parts, sample, from, to);
             Part[] all = parts.toArray(Part[]::new);
@@ -107,11 +113,11 @@ class FramingTest {
     }
 
     private static void whole(List<Part> parts, Sample sample, long from, long to) {
-        if (sample.request().length > 0) {
-            parts.add(readable(from, sample.request().length));
+        if (sample.request.length > 0) {
+            parts.add(readable(from, sample.request.length));
         }
-        if (sample.writableBytes() > 0) {
-            parts.add(writable(to, sample.writableBytes()));
+        if (sample.writableBytes > 0) {
+            parts.add(writable(to, sample.writableBytes));
         }
     }
 
@@ -172,11 +178,11 @@ class FramingTest {
             int first = at;
             driver.live(
                     (parts, sample, from, to) -> {
-                        int whole = sample.request().length;
+                        int whole = sample.request.length;
                         int cut = Math.min(first, whole - 1);
                         parts.add(readable(from, cut));
                         parts.add(readable(from + cut, whole - cut));
-                        parts.add(writable(to, sample.writableBytes()));
+                        parts.add(writable(to, sample.writableBytes));
                     },
                     at);
         }
@@ -191,10 +197,10 @@ class FramingTest {
             int first = at;
             driver.live(
                     (parts, sample, from, to) -> {
-                        int cut = Math.min(first, sample.writableBytes() - 1);
-                        parts.add(readable(from, sample.request().length));
+                        int cut = Math.min(first, sample.writableBytes - 1);
+                        parts.add(readable(from, sample.request.length));
                         parts.add(writable(to, cut));
-                        parts.add(writable(to + cut, sample.writableBytes() - cut));
+                        parts.add(writable(to + cut, sample.writableBytes - cut));
                     },
                     at);
         }
@@ -209,13 +215,13 @@ class FramingTest {
             int bytes = size;
             driver.live(
                     (parts, sample, from, to) -> {
-                        int whole = sample.request().length;
+                        int whole = sample.request.length;
                         for (int at = 0; at < whole; at += bytes) {
                             parts.add(readable(from + at, Math.min(bytes, whole - at)));
                         }
                         parts.add(readable(from, 0));
                         parts.add(writable(to, 0));
-                        parts.add(writable(to, sample.writableBytes()));
+                        parts.add(writable(to, sample.writableBytes));
                     },
                     size);
         }
@@ -227,7 +233,7 @@ class FramingTest {
     void everyLength(TableProfile profile) {
         var driver = new Driver(profile);
         for (Sample sample : driver.life) {
-            byte[] request = sample.request();
+            byte[] request = sample.request;
             for (int r = 0; r < request.length; r++) {
                 for (int w : new int[] {0, 1, 2, 3, 4, 5, 7, 8, 64}) {
                     if (r + w > 0) {
@@ -245,9 +251,9 @@ class FramingTest {
             int junk = more;
             driver.live(
                     (parts, sample, from, to) -> {
-                        parts.add(readable(from, sample.request().length));
+                        parts.add(readable(from, sample.request.length));
                         parts.add(readable(to + 4096, junk));
-                        parts.add(writable(to, sample.writableBytes()));
+                        parts.add(writable(to, sample.writableBytes));
                     },
                     "longer");
         }

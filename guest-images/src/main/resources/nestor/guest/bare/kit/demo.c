@@ -6,7 +6,7 @@ enum { VENDOR = 0x1234, DEVICE = 0x0b11, CAPABILITIES = 0x34, MSI = 5 };
 enum { COMMAND = 0x00, ADDRESS = 0x08, RESULT = 0x08, CRC = 0x10, LENGTH = 0x18, OPTIONS = 0x20, PASID = 0x50 };
 enum { MSI_CONTROL = 2, MSI_ENABLE = 1, MSI_ADDRESS = 4, MSI_DATA = 12 };
 enum { ATS_CONTROL = 6, ATS_ENABLE = 1 << 15, PASID_CONTROL = 6, PASID_ALL = 7, PRI_CONTROL = 4, PRI_ENABLE = 1,
-       PRI_RESET = 2, PRI_CAPACITY = 8, PRI_ALLOCATION = 12 };
+       PRI_RESET = 2, PRI_STATUS = 6, PRI_FAILURES = 3, PRI_CAPACITY = 8, PRI_ALLOCATION = 12 };
 
 bool demo_find(struct demo *demo)
 {
@@ -46,6 +46,7 @@ void demo_enable(struct demo *demo)
         pci_write16(function, pci_extended(function, PCI_PASID) + PASID_CONTROL, PASID_ALL);
         pci_write(function, pri + PRI_ALLOCATION, pci_read(function, pri + PRI_CAPACITY));
         pci_write16(function, pri + PRI_CONTROL, PRI_RESET);
+        pci_write16(function, pri + PRI_STATUS, PRI_FAILURES);
         pci_write16(function, pri + PRI_CONTROL, PRI_ENABLE);
         pci_write16(function, pci_extended(function, PCI_ATS) + ATS_CONTROL, ATS_ENABLE);
 }

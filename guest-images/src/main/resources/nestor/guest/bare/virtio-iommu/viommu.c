@@ -1,13 +1,13 @@
 #include "virtio-iommu/viommu.h"
 
 #include "virtio-iommu/spaces.h"
-#include "virtio-iommu/svm.h"
 
 enum { DEVICE_ID = 23, REQUEST_QUEUE = 0, EVENT_QUEUE = 1, TAIL_BYTES = 4 };
 
 struct viommu viommu;
 struct testdev devs[2];
 struct engine engine;
+struct demo demo;
 u64 reply_quads[REPLY_BYTES / 8];
 static struct request sent;
 
@@ -365,7 +365,7 @@ void suite_begin(void)
         for (u32 i = 0; i < COUNT(devs); i++)
                 expect(testdev_find(i, &devs[i]));
         viommu.engine = engine_find(0, &engine);
-        viommu.svm = svm_find(0);
+        viommu.svm = demo_find(&demo);
         u64 page = take_page();
         viommu.boot_result = dma_write(&devs[0], page, page, 64);
         viommu.boot_shown = bypass_shown();
@@ -378,7 +378,7 @@ void suite_before(void)
         for (u32 i = 0; i < COUNT(devs); i++)
                 testdev_quiet(&devs[i]);
         if (viommu.svm)
-                svm_quiet();
+                demo_quiet(&demo);
         viommu_restart(&(struct start){ 0 });
         if (!lacking(BYPASSES))
                 bypass_set(0);

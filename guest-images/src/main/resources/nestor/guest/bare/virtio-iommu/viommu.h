@@ -7,6 +7,7 @@
 #define VIOMMU_H
 
 #include "machine.h"
+#include "kit/demo.h"
 #include "kit/engine.h"
 #include "kit/testdev.h"
 #include "kit/virtio.h"
@@ -53,6 +54,7 @@ bool told(const char *word);
 /* The test functions, whose Requester IDs are endpoint IDs. */
 extern struct testdev devs[2];
 extern struct engine engine;
+extern struct demo demo;
 
 static inline u32 endpoint(const struct testdev *dev)
 {

@@ -60,7 +60,7 @@ static int vit_enter_table(struct vit_endpoint *endpoint, u8 s1dss)
 	request.domain = cpu_to_le32(endpoint->table_ids[s1dss]);
 	/* First, so that what is unmapped while the device begins to use the table is told to it. */
 	WRITE_ONCE(endpoint->attached_id, endpoint->table_ids[s1dss]);
-	smp_wmb();
+	smp_wmb(); /* vit_post_invalidate() reads them the other way round. */
 	WRITE_ONCE(endpoint->mode, VIT_TABLE);
 	error = vit_send(endpoint->viommu, &request, sizeof(request));
 	if (error) {

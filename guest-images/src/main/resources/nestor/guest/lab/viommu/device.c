@@ -212,6 +212,8 @@ static void vit_remove(struct virtio_device *vdev)
 	mutex_lock(&vit_devices_lock);
 	list_del(&viommu->node);
 	mutex_unlock(&vit_devices_lock);
+	/* Whoever still polls for an answer gives up. */
+	virtio_break_device(vdev);
 	virtio_reset_device(vdev);
 	vit_events_free(viommu);
 	vdev->config->del_vqs(vdev);

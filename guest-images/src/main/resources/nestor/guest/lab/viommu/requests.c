@@ -250,10 +250,11 @@ void vit_sync(struct vit_device *viommu)
 /* Adds who it is about; needs vit_sync(). */
 void vit_post_invalidate(struct vit_endpoint *endpoint, u32 pasid, struct vit_req_invalidate *request)
 {
-	if (endpoint->mode != VIT_TABLE)
+	if (READ_ONCE(endpoint->mode) != VIT_TABLE)
 		return;
+	smp_rmb(); /* vit_enter_table() */
 	request->head.type = VIT_T_INVALIDATE;
-	request->domain = cpu_to_le32(endpoint->attached_id);
+	request->domain = cpu_to_le32(READ_ONCE(endpoint->attached_id));
 	request->pasid = cpu_to_le32(pasid);
 	request->flags |= cpu_to_le16(VIT_INV_F_PASID);
 	vit_post(endpoint->viommu, request, sizeof(*request));
