@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.IntConsumer;
 import java.util.function.IntPredicate;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.InvalidateRequest;
@@ -24,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Each function has its own ITags, as many as its Invalidate Queue Depth. A request that finds
  * none free waits in line; {@link #isFull} tells the caller when to park its command queue rather
  * than let the line grow. A request that does not complete in time has timed out, and with it those
- * that waited for one of the function's ITags; what the function says of it later is ignored.
+ * that waited for one of the function's ITags; what the function says of it later is unexpected.
  *
  * <p>Any thread; nobody is called with a lock held. Consumers run on the thread of the last
  * completion, or of the clock.
@@ -63,7 +64,7 @@ public final class AtcInvalidator {
         final List<Drain> drains = new ArrayList<>(1);
         int itag = NO_ITAG;
         long deadlineNanos;
-        boolean ended;
+        @Nullable End end;
 
         Request(Pool pool, InvalidateRequest template) {
             this.pool = pool;
@@ -144,6 +145,7 @@ public final class AtcInvalidator {
     private final Clock clock;
     private final Clock.Timer timer;
     private final long timeoutNanos;
+    private final IntConsumer unexpected;
 
     private final Object lock = new Object();
     private final Map<Integer, Pool> pools = new HashMap<>();
@@ -165,6 +167,19 @@ public final class AtcInvalidator {
      * @param timeoutNanos from sending a request to its time-out, usually {@link #TIMEOUT_NANOS}
      */
     public AtcInvalidator(AtsRoute route, Clock clock, long timeoutNanos) {
+        this(route, clock, timeoutNanos, _ -> {});
+    }
+
+    /**
+     * An invalidator with nothing outstanding.
+     *
+     * @param timeoutNanos from sending a request to its time-out, usually {@link #TIMEOUT_NANOS}
+     * @param unexpected takes the RID of a function that completes a request once more, or after its
+     *     time-out; on the thread that completes, with no lock held
+     */
+    public AtcInvalidator(
+            AtsRoute route, Clock clock, long timeoutNanos, IntConsumer unexpected) {
+        this.unexpected = unexpected;
         this.route = route;
         this.clock = clock;
         this.timeoutNanos = timeoutNanos;
@@ -277,7 +292,7 @@ public final class AtcInvalidator {
                 pool.open()
                         .forEach(request -> {
                             request.drains.clear();
-                            finish(request, End.COMPLETED, new ArrayList<>());
+                            finish(request, End.UNSUPPORTED, new ArrayList<>());
                         });
             }
             pools.clear();
@@ -326,19 +341,24 @@ public final class AtcInvalidator {
 
     private void complete(Request request) {
         List<Drain> drained = new ArrayList<>();
-        long latencyNanos;
-        long count;
+        @Nullable End before;
+        long latencyNanos = 0;
+        long count = 0;
         synchronized (lock) {
-            if (request.ended) {
-                return;
+            before = request.end;
+            if (before == null) {
+                latencyNanos = clock.nanos() - (request.deadlineNanos - timeoutNanos);
+                count = latencies.count(latencies.record(latencyNanos));
+                finish(request, End.COMPLETED, drained);
             }
-            latencyNanos = clock.nanos() - (request.deadlineNanos - timeoutNanos);
-            count = latencies.count(latencies.record(latencyNanos));
-            finish(request, End.COMPLETED, drained);
         }
-        ItagLatencyEvent.emit(request.pool.rid, latencyNanos, count);
-        tell(drained);
-        sendWaiting(request.pool);
+        if (before == null) {
+            ItagLatencyEvent.emit(request.pool.rid, latencyNanos, count);
+            tell(drained);
+            sendWaiting(request.pool);
+        } else if (before != End.UNSUPPORTED) {
+            unexpected.accept(request.pool.rid);
+        }
     }
 
     private void end(Request request, End end) {
@@ -378,10 +398,10 @@ public final class AtcInvalidator {
 
     /** Ends a request, unless it has ended; adds to {@code drained} who waited for it alone. */
     private void finish(Request request, End end, List<Drain> drained) {
-        if (request.ended) {
+        if (request.end != null) {
             return;
         }
-        request.ended = true;
+        request.end = end;
         Pool pool = request.pool;
         if (request.itag == Request.NO_ITAG) {
             pool.waiting.remove(request);

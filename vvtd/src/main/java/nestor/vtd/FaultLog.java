@@ -101,6 +101,24 @@ final class FaultLog {
 
     /** IQE or ITE: the invalidation queue has stopped. */
     void queueStopped(BitField why) {
+        raise(why);
+    }
+
+    /**
+     * ICE: a device TLB completed an invalidation that was not outstanding. The queue goes on; the
+     * source of the first is kept (§11.4.9.9).
+     */
+    void unexpectedCompletion(int sid) {
+        synchronized (lock) {
+            if (!isSet(FaultStatus.ICE)) {
+                registers.update(
+                        Registers.IQERCD, value -> Registers.Queue.ICESID.set(value, sid));
+            }
+        }
+        raise(FaultStatus.ICE);
+    }
+
+    private void raise(BitField why) {
         boolean first;
         synchronized (lock) {
             first = (registers.get(Registers.FSTS) & CAUSES) == 0;

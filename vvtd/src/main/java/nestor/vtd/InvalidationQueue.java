@@ -124,7 +124,8 @@ final class InvalidationQueue {
         long status = registers.get(Registers.FSTS);
         long stored = registers.get(Registers.IQERCD);
         long shown = FaultStatus.IQE.isSet(status) ? Queue.IQEI.getInPlace(stored) : 0;
-        return FaultStatus.ITE.isSet(status) ? shown | Queue.ITESID.getInPlace(stored) : shown;
+        shown |= FaultStatus.ITE.isSet(status) ? Queue.ITESID.getInPlace(stored) : 0;
+        return FaultStatus.ICE.isSet(status) ? shown | Queue.ICESID.getInPlace(stored) : shown;
     }
 
     private boolean isOn() {

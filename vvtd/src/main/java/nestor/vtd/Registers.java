@@ -150,6 +150,7 @@ final class Registers {
         static final BitField OFFSET = bits(18, 4);
         static final BitField IQEI = bits(3, 0);
         static final BitField ITESID = bits(47, 32);
+        static final BitField ICESID = bits(63, 48);
         static final BitField IWC = bit(0);
 
         private Queue() {}

@@ -79,7 +79,12 @@ public final class VtdUnit implements TranslationAgent {
         this.pageRequests =
                 new PageRequestQueue(
                         options, memory, registers, pageRequestEvent, translator, functions);
-        this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
+        this.invalidator =
+                new AtcInvalidator(
+                        functions,
+                        clock,
+                        options.atcTimeoutNanos(),
+                        faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =

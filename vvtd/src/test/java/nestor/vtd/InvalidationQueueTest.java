@@ -20,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class InvalidationQueueTest {
     private static final int ALL = 0x3f;
     private static final long IQE = 1 << 4;
+    private static final long ICE = 1 << 5;
     private static final long ITE = 1 << 6;
 
     private static final long GLOBAL = 1 << 4;
@@ -249,6 +250,50 @@ class InvalidationQueueTest {
         assertThat(isCached(0x1000)).isFalse();
         assertThat(vtd.status()).isEqualTo(1);
         assertThat(vtd.isSynchronized()).isTrue();
+    }
+
+    @Test
+    @DisplayName("§11.4.9.9: a completion that nobody waits for is ICE, and the queue goes on")
+    void anUnexpectedCompletionIsIce() {
+        vtd.submit(DEVICE_TLB, 0x1000);
+        endpoint.completions.getFirst().run();
+        assertThat(vtd.isSynchronized()).isTrue();
+        assertThat(vtd.messages).isEmpty();
+
+        endpoint.completions.getFirst().run();
+
+        assertThat(vtd.read32(0x034)).isEqualTo(ICE);
+        assertThat(vtd.read64(0x0b0)).isEqualTo((long) RID << 48);
+        assertThat(vtd.messages).hasSize(1);
+        vtd.submit(IOTLB | GLOBAL, 0);
+        assertThat(isCached(0x1000)).isFalse();
+        vtd.write32(0x034, ICE);
+        assertThat(vtd.read32(0x034)).isZero();
+        assertThat(vtd.read64(0x0b0)).isZero();
+    }
+
+    @Test
+    void aCompletionAfterItsTimeOutIsIceBesideIte() {
+        vtd.put(DEVICE_TLB, 0x1000);
+        assertThat(vtd.isSynchronized()).isFalse();
+        vtd.clock.advance(90_000_000_000L);
+        vtd.loop.runUntilIdle();
+
+        endpoint.completions.getFirst().run();
+
+        assertThat(vtd.read32(0x034)).isEqualTo(ITE | ICE);
+        assertThat(vtd.read64(0x0b0)).isEqualTo((long) RID << 48 | (long) RID << 32);
+    }
+
+    @Test
+    void whatAnUnpluggedFunctionCompletesLateIsNoError() {
+        vtd.submit(DEVICE_TLB, 0x1000);
+        vtd.unit.removed(RID);
+        vtd.loop.runUntilIdle();
+
+        endpoint.completions.getFirst().run();
+
+        assertThat(vtd.read32(0x034)).isZero();
     }
 
     @Test
