@@ -225,7 +225,7 @@ final class BareSuite {
         if (missing.isPresent()) {
             throw new CommandException(
                     ExitCode.SKIPPED,
-                    "--suite bare --iommu %s: no -accel %s here: %s"
+                    "--suite bare --iommu %s: no -accel %s here: %s; -accel tcg needs none"
                             .formatted(kit.iommu(), accelerator, missing.get()));
         }
     }

@@ -104,6 +104,18 @@ class BareSuiteIT {
     }
 
     @Test
+    void vtdUnitsPassOnTheSoftwareCpuToo() {
+        Result result =
+                suite("--iommu", "vtd", "-accel", "tcg", "--run", "whole", "--run", "two-units");
+
+        Report report = new Report(result.stdout());
+        assertThat(report.failed).isEmpty();
+        assertThat(result.exitCode()).describedAs(result.stderr()).isZero();
+        assertThat(report.passed.get("whole")).hasSizeGreaterThan(380);
+        assertThat(report.passed.get("two-units")).hasSizeGreaterThan(380);
+    }
+
+    @Test
     void withoutKvmTheVtdSuiteSaysWhyAndIsNoFailure() {
         assumeFalse(Files.isReadable(Path.of("/dev/kvm")), "there is KVM");
         Result result = suite("--iommu", "vtd", "--run", "legacy");
