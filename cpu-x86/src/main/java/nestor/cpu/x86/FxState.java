@@ -36,8 +36,8 @@ final class FxState {
         cpu.store64(va + 16, 0);
         for (int i = 0; i < 8; i++) {
             int register = x87.top + i & 7;
-            cpu.store64(va + ST_OFFSET + 16 * i, cpu.vector[XmmOperand.MM + register]);
-            cpu.store64(va + ST_OFFSET + 16 * i + 8, x87.signExponent[register]);
+            cpu.store64(va + ST_OFFSET + 16L * i, cpu.vector[XmmOperand.MM + register]);
+            cpu.store64(va + ST_OFFSET + 16L * i + 8, x87.signExponent[register]);
         }
     }
 
@@ -47,7 +47,7 @@ final class FxState {
 
     static void saveXmm(X86Cpu cpu, long va, int registers) {
         for (int i = 0; i < 2 * registers; i++) {
-            cpu.store64(va + XMM_OFFSET + 8 * i, cpu.vector[i]);
+            cpu.store64(va + XMM_OFFSET + 8L * i, cpu.vector[i]);
         }
     }
 
@@ -59,14 +59,14 @@ final class FxState {
         x87.setValid((int) (head >>> 8 * TAG_OFFSET) & 0xff);
         for (int i = 0; i < 8; i++) {
             int register = x87.top + i & 7;
-            cpu.vector[XmmOperand.MM + register] = cpu.load64(va + ST_OFFSET + 16 * i);
-            x87.signExponent[register] = (int) cpu.load16(va + ST_OFFSET + 16 * i + 8);
+            cpu.vector[XmmOperand.MM + register] = cpu.load64(va + ST_OFFSET + 16L * i);
+            x87.signExponent[register] = (int) cpu.load16(va + ST_OFFSET + 16L * i + 8);
         }
     }
 
     static void restoreXmm(X86Cpu cpu, long va, int registers) {
         for (int i = 0; i < 2 * registers; i++) {
-            cpu.vector[i] = cpu.load64(va + XMM_OFFSET + 8 * i);
+            cpu.vector[i] = cpu.load64(va + XMM_OFFSET + 8L * i);
         }
     }
 

@@ -42,10 +42,21 @@ final class SseOpcodes {
 
     /** 28-2F. */
     private static Op second(Instruction in) {
-        if (repeats(in)) {
-            return Undefined.OP;
+        switch (in.opcode) {
+            case 0x2a -> {
+                return SseConversions.fromInteger(in);
+            }
+            case 0x2c, 0x2d -> {
+                return SseConversions.toInteger(in);
+            }
+            default -> {
+                if (repeats(in)) {
+                    return Undefined.OP;
+                }
+            }
         }
         return switch (in.opcode) {
+            case 0x2e, 0x2f -> SseArithmetic.compareToFlags(in);
             case 0x28, 0x29 -> SseMoves.whole(in);
             case 0x2b -> SseMoves.nonTemporal(in, false);
             default -> Undefined.OP;
@@ -53,9 +64,22 @@ final class SseOpcodes {
     }
 
     /** 50-5F. */
-    private static Op fifth(Instruction in) {
-        if (repeats(in)) {
-            return Undefined.OP;
+    private static Op fifth(Instruction in) throws Instruction.Truncated {
+        switch (in.opcode) {
+            case 0x51, 0x52, 0x53, 0x58, 0x59, 0x5c, 0x5d, 0x5e, 0x5f -> {
+                return SseArithmetic.of(in);
+            }
+            case 0x5a -> {
+                return SseConversions.betweenFormats(in);
+            }
+            case 0x5b -> {
+                return SseConversions.singlesAndIntegers(in);
+            }
+            default -> {
+                if (repeats(in)) {
+                    return Undefined.OP;
+                }
+            }
         }
         return switch (in.opcode) {
             case 0x50 -> PackedShuffles.signMask(in);
@@ -95,6 +119,9 @@ final class SseOpcodes {
 
     /** C2-C6. */
     private static Op twelfth(Instruction in) throws Instruction.Truncated {
+        if (in.opcode == 0xc2) {
+            return SseArithmetic.of(in);
+        }
         if (repeats(in)) {
             return Undefined.OP;
         }
@@ -110,6 +137,9 @@ final class SseOpcodes {
     /** D0-FF. */
     private static Op last(Instruction in) {
         boolean mmx = !in.operandPrefix;
+        if (in.opcode == 0xe6) {
+            return SseConversions.doublesAndIntegers(in);
+        }
         if (repeats(in)) {
             return in.opcode == 0xd6 ? SseMoves.betweenMmxAndXmm(in) : Undefined.OP;
         }

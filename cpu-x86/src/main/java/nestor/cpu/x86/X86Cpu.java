@@ -52,6 +52,7 @@ final class X86Cpu {
     int mxcsr;
 
     final X87 x87;
+    final SoftFloat soft = new SoftFloat();
 
     /** See {@link Flags}. */
     long flagX;
