@@ -1,10 +1,12 @@
 package nestor.hostsim;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import nestor.iommu.host.HostException;
 import nestor.iommufd.Errno;
 import nestor.iommufd.HostSystem;
 import nestor.iommufd.Struct;
@@ -176,6 +178,18 @@ public final class SimulatedHost implements HostSystem {
         } catch (Refusal refusal) {
             return -refusal.errno();
         }
+    }
+
+    /** None of its files has memory. */
+    @Override
+    public synchronized MemorySegment map(int fd, long offset, long sizeBytes, Arena arena)
+            throws HostException {
+        throw new HostException("mmap", files.containsKey(fd) ? Errno.ENODEV : Errno.EBADF);
+    }
+
+    @Override
+    public synchronized int eventfd() {
+        return install(new EventCounter());
     }
 
     @Override
