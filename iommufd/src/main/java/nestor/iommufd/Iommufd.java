@@ -187,6 +187,15 @@ public final class Iommufd implements AutoCloseable {
         return InvalidationProgress.of(result < 0 ? Math.min(handled, count - 1) : count);
     }
 
+    /**
+     * IOMMU_HWPT_INVALIDATE of no entries: whether the kernel takes entries of this type.
+     *
+     * @throws HostException ENOTTY before Linux 6.8; EINVAL if not
+     */
+    void probeInvalidation(int target, int dataType) throws HostException {
+        invalidate(target, dataType, 0, new byte[0]);
+    }
+
     /** Bytes of entries that one {@link #invalidate} takes. */
     public static int maxEntryBytes() {
         return DATA_BYTES;
