@@ -23,9 +23,9 @@ public final class SimulatedHost implements HostSystem {
     private static final long VTD_ECAP =
             1L << 47 | 1L << 43 | 1L << 40 | 19L << 35 | 1L << 34 | 1L << 31 | 1L << 29 | 1L << 26;
 
-    /** SMMU_IDR0 to IDR5: both stages, 20-bit substreams, RIL, all granules. */
+    /** SMMU_IDR0 to IDR5: both stages, ATS, 20-bit substreams, RIL, all granules. */
     private static final int[] SMMU_IDR = {
-        0b11 | 0b10 << 2 | 1 << 12 | 1 << 19 | 0b01 << 27, 16 | 20 << 6, 0, 1 << 10, 0, 0x75
+        0b11 | 0b10 << 2 | 1 << 10 | 1 << 12 | 1 << 19 | 0b01 << 27, 16 | 20 << 6, 0, 1 << 10, 0, 0x75
     };
 
     private final ProcessMemory memory = new ProcessMemory();

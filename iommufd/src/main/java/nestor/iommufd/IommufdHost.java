@@ -10,6 +10,7 @@ import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostInvalidation;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.host.InvalidationProgress;
+import nestor.iommu.host.SmmuCommands;
 import nestor.iommu.host.Stage1;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.memory.RamRegion;
@@ -114,7 +115,7 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
                         device.id(), ioas, flags, Uapi.HwptAlloc.DATA_NONE, new byte[0], 0);
         if (info.type() == Uapi.HwInfo.TYPE_ARM_SMMUV3) {
             viommu = iommufd.allocViommu(Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
-            iommufd.probeInvalidation(viommu, Uapi.HwptInvalidate.DATA_ARM_SMMUV3);
+            probeSmmuV3();
             events =
                     EventQueue.of(
                             iommufd,
@@ -122,6 +123,16 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
                                     viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH));
         } else if (info.type() == Uapi.HwInfo.TYPE_INTEL_VTD) {
             probeVtd(device);
+        }
+    }
+
+    /**
+     * Invalidations can be forwarded. An SMMUv3 refuses a call without entries as it refuses a
+     * wrong type (EINVAL, Linux 7.3), so it is sent a command: nothing of the guest is cached yet.
+     */
+    private void probeSmmuV3() throws HostException {
+        if (invalidate(List.of(SmmuCommands.tlbiAll())).handled() != 1) {
+            throw new HostException("forwarding CMD_TLBI_NH_ALL", Errno.EIO);
         }
     }
 
