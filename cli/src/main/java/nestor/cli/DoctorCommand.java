@@ -10,6 +10,7 @@ import java.util.stream.Stream;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.ImageStore;
 import nestor.guest.Progress;
+import nestor.host.iommufd.AssignmentSupport;
 import nestor.host.kvm.KvmSupport;
 import picocli.CommandLine.Command;
 
@@ -49,7 +50,7 @@ final class DoctorCommand implements Callable<Integer> {
         cache();
         images();
         kvm();
-        iommufd();
+        assignment();
         qemu();
         terminal();
         for (Finding finding : findings) {
@@ -180,14 +181,11 @@ final class DoctorCommand implements Callable<Integer> {
         add(State.OK, "kvm", kvm.text() + use, kvm.advice());
     }
 
-    private void iommufd() {
-        boolean there = Files.exists(Path.of("/dev/iommu"));
-        add(
-                State.OK,
-                "iommufd",
-                (there ? "/dev/iommu is there" : "no /dev/iommu")
-                        + "; not needed for emulated devices",
-                "");
+    private void assignment() {
+        for (AssignmentSupport support : AssignmentSupport.ofThisHost()) {
+            String use = support.advice().isEmpty() ? "" : "; not needed for emulated devices";
+            add(State.OK, support.topic(), support.text() + use, support.advice());
+        }
     }
 
     private void qemu() {

@@ -102,6 +102,18 @@ public final class HostFile implements AutoCloseable {
         }
     }
 
+    /** mmap(2) of a part: its address, or the negative of an error number. */
+    long mapShared(long offset, long sizeBytes) {
+        if (!enter()) {
+            return -Errno.EBADF;
+        }
+        try {
+            return host.calls().mapShared(fd, offset, sizeBytes);
+        } finally {
+            leave();
+        }
+    }
+
     /**
      * poll(2) for something to read.
      *

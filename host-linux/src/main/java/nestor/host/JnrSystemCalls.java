@@ -57,8 +57,8 @@ final class JnrSystemCalls implements SystemCalls {
     }
 
     @Override
-    public long mapShared(int fd, long sizeBytes) {
-        return kernel(libc.mmap(null, sizeBytes, PROT_READ_WRITE, MAP_SHARED, fd, 0));
+    public long mapShared(int fd, long offset, long sizeBytes) {
+        return kernel(libc.mmap(null, sizeBytes, PROT_READ_WRITE, MAP_SHARED, fd, offset));
     }
 
     @Override

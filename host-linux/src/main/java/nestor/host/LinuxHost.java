@@ -55,7 +55,13 @@ public final class LinuxHost {
      * closed.
      */
     public MemorySegment map(HostFile file, long sizeBytes, Arena arena) throws HostException {
-        long address = calls.mapShared(file.fd(), sizeBytes);
+        return map(file, 0, sizeBytes, arena);
+    }
+
+    /** The same from {@code offset} on. */
+    public MemorySegment map(HostFile file, long offset, long sizeBytes, Arena arena)
+            throws HostException {
+        long address = file.mapShared(offset, sizeBytes);
         if (address < 0 && address > -4096) {
             throw new HostException("mmap(" + file.name() + ")", (int) -address);
         }

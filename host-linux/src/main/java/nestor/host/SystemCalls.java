@@ -15,8 +15,12 @@ public interface SystemCalls {
     /** ioctl(2) with a number or an address as its argument. */
     int ioctl(int fd, long request, long argument);
 
-    /** mmap(2) of a shared, readable and writable range at the start of a file. */
-    long mapShared(int fd, long sizeBytes);
+    /**
+     * mmap(2) of a shared, readable and writable range of a file.
+     *
+     * @param offset where in the file, of whole pages
+     */
+    long mapShared(int fd, long offset, long sizeBytes);
 
     /** munmap(2). */
     int unmap(long address, long sizeBytes);

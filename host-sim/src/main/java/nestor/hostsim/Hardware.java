@@ -47,6 +47,9 @@ sealed interface Hardware permits MockHardware, VtdHardware, SmmuHardware {
     /** Judges the type of invalidations of a nested HWPT, or of a vIOMMU. */
     void checkInvalidation(HostObject target, int type) throws Refusal;
 
+    /** Judges a call without entries, which asks about the type alone. */
+    default void checkProbe() throws Refusal {}
+
     /** Judges the size of an invalidation's entries. */
     void checkEntry(HostObject target, int sizeBytes) throws Refusal;
 

@@ -466,6 +466,7 @@ final class IommufdFile implements HostFile {
                 };
         hardware.checkInvalidation(target, s.word(HwptInvalidate.DATA_TYPE));
         if (count == 0) {
+            hardware.checkProbe();
             return;
         }
         hardware.checkEntry(target, length);

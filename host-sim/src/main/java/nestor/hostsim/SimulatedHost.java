@@ -1,10 +1,12 @@
 package nestor.hostsim;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
+import nestor.iommu.host.HostException;
 import nestor.iommufd.Errno;
 import nestor.iommufd.HostSystem;
 import nestor.iommufd.Struct;
@@ -21,9 +23,9 @@ public final class SimulatedHost implements HostSystem {
     private static final long VTD_ECAP =
             1L << 47 | 1L << 43 | 1L << 40 | 19L << 35 | 1L << 34 | 1L << 31 | 1L << 29 | 1L << 26;
 
-    /** SMMU_IDR0 to IDR5: both stages, 20-bit substreams, RIL, all granules. */
+    /** SMMU_IDR0 to IDR5: both stages, ATS, 20-bit substreams, RIL, all granules. */
     private static final int[] SMMU_IDR = {
-        0b11 | 0b10 << 2 | 1 << 12 | 1 << 19 | 0b01 << 27, 16 | 20 << 6, 0, 1 << 10, 0, 0x75
+        0b11 | 0b10 << 2 | 1 << 10 | 1 << 12 | 1 << 19 | 0b01 << 27, 16 | 20 << 6, 0, 1 << 10, 0, 0x75
     };
 
     private final ProcessMemory memory = new ProcessMemory();
@@ -176,6 +178,18 @@ public final class SimulatedHost implements HostSystem {
         } catch (Refusal refusal) {
             return -refusal.errno();
         }
+    }
+
+    /** None of its files has memory. */
+    @Override
+    public synchronized MemorySegment map(int fd, long offset, long sizeBytes, Arena arena)
+            throws HostException {
+        throw new HostException("mmap", files.containsKey(fd) ? Errno.ENODEV : Errno.EBADF);
+    }
+
+    @Override
+    public synchronized int eventfd() {
+        return install(new EventCounter());
     }
 
     @Override

@@ -65,6 +65,7 @@ final class SmmuHardware implements Hardware {
 
     private final int[] idr;
     private final int pasidLog2;
+    private final SmmuCommandFilter filter;
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final Map<Substream, ContextDescriptor> contexts = new HashMap<>();
     private final Map<Viommu, Long> vmids = new HashMap<>();
@@ -78,6 +79,7 @@ final class SmmuHardware implements Hardware {
     SmmuHardware(int... idr) {
         this.idr = idr.clone();
         this.pasidLog2 = idr[1] >>> 6 & 0x1f; // SSIDSIZE
+        this.filter = new SmmuCommandFilter(idr);
     }
 
     @Override
@@ -177,6 +179,12 @@ final class SmmuHardware implements Hardware {
         Refusal.when(type != HwptInvalidate.DATA_ARM_SMMUV3, Errno.EINVAL);
     }
 
+    /** The driver's copy of the entries wants at least one. */
+    @Override
+    public void checkProbe() throws Refusal {
+        throw new Refusal(Errno.EINVAL);
+    }
+
     @Override
     public void checkEntry(HostObject target, int sizeBytes) throws Refusal {
         Refusal.when(sizeBytes != 16, Errno.EINVAL);
@@ -185,6 +193,7 @@ final class SmmuHardware implements Hardware {
     @Override
     public void invalidate(HostObject target, Struct entry) throws Refusal {
         if (target instanceof Viommu viommu) {
+            filter.check(entry.doubleword(0), entry.doubleword(8));
             command(viommu, entry.doubleword(0), entry.doubleword(8));
         }
     }
@@ -206,8 +215,7 @@ final class SmmuHardware implements Hardware {
             case 0x12 -> drop(Tags.only(vmid(viommu) | asid), covered(word1));
             case 0x13 -> drop(new Tags(vmid(viommu), -ASIDS), covered(word1));
             case 0x40 -> {
-                int size = Math.min(SIZE.getInt(word1), 52);
-                Refusal.when(SIZE.getInt(word1) > 52, Errno.EIO);
+                int size = SIZE.getInt(word1);
                 boolean ssv = (word0 >>> 11 & 1) != 0;
                 device(viommu, word0)
                         .device()

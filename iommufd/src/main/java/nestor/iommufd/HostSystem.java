@@ -1,6 +1,8 @@
 package nestor.iommufd;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import nestor.iommu.host.HostException;
 
 /**
  * The system calls that iommufd and VFIO take. The numbers are the kernel's: a negative result is
@@ -29,6 +31,19 @@ public interface HostSystem {
 
     /** write(2): bytes written. */
     int write(int fd, MemorySegment from);
+
+    /**
+     * mmap(2) of a part of a file, shared, for reading and writing: a region of a VFIO device at
+     * the offset that the device gave. Gone when {@code arena} is closed; the file may be closed
+     * before that.
+     *
+     * @param offset of whole pages
+     * @throws HostException ENODEV if the file has no memory
+     */
+    MemorySegment map(int fd, long offset, long sizeBytes, Arena arena) throws HostException;
+
+    /** eventfd(2): a counter at 0 that no read waits for. A descriptor, or an error. */
+    int eventfd();
 
     /** poll(2) for input, without waiting. */
     boolean isReadable(int fd);

@@ -10,6 +10,10 @@ public final class Iommufd implements AutoCloseable {
     private static final int ARGUMENT_BYTES = 128;
     private static final int DATA_BYTES = 1 << 16;
 
+    /** Of whole records: a group of page requests that does not fit is never read (EINVAL). */
+    private static final int RECORDS_BYTES =
+            DATA_BYTES / Uapi.PageFault.BYTES * Uapi.PageFault.BYTES;
+
     private final HostSystem system;
     private final int fd;
     private final Struct argument;
@@ -187,6 +191,16 @@ public final class Iommufd implements AutoCloseable {
         return InvalidationProgress.of(result < 0 ? Math.min(handled, count - 1) : count);
     }
 
+    /**
+     * IOMMU_HWPT_INVALIDATE of no entries: whether the kernel takes entries of this type for a
+     * nested HWPT.
+     *
+     * @throws HostException ENOTTY before Linux 6.8; EINVAL if not
+     */
+    void probeInvalidation(int target, int dataType) throws HostException {
+        invalidate(target, dataType, 0, new byte[0]);
+    }
+
     /** Bytes of entries that one {@link #invalidate} takes. */
     public static int maxEntryBytes() {
         return DATA_BYTES;
@@ -255,7 +269,7 @@ public final class Iommufd implements AutoCloseable {
      * @return a copy, empty if nothing waits
      */
     public synchronized byte[] read(int queueFd) throws HostException {
-        int count = check("read(queue)", system.read(queueFd, data.bytes().asSlice(0, 40 * 96)));
+        int count = check("read(queue)", system.read(queueFd, data.bytes().asSlice(0, RECORDS_BYTES)));
         byte[] bytes = new byte[count];
         MemorySegment.copy(data.bytes(), 0, MemorySegment.ofArray(bytes), 0, count);
         return bytes;

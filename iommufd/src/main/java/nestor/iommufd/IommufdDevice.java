@@ -26,7 +26,7 @@ final class IommufdDevice implements HostDevice {
     private final int vdevice;
 
     /** Its page requests; a kernel without fault queues has none to report. */
-    private final Iommufd.Queue faults;
+    private final EventQueue faults;
 
     private volatile @Nullable HostReports reports;
 
@@ -36,7 +36,7 @@ final class IommufdDevice implements HostDevice {
             int rid,
             boolean pasids,
             int vdevice,
-            Iommufd.Queue faults) {
+            EventQueue faults) {
         this.host = host;
         this.device = device;
         this.rid = rid;
@@ -49,29 +49,22 @@ final class IommufdDevice implements HostDevice {
             throws HostException {
         Iommufd iommufd = host.iommufd();
         boolean smmu = info.type() == Uapi.HwInfo.TYPE_ARM_SMMUV3;
-        Iommufd.Queue faults;
+        EventQueue faults;
         try {
-            faults = iommufd.allocFaultQueue();
+            faults = EventQueue.of(iommufd, iommufd.allocFaultQueue());
         } catch (HostException e) {
             if (e.errno() != Errno.ENOTTY) {
                 throw e;
             }
-            faults = new Iommufd.Queue(0, -1);
+            faults = EventQueue.none(iommufd);
         }
         try {
             int vdevice = smmu ? iommufd.allocVdevice(host.viommu(), device.id(), rid) : 0;
             boolean pasids = !smmu && info.maxPasidLog2() != 0;
             return new IommufdDevice(host, device, rid, pasids, vdevice, faults);
         } catch (HostException e) {
-            end(iommufd, faults);
+            faults.end();
             throw e;
-        }
-    }
-
-    private static void end(Iommufd iommufd, Iommufd.Queue faults) {
-        if (faults.fd() >= 0) {
-            iommufd.system().close(faults.fd());
-            iommufd.destroyLater(faults.id());
         }
     }
 
@@ -115,7 +108,7 @@ final class IommufdDevice implements HostDevice {
 
     @Override
     public NestedDomain nest(Stage1 stage1) throws HostException {
-        int fault = faults.fd() >= 0 ? Uapi.HwptAlloc.FAULT_ID_VALID : 0;
+        int fault = faults.isOpen() ? Uapi.HwptAlloc.FAULT_ID_VALID : 0;
         int hwpt =
                 switch (stage1) {
                     case Stage1.VtdFirstStage first ->
@@ -140,7 +133,7 @@ final class IommufdDevice implements HostDevice {
         return new Nested(this, hwpt, stage1);
     }
 
-    private static byte[] encode(Stage1.VtdFirstStage stage1) {
+    static byte[] encode(Stage1.VtdFirstStage stage1) {
         byte[] bytes = new byte[Uapi.VtdS1.BYTES];
         new Struct(MemorySegment.ofArray(bytes))
                 .doubleword(Uapi.VtdS1.FLAGS, stage1.flags())
@@ -182,7 +175,7 @@ final class IommufdDevice implements HostDevice {
 
     @Override
     public void respond(int cookie, boolean resolved) throws HostException {
-        host.iommufd().respond(faults.fd(), cookie, resolved);
+        faults.respond(cookie, resolved);
     }
 
     /** Nobody is told of more, and closing the descriptor detaches whatever is attached. */
@@ -193,7 +186,7 @@ final class IommufdDevice implements HostDevice {
             host.iommufd().destroyLater(vdevice);
         }
         device.close();
-        end(host.iommufd(), faults);
+        faults.end();
         host.released(rid);
     }
 
@@ -210,11 +203,7 @@ final class IommufdDevice implements HostDevice {
     }
 
     void pollFaults() throws HostException {
-        while (faults.fd() >= 0 && host.iommufd().system().isReadable(faults.fd())) {
-            byte[] bytes = host.iommufd().read(faults.fd());
-            if (bytes.length == 0) {
-                return;
-            }
+        for (byte[] bytes = faults.next(); bytes.length != 0; bytes = faults.next()) {
             take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
         }
     }
@@ -246,8 +235,15 @@ final class IommufdDevice implements HostDevice {
         HostReports to = reports;
         if (to != null) {
             to.pageGroup(group);
-        } else {
+            return;
+        }
+        try {
             respond(group.cookie(), false);
+        } catch (HostException e) {
+            // EINVAL: the kernel has answered it, as it was detached meanwhile.
+            if (e.errno() != Errno.EINVAL) {
+                throw e;
+            }
         }
     }
 }

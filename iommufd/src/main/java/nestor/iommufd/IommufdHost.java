@@ -1,16 +1,17 @@
 package nestor.iommufd;
 
 import java.lang.foreign.MemorySegment;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostDevice;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostInvalidation;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.host.InvalidationProgress;
+import nestor.iommu.host.SmmuCommands;
+import nestor.iommu.host.Stage1;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.memory.RamRegion;
 
@@ -20,23 +21,28 @@ import nestor.vmm.memory.RamRegion;
  * device; the first device says what the IOMMU is, and one behind an IOMMU of another kind is
  * refused.
  *
- * <p>Control path only. A thread of the caller's runs {@link #poll}.
+ * <p>Control path only. Devices may come and go while a thread of the caller's is in {@link #poll}.
  */
 public final class IommufdHost implements HostIommu, AutoCloseable {
     private static final int ENODEV = Errno.ENODEV;
     private static final int EVENT_DEPTH = 1024;
+    private static final Stage1.VtdFirstStage NO_TABLES = new Stage1.VtdFirstStage(0, 48, 0);
 
     private final Iommufd iommufd;
     private final int ioas;
-    private final Map<Integer, IommufdDevice> devices = new TreeMap<>();
-    private int parent;
-    private int viommu;
-    private Iommufd.Queue events = new Iommufd.Queue(0, -1);
-    private HostCapabilities capabilities = new HostCapabilities.None();
+
+    /** Changed with this host's lock held. */
+    private final Map<Integer, IommufdDevice> devices = new ConcurrentSkipListMap<>();
+
+    private volatile int parent;
+    private volatile int viommu;
+    private volatile EventQueue events;
+    private volatile HostCapabilities capabilities = new HostCapabilities.None();
 
     private IommufdHost(Iommufd iommufd, int ioas) {
         this.iommufd = iommufd;
         this.ioas = ioas;
+        this.events = EventQueue.none(iommufd);
     }
 
     /** Opens /dev/iommu and maps the guest's RAM, at its guest-physical addresses. */
@@ -79,7 +85,10 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
      * @param rid the Requester ID it has in the guest
      * @param path of its cdev
      */
-    public void add(int rid, String path) throws HostException {
+    public synchronized void add(int rid, String path) throws HostException {
+        if (devices.containsKey(rid)) {
+            throw new HostException("a second device at this Requester ID", Errno.EEXIST);
+        }
         VfioDevice device = VfioDevice.bind(iommufd, path);
         try {
             Iommufd.HwInfo info = iommufd.hwInfo(device.id());
@@ -106,27 +115,56 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
                         device.id(), ioas, flags, Uapi.HwptAlloc.DATA_NONE, new byte[0], 0);
         if (info.type() == Uapi.HwInfo.TYPE_ARM_SMMUV3) {
             viommu = iommufd.allocViommu(Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
+            probeSmmuV3();
             events =
-                    iommufd.allocVeventQueue(
-                            viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH);
+                    EventQueue.of(
+                            iommufd,
+                            iommufd.allocVeventQueue(
+                                    viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH));
+        } else if (info.type() == Uapi.HwInfo.TYPE_INTEL_VTD) {
+            probeVtd(device);
+        }
+    }
+
+    /**
+     * Invalidations can be forwarded. An SMMUv3 refuses a call without entries as it refuses a
+     * wrong type (EINVAL, Linux 7.3), so it is sent a command: nothing of the guest is cached yet.
+     */
+    private void probeSmmuV3() throws HostException {
+        if (invalidate(List.of(SmmuCommands.tlbiAll())).handled() != 1) {
+            throw new HostException("forwarding CMD_TLBI_NH_ALL", Errno.EIO);
+        }
+    }
+
+    /**
+     * A first stage can be nested and its invalidations can be forwarded. VT-d has no object to ask
+     * but a nested HWPT: one that is attached to nothing, so that its tables are never walked.
+     */
+    private void probeVtd(VfioDevice device) throws HostException {
+        int nested =
+                iommufd.allocHwpt(
+                        device.id(),
+                        parent,
+                        0,
+                        Uapi.HwptAlloc.DATA_VTD_S1,
+                        IommufdDevice.encode(NO_TABLES),
+                        0);
+        try {
+            iommufd.probeInvalidation(nested, Uapi.HwptInvalidate.DATA_VTD_S1);
+        } finally {
+            iommufd.destroyLater(nested);
         }
     }
 
     /** Ends what {@link #prepare} made; what the kernel refuses goes with the descriptor. */
     private void forgetIommu() {
-        List<Integer> objects = new ArrayList<>();
-        if (events.fd() >= 0) {
-            iommufd.system().close(events.fd());
-            objects.add(events.id());
-        }
-        objects.add(viommu);
-        objects.add(parent);
-        for (int object : objects) {
+        events.end();
+        for (int object : new int[] {viommu, parent}) {
             if (object != 0) {
                 iommufd.destroyLater(object);
             }
         }
-        events = new Iommufd.Queue(0, -1);
+        events = EventQueue.none(iommufd);
         viommu = 0;
         parent = 0;
     }
@@ -140,7 +178,7 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
         return device;
     }
 
-    void released(int rid) {
+    synchronized void released(int rid) {
         devices.remove(rid);
         if (devices.isEmpty()) {
             forgetIommu();
@@ -167,11 +205,8 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
         for (IommufdDevice device : List.copyOf(devices.values())) {
             device.pollFaults();
         }
-        while (events.fd() >= 0 && iommufd.system().isReadable(events.fd())) {
-            byte[] bytes = iommufd.read(events.fd());
-            if (bytes.length == 0) {
-                return;
-            }
+        EventQueue queue = events;
+        for (byte[] bytes = queue.next(); bytes.length != 0; bytes = queue.next()) {
             take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
         }
     }

@@ -41,8 +41,8 @@ final class FailingCalls implements SystemCalls {
     }
 
     @Override
-    public long mapShared(int fd, long sizeBytes) {
-        return fails() ? -Errno.EIO : host.mapShared(fd, sizeBytes);
+    public long mapShared(int fd, long offset, long sizeBytes) {
+        return fails() ? -Errno.EIO : host.mapShared(fd, offset, sizeBytes);
     }
 
     @Override

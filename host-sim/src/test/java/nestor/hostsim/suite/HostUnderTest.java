@@ -21,9 +21,9 @@ import nestor.iommufd.Uapi.VeventqAlloc;
 import nestor.iommufd.Uapi.ViommuAlloc;
 
 /**
- * An open /dev/iommu for a check, with short words for calls: of the {@link HostSystem} that a
- * {@link ServiceLoader} finds, else of the simulation. Results are the kernel's: 0, or an error
- * number negated.
+ * An open /dev/iommu for a check, with short words for calls: the simulation's, or with {@code
+ * -Dnestor.host=linux} that of the {@link HostSystem} which a {@link ServiceLoader} finds. Results
+ * are the kernel's: 0, or an error number negated.
  */
 final class HostUnderTest implements AutoCloseable {
     static final int PAGE = 4096;
@@ -38,9 +38,17 @@ final class HostUnderTest implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
 
     HostUnderTest() {
-        system = ServiceLoader.load(HostSystem.class).findFirst().orElseGet(SimulatedHost::new);
+        system = system(System.getProperty("nestor.host", "simulation"));
         fd = system.open(HostSystem.IOMMU);
-        assertThat(fd).isNotNegative();
+        assertThat(fd).describedAs("open(%s)", HostSystem.IOMMU).isNotNegative();
+    }
+
+    private static HostSystem system(String name) {
+        return switch (name) {
+            case "simulation" -> new SimulatedHost();
+            case "linux" -> ServiceLoader.load(HostSystem.class).findFirst().orElseThrow();
+            default -> throw new IllegalArgumentException("nestor.host=" + name);
+        };
     }
 
     @Override
