@@ -174,11 +174,10 @@ public final class AtcInvalidator {
      * An invalidator with nothing outstanding.
      *
      * @param timeoutNanos from sending a request to its time-out, usually {@link #TIMEOUT_NANOS}
-     * @param unexpected takes the RID of a function that completes a request once more, or after its
-     *     time-out; on the thread that completes, with no lock held
+     * @param unexpected takes the RID of a function that completes a request once more, or after
+     *     its time-out; on the thread that completes, with no lock held
      */
-    public AtcInvalidator(
-            AtsRoute route, Clock clock, long timeoutNanos, IntConsumer unexpected) {
+    public AtcInvalidator(AtsRoute route, Clock clock, long timeoutNanos, IntConsumer unexpected) {
         this.unexpected = unexpected;
         this.route = route;
         this.clock = clock;

@@ -111,8 +111,7 @@ final class FaultLog {
     void unexpectedCompletion(int sid) {
         synchronized (lock) {
             if (!isSet(FaultStatus.ICE)) {
-                registers.update(
-                        Registers.IQERCD, value -> Registers.Queue.ICESID.set(value, sid));
+                registers.update(Registers.IQERCD, value -> Registers.Queue.ICESID.set(value, sid));
             }
         }
         raise(FaultStatus.ICE);

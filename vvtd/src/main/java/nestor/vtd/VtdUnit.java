@@ -81,10 +81,7 @@ public final class VtdUnit implements TranslationAgent {
                         options, memory, registers, pageRequestEvent, translator, functions);
         this.invalidator =
                 new AtcInvalidator(
-                        functions,
-                        clock,
-                        options.atcTimeoutNanos(),
-                        faults::unexpectedCompletion);
+                        functions, clock, options.atcTimeoutNanos(), faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
