@@ -23,8 +23,10 @@ final class Cpuid {
 
     private static final int CLFLUSH_64_BYTES = 8 << 8;
 
-    /** PSE, TSC, MSR, PAE, MCE, CX8, APIC, MTRR, PGE, CMOV, PAT, CLFLUSH. */
-    private static final int LEAF1_EDX = 0x0009_b3f8;
+    /**
+     * FPU, PSE, TSC, MSR, PAE, MCE, CX8, APIC, MTRR, PGE, CMOV, PAT, CLFLUSH, MMX, FXSR, SSE, SSE2.
+     */
+    private static final int LEAF1_EDX = 0x0789_b3f9;
 
     /** CX16, x2APIC, MOVBE, POPCNT, TSC deadline, hypervisor. */
     private static final int LEAF1_ECX = 1 << 13 | 1 << 21 | 1 << 22 | 1 << 23 | 1 << 24 | 1 << 31;
