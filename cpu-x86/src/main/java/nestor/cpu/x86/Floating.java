@@ -28,6 +28,7 @@ final class Floating {
         return switch (in.extension()) {
             case 0, 1 -> FxState.of(in);
             case 2, 3 -> FxState.controlAndStatus(in);
+            case 4, 5 -> XsaveState.of(in, in.extension() == 5, false);
             default -> Undefined.OP;
         };
     }
