@@ -23,19 +23,28 @@ final class Cpuid {
 
     private static final int CLFLUSH_64_BYTES = 8 << 8;
 
-    /** PSE, TSC, MSR, PAE, MCE, CX8, APIC, MTRR, PGE, CMOV, PAT, CLFLUSH. */
-    private static final int LEAF1_EDX = 0x0009_b3f8;
+    /**
+     * FPU, PSE, TSC, MSR, PAE, MCE, CX8, APIC, MTRR, PGE, CMOV, PAT, CLFLUSH, MMX, FXSR, SSE, SSE2.
+     */
+    private static final int LEAF1_EDX = 0x0789_b3f9;
 
-    /** CX16, x2APIC, MOVBE, POPCNT, TSC deadline, hypervisor. */
-    private static final int LEAF1_ECX = 1 << 13 | 1 << 21 | 1 << 22 | 1 << 23 | 1 << 24 | 1 << 31;
+    /** CX16, x2APIC, MOVBE, POPCNT, TSC deadline, XSAVE, hypervisor. */
+    private static final int LEAF1_ECX =
+            1 << 13 | 1 << 21 | 1 << 22 | 1 << 23 | 1 << 24 | 1 << 26 | 1 << 31;
 
     private static final int OSXSAVE = 1 << 27;
 
     /** FSGSBASE, TSC_ADJUST, SMEP, SMAP. */
     private static final int LEAF7_EBX = 1 | 1 << 1 | 1 << 7 | 1 << 20;
 
-    /** UMIP, MOVDIRI, MOVDIR64B. */
-    private static final int LEAF7_ECX = 1 << 2 | 1 << 27 | 1 << 28;
+    /** UMIP, MOVDIRI, MOVDIR64B, ENQCMD. */
+    private static final int LEAF7_ECX = 1 << 2 | 1 << 27 | 1 << 28 | 1 << 29;
+
+    /** Of leaf D, subleaf 1: XSAVES. */
+    private static final int LEAFD_XSAVES = 1 << 3;
+
+    private static final int PASID_COMPONENT = 10;
+    private static final int PASID_BYTES = 8;
 
     /** IA32_ARCH_CAPABILITIES. */
     private static final int LEAF7_EDX = 1 << 29;
@@ -91,8 +100,9 @@ final class Cpuid {
     }
 
     /** The answer for one processor; of an unknown leaf zeros. */
-    Registers read(int leaf, int subleaf, int apicId, long cr4) {
+    Registers read(int leaf, int subleaf, int apicId, long cr4, int xss) {
         return switch (leaf) {
+            case 0xd -> subleaf == 1 ? supervisorState(xss) : state(subleaf);
             case 1 -> features(apicId, cr4);
             case 0xb -> topology(subleaf, apicId);
             default -> {
@@ -112,6 +122,21 @@ final class Cpuid {
                 (apicId & 0xff) << 24 | logical | CLFLUSH_64_BYTES,
                 LEAF1_ECX | osxsave,
                 LEAF1_EDX);
+    }
+
+    private static Registers state(int subleaf) {
+        int bytes = XsaveState.BYTES;
+        return switch (subleaf) {
+            case 0 -> new Registers(XsaveState.USER, bytes, bytes, 0);
+            case PASID_COMPONENT -> new Registers(PASID_BYTES, 0, 1, 0);
+            default -> Registers.ZERO;
+        };
+    }
+
+    /** The size is of what XCR0 and IA32_XSS enable at the moment. */
+    private static Registers supervisorState(int xss) {
+        int bytes = XsaveState.BYTES + ((xss & XsaveState.PASID_BIT) != 0 ? PASID_BYTES : 0);
+        return new Registers(LEAFD_XSAVES, bytes, XsaveState.PASID_BIT, 0);
     }
 
     /** One thread a core, all cores in one package. */

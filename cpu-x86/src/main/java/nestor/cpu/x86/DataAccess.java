@@ -74,6 +74,18 @@ final class DataAccess {
         });
     }
 
+    /**
+     * ENQCMD: 64 aligned bytes to a device that may refuse them, as RAM and all others do.
+     *
+     * @return whether it has accepted them
+     */
+    boolean storeDeferrable(Regime regime, long va, long[] block) {
+        long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
+        boolean accepted = mmio.writeDeferrable(gpa, block);
+        cpu.checkInterrupts();
+        return accepted;
+    }
+
     private long loadResolved(long gpa, int sizeBytes) {
         long host = ram.hostAddress(gpa);
         return host != RamMap.NONE ? HostMemory.get(host, sizeBytes) : deviceRead(gpa, sizeBytes);

@@ -11,12 +11,15 @@ final class DirectStores {
         return in.isRegister() || prefixed ? Undefined.OP : Moves.store(in);
     }
 
-    /** 66 0F 38 F8; with F2 and F3 it is ENQCMD and ENQCMDS, which are not there. */
+    /** 66 0F 38 F8; with F2 and F3 it is ENQCMD and ENQCMDS. */
     static Op movdir64b(Instruction in) throws Instruction.Truncated {
         in.modRm();
-        boolean other = !in.operandPrefix || in.repeat != Instruction.NO_REPEAT;
-        if (in.isRegister() || other) {
+        boolean enqueues = in.repeat != Instruction.NO_REPEAT;
+        if (in.isRegister() || in.operandPrefix == enqueues) {
             return Undefined.OP;
+        }
+        if (enqueues) {
+            return Enqueue.of(in);
         }
         return new Block(
                 in.reg(), in.addressMask, Address.baseOf(Segment.ES, in.mode64), in.memory());

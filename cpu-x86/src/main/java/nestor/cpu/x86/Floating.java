@@ -1,9 +1,6 @@
 package nestor.cpu.x86;
 
-/**
- * x87, MMX and SSE: not implemented, and not announced by CPUID. Every such instruction is #UD, or
- * #NM before that where CR0 says so (3A §2.5).
- */
+/** Where the opcode maps branch off to x87, MMX and SSE. */
 final class Floating {
     private Floating() {}
 
@@ -15,7 +12,7 @@ final class Floating {
     /** D8-DF. */
     static Op escape(Instruction in) throws Instruction.Truncated {
         in.modRm();
-        return new Absent();
+        return X87Opcodes.decode(in);
     }
 
     /** 0F with a second byte of MMX or SSE. */
@@ -31,6 +28,7 @@ final class Floating {
         return switch (in.extension()) {
             case 0, 1 -> FxState.of(in);
             case 2, 3 -> FxState.controlAndStatus(in);
+            case 4, 5 -> XsaveState.of(in, in.extension() == 5, false);
             default -> Undefined.OP;
         };
     }
@@ -44,16 +42,7 @@ final class Floating {
             if ((cpu.cr0 & MASK) == MASK) {
                 throw cpu.raise(Vector.NM);
             }
-        }
-    }
-
-    private static final class Absent extends Op {
-        private static final long MASK =
-                ControlRegister.CR0_EM.mask() | ControlRegister.CR0_TS.mask();
-
-        @Override
-        void exec(X86Cpu cpu) {
-            throw cpu.raise((cpu.cr0 & MASK) != 0 ? Vector.NM : Vector.UD);
+            cpu.x87.checkPending();
         }
     }
 }

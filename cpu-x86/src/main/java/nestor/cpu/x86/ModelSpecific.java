@@ -78,7 +78,10 @@ final class ModelSpecific {
             int leaf = (int) cpu.x[X86Cpu.RAX];
             int subleaf = (int) cpu.x[X86Cpu.RCX];
             Cpuid.Registers found =
-                    cpu.cluster.model.cpuid().read(leaf, subleaf, cpu.apic.id(), cpu.cr4);
+                    cpu.cluster
+                            .model
+                            .cpuid()
+                            .read(leaf, subleaf, cpu.apic.id(), cpu.cr4, cpu.msrs.xss);
             cpu.x[X86Cpu.RAX] = found.eax() & WORD;
             cpu.x[X86Cpu.RBX] = found.ebx() & WORD;
             cpu.x[X86Cpu.RCX] = found.ecx() & WORD;

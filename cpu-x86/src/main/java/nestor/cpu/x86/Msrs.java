@@ -33,6 +33,8 @@ final class Msrs {
     private static final int TSC_DEADLINE = 0x6e0;
     private static final int X2APIC_FIRST = 0x800;
     private static final int X2APIC_LAST = 0x8ff;
+    private static final int PASID = 0xd93;
+    private static final int XSS = 0xda0;
     private static final int EFER = 0xc000_0080;
     private static final int STAR = 0xc000_0081;
     private static final int LSTAR = 0xc000_0082;
@@ -50,6 +52,9 @@ final class Msrs {
     private static final long ARCH_CAPABILITIES_VALUE = 0x16b;
 
     private static final long PAT_RESET = 0x0007_0406_0007_0406L;
+    /** The number and, bit 31, whether it is valid. */
+    private static final long PASID_BITS = 0x800f_ffffL;
+
     private static final long WORD = 0xffff_ffffL;
 
     /** WRMSR knows memory types 0, 1, 4, 5, 6 and 7. */
@@ -57,6 +62,15 @@ final class Msrs {
 
     private final X86Cpu cpu;
     private final Clock clock;
+
+    /** IA32_PASID. */
+    long pasid;
+
+    /** IA32_XSS. */
+    int xss;
+
+    /** XCR0: no MSR, but read and written like one. */
+    int xcr0;
 
     long star;
     long lstar;
@@ -79,6 +93,9 @@ final class Msrs {
     }
 
     void reset() {
+        pasid = 0;
+        xss = 0;
+        xcr0 = XsaveState.X87_BIT;
         star = 0;
         lstar = 0;
         cstar = 0;
@@ -128,6 +145,8 @@ final class Msrs {
             case PAT -> pat;
             case MTRR_DEF_TYPE -> mtrrDefType;
             case TSC_DEADLINE -> cpu.apic.deadline();
+            case PASID -> pasid;
+            case XSS -> xss;
             case EFER -> cpu.efer;
             case STAR -> star;
             case LSTAR -> lstar;
@@ -172,6 +191,8 @@ final class Msrs {
             case PAT -> pat = memoryTypes(value);
             case MTRR_DEF_TYPE -> mtrrDefType = value & 0xcff;
             case TSC_DEADLINE -> cpu.apic.setDeadline(value);
+            case PASID -> setPasid(value);
+            case XSS -> setXss(value);
             case EFER -> setEfer(value);
             case STAR -> star = value;
             case LSTAR -> lstar = canonical(value);
@@ -209,6 +230,21 @@ final class Msrs {
     private long canonical(long value) {
         cpu.checkTarget(value);
         return value;
+    }
+
+    /** #GP(0) if a reserved bit is set. */
+    void setPasid(long value) {
+        if ((value & ~PASID_BITS) != 0) {
+            throw cpu.generalProtection();
+        }
+        pasid = value;
+    }
+
+    private void setXss(long value) {
+        if ((value & ~(long) XsaveState.PASID_BIT) != 0) {
+            throw cpu.generalProtection();
+        }
+        xss = (int) value;
     }
 
     private void setEfer(long value) {

@@ -41,6 +41,7 @@ final class SystemOps {
         return switch (in.modRmByte()) {
             case 0xca -> new AccessCheck(0);
             case 0xcb -> new AccessCheck(Flags.AC);
+            case 0xd0, 0xd1 -> XsaveState.extendedControl(in.modRmByte() == 0xd1);
             case 0xf8 -> in.mode64 ? new SwapGs() : Undefined.OP;
             case 0xf9 -> ModelSpecific.readTimeStampAndProcessor();
             default ->

@@ -93,10 +93,22 @@ final class TwoByteOpcodes {
             case 0xc3 -> nonTemporal(in);
             case 0xc7 -> {
                 in.modRm();
-                yield in.extension() == 1 ? Exchange.cmpxchgPair(in) : Undefined.OP;
+                yield switch (in.extension()) {
+                    case 1 -> Exchange.cmpxchgPair(in);
+                    case 3, 5 -> saveSupervisor(in);
+                    default -> Undefined.OP;
+                };
             }
             default -> Floating.twoByte(in);
         };
+    }
+
+    /** XRSTORS and XSAVES. */
+    private static Op saveSupervisor(Instruction in) {
+        boolean prefixed = in.operandPrefix || in.repeat != Instruction.NO_REPEAT;
+        return in.isRegister() || prefixed
+                ? Undefined.OP
+                : XsaveState.of(in, in.extension() == 3, true);
     }
 
     /** MOVNTI: a store without a hint. */

@@ -15,6 +15,7 @@ public final class X86Model {
                     | ControlRegister.CR4_OSXMMEXCPT.mask()
                     | ControlRegister.CR4_UMIP.mask()
                     | ControlRegister.CR4_FSGSBASE.mask()
+                    | ControlRegister.CR4_OSXSAVE.mask()
                     | ControlRegister.CR4_SMEP.mask()
                     | ControlRegister.CR4_SMAP.mask();
 
