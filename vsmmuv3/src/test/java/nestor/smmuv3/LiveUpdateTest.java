@@ -67,12 +67,12 @@ class LiveUpdateTest {
     }
 
     private final List<String> misrouted = new ArrayList<>();
-    private SmmuHarness smmu = new SmmuHarness();
+    private SmmuHarness smmu = SmmuHarness.small();
     private long stage2Root;
 
     private void build(long seed) {
         smmu =
-                new SmmuHarness(SmmuV3Options.builder().fetch(StructureFetch.torn(seed)).build())
+                SmmuHarness.small(SmmuV3Options.builder().fetch(StructureFetch.torn(seed)).build())
                         .enabled();
         PageTables rid = smmu.stage1Tables();
         rid.map(IOVA, 0x5000, 12, READ_WRITE);

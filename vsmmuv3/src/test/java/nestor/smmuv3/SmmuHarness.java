@@ -29,7 +29,7 @@ import nestor.vmm.time.ManualClock;
 
 /** An SMMU and its driver's side: registers, queues and structures in memory, nothing else. */
 final class SmmuHarness {
-    static final long MEMORY_BYTES = 16L << 20;
+    static final long MEMORY_BYTES = 6L << 20;
     static final long STREAM_TABLE = 0x1_0000;
     static final long COMMANDS = 0x2_0000;
     static final long EVENTS = 0x3_0000;
@@ -87,7 +87,11 @@ final class SmmuHarness {
 
     /** One whose memory is quickly made: 1 MiB. */
     static SmmuHarness small() {
-        return new SmmuHarness(SmmuV3Options.whole(), 1 << 20, 0x8_0000, 0xc_0000);
+        return small(SmmuV3Options.whole());
+    }
+
+    static SmmuHarness small(SmmuV3Options options) {
+        return new SmmuHarness(options, 1 << 20, 0x8_0000, 0xc_0000);
     }
 
     private SmmuHarness(SmmuV3Options options, long memoryBytes, long stage1At, long stage2At) {

@@ -19,13 +19,20 @@ final class Floating {
     }
 
     /** 0F with a second byte of MMX or SSE. */
-    static Op twoByte(Instruction in) {
-        return Undefined.OP;
+    static Op twoByte(Instruction in) throws Instruction.Truncated {
+        return SseOpcodes.decode(in);
     }
 
     /** 0F AE with a memory operand. */
     static Op group15(Instruction in) {
-        return Undefined.OP;
+        if (in.operandPrefix || in.repeat != Instruction.NO_REPEAT) {
+            return Undefined.OP;
+        }
+        return switch (in.extension()) {
+            case 0, 1 -> FxState.of(in);
+            case 2, 3 -> FxState.controlAndStatus(in);
+            default -> Undefined.OP;
+        };
     }
 
     private static final class Wait extends Op {

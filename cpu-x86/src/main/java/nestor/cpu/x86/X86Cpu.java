@@ -45,6 +45,15 @@ final class X86Cpu {
     /** General registers, {@link #ZERO}, {@link #RIP}, segment bases. */
     final long[] x = new long[SEGMENT_BASES + Segment.COUNT];
 
+    /** XMM registers, two quadwords each, and what {@link XmmOperand} puts behind them. */
+    final long[] vector = new long[XmmOperand.COUNT];
+
+    /** MXCSR (1 §10.2.3). */
+    int mxcsr;
+
+    final X87 x87;
+    final SoftFloat soft = new SoftFloat();
+
     /** See {@link Flags}. */
     long flagX;
 
@@ -136,6 +145,7 @@ final class X86Cpu {
         clock = wiring.clock();
         wakeUp = wiring.wakeUp();
         segments = new SegmentRegisters(this);
+        x87 = new X87(this);
         msrs = new Msrs(this, clock);
         apic = new LocalApic(this, wiring.apicId(), wiring.endOfInterrupt());
         mmu = new Mmu(this, cluster.ram, code);
@@ -148,6 +158,9 @@ final class X86Cpu {
     /** Into flat 32-bit protected mode, paging off: what a PVH entry expects. */
     void reset() {
         Arrays.fill(x, 0);
+        Arrays.fill(vector, 0);
+        mxcsr = FxState.MXCSR_RESET;
+        x87.initialize();
         otherFlags = 0;
         Flags.set(this, 0);
         cpl = 0;

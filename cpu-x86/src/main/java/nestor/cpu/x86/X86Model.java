@@ -11,6 +11,8 @@ public final class X86Model {
                     | ControlRegister.CR4_PAE.mask()
                     | ControlRegister.CR4_MCE.mask()
                     | ControlRegister.CR4_PGE.mask()
+                    | ControlRegister.CR4_OSFXSR.mask()
+                    | ControlRegister.CR4_OSXMMEXCPT.mask()
                     | ControlRegister.CR4_UMIP.mask()
                     | ControlRegister.CR4_FSGSBASE.mask()
                     | ControlRegister.CR4_SMEP.mask()

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -112,6 +114,7 @@ final class Differential {
                                 _ -> {},
                                 () -> {}));
         cpu.mode64 = true;
+        cpu.cr4 = ControlRegister.CR4_OSFXSR.mask() | ControlRegister.CR4_OSXMMEXCPT.mask();
         cpu.cpl = 3;
         cpu.mmu.modeChanged();
         return cpu;
@@ -129,6 +132,7 @@ final class Differential {
         }
         MachineState before = test.before;
         System.arraycopy(before.x, 0, cpu.x, 0, 16);
+        floatingFrom(cpu, before.fx);
         cpu.replaceFlags(before.flags | Flags.IF, Flags.WRITABLE);
         cpu.x[X86Cpu.RIP] = test.instructionVa();
         MachineState after = new MachineState();
@@ -145,8 +149,43 @@ final class Differential {
         System.arraycopy(cpu.x, 0, after.x, 0, 16);
         assertThat(cpu.x[X86Cpu.ZERO]).as("ZERO after %s", test).isZero();
         after.flags = Flags.image(cpu) & MachineState.FLAGS;
+        floatingTo(cpu, after.fx);
         memory.copyOut(test.scratchVa(), MemorySegment.ofArray(after.scratch));
         return after;
+    }
+
+    private static void floatingFrom(X86Cpu cpu, byte[] image) {
+        ByteBuffer fx = ByteBuffer.wrap(image).order(ByteOrder.LITTLE_ENDIAN);
+        cpu.x87.setControl(fx.getShort(MachineState.FCW_OFFSET) & 0xffff);
+        cpu.x87.setStatusWord(fx.getShort(2) & 0xffff);
+        cpu.x87.setValid(fx.get(4) & 0xff);
+        cpu.mxcsr = fx.getInt(MachineState.MXCSR_OFFSET);
+        for (int i = 0; i < 8; i++) {
+            int register = cpu.x87.top + i & 7;
+            int at = MachineState.ST_OFFSET + 16 * i;
+            cpu.vector[XmmOperand.MM + register] = fx.getLong(at);
+            cpu.x87.signExponent[register] = fx.getShort(at + 8) & 0xffff;
+        }
+        for (int i = 0; i < 32; i++) {
+            cpu.vector[i] = fx.getLong(MachineState.XMM_OFFSET + 8 * i);
+        }
+    }
+
+    private static void floatingTo(X86Cpu cpu, byte[] image) {
+        ByteBuffer fx = ByteBuffer.wrap(image).order(ByteOrder.LITTLE_ENDIAN);
+        fx.putShort(MachineState.FCW_OFFSET, (short) cpu.x87.control);
+        fx.putShort(2, (short) cpu.x87.statusWord());
+        fx.put(4, (byte) cpu.x87.valid());
+        fx.putInt(MachineState.MXCSR_OFFSET, cpu.mxcsr);
+        for (int i = 0; i < 8; i++) {
+            int register = cpu.x87.top + i & 7;
+            int at = MachineState.ST_OFFSET + 16 * i;
+            fx.putLong(at, cpu.vector[XmmOperand.MM + register]);
+            fx.putShort(at + 8, (short) cpu.x87.signExponent[register]);
+        }
+        for (int i = 0; i < 32; i++) {
+            fx.putLong(MachineState.XMM_OFFSET + 8 * i, cpu.vector[i]);
+        }
     }
 
     private static int exit(long rip, int index, int vector) {

@@ -1,6 +1,7 @@
 package nestor.cpu.x86;
 
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -36,8 +37,10 @@ final class MachineState {
     /** The flags that user-level code can set without harm. */
     static final int FLAGS = Flags.ARITHMETIC | Flags.DF;
 
-    private static final int FCW_OFFSET = 0;
-    private static final int MXCSR_OFFSET = 24;
+    static final int FCW_OFFSET = 0;
+    static final int MXCSR_OFFSET = 24;
+    static final int ST_OFFSET = 32;
+    static final int XMM_OFFSET = 160;
     private static final String[] NAMES = {
         "RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI", "R8", "R9", "R10", "R11", "R12",
         "R13", "R14", "R15"
@@ -48,6 +51,12 @@ final class MachineState {
 
     /** An FXSAVE64 image (1 §10.5.1). */
     final byte[] fx = new byte[FX_BYTES];
+
+    /** Bits of MXCSR that are not to be compared. */
+    int mxcsrUndefined;
+
+    /** MMX registers are written: our oracle leaves the exponents, which become all ones. */
+    boolean mmx;
 
     final byte[] scratch = new byte[SCRATCH_BYTES];
 
@@ -61,8 +70,6 @@ final class MachineState {
         image.putLong(at + FLAGS_OFFSET, flags | Flags.ALWAYS | Flags.IF);
         image.putLong(at + EXIT_OFFSET, exit);
         image.put(at + FX_OFFSET, fx);
-        image.putShort(at + FX_OFFSET + FCW_OFFSET, (short) 0x37f);
-        image.putInt(at + FX_OFFSET + MXCSR_OFFSET, 0x1f80);
         image.put(at + SCRATCH_OFFSET, scratch);
     }
 
@@ -86,11 +93,55 @@ final class MachineState {
         }
         int defined = ~undefinedFlags;
         line(out, "RFLAGS", flags, expected.flags & defined, actual.flags & defined);
+        floating(out, expected, actual);
         line(out, "exit", exit, expected.exit, actual.exit);
         for (int i = Arrays.mismatch(expected.scratch, actual.scratch); i >= 0; i = -1) {
             line(out, "scratch+" + i, scratch[i], expected.scratch[i], actual.scratch[i]);
         }
         return out.toString();
+    }
+
+    /** All of the FXSAVE image but pointers, the opcode, and what is reserved. */
+    private void floating(StringBuilder out, MachineState expected, MachineState actual) {
+        ByteBuffer was = ByteBuffer.wrap(fx).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer theirs = ByteBuffer.wrap(expected.fx).order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer ours = ByteBuffer.wrap(actual.fx).order(ByteOrder.LITTLE_ENDIAN);
+        String[] words = {"FCW", "FSW", "FTW"};
+        for (int i = 0; i < 3; i++) {
+            long mask = i == 2 ? 0xff : 0xffff;
+            line(
+                    out,
+                    words[i],
+                    was.getShort(2 * i) & mask,
+                    theirs.getShort(2 * i) & mask,
+                    ours.getShort(2 * i) & mask);
+        }
+        line(
+                out,
+                "MXCSR",
+                was.getInt(MXCSR_OFFSET),
+                theirs.getInt(MXCSR_OFFSET) & ~mxcsrUndefined,
+                ours.getInt(MXCSR_OFFSET) & ~mxcsrUndefined);
+        int exponents = mmx ? 0 : 0xffff;
+        for (int i = 0; i < 8; i++) {
+            int at = ST_OFFSET + 16 * i;
+            line(out, "ST" + i, was.getLong(at), theirs.getLong(at), ours.getLong(at));
+            line(
+                    out,
+                    "ST" + i + " exponent",
+                    was.getShort(at + 8) & 0xffff,
+                    theirs.getShort(at + 8) & exponents,
+                    ours.getShort(at + 8) & exponents);
+        }
+        for (int i = 0; i < 32; i++) {
+            int at = XMM_OFFSET + 8 * i;
+            line(
+                    out,
+                    "XMM" + i / 2 + (i % 2 == 0 ? " low" : " high"),
+                    was.getLong(at),
+                    theirs.getLong(at),
+                    ours.getLong(at));
+        }
     }
 
     private static void line(

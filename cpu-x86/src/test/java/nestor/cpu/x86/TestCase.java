@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.random.RandomGenerator;
@@ -67,6 +69,16 @@ final class TestCase {
         }
         before.flags = random.nextInt() & Flags.ARITHMETIC;
         random.nextBytes(before.scratch);
+        ByteBuffer fx = ByteBuffer.wrap(before.fx).order(ByteOrder.LITTLE_ENDIAN);
+        fx.putShort(MachineState.FCW_OFFSET, (short) X87.CONTROL_RESET);
+        fx.putInt(MachineState.MXCSR_OFFSET, FxState.MXCSR_RESET);
+        for (int at = MachineState.XMM_OFFSET; at < MachineState.XMM_OFFSET + 256; at += 8) {
+            fx.putLong(at, vectorValue());
+        }
+        for (int i = 0; i < 8; i++) {
+            fx.putLong(MachineState.ST_OFFSET + 16 * i, vectorValue());
+            fx.putShort(MachineState.ST_OFFSET + 16 * i + 8, (short) random.nextInt());
+        }
     }
 
     RandomGenerator random() {
@@ -91,6 +103,16 @@ final class TestCase {
             case 3 -> (1L << random.nextInt(64)) - 1;
             case 4 -> random.nextLong() >> random.nextInt(64);
             case 5 -> random.nextInt(-130, 130);
+            default -> random.nextLong();
+        };
+    }
+
+    /** 64 bits of elements that like corners, equal ones among them. */
+    private long vectorValue() {
+        return switch (random.nextInt(4)) {
+            case 0 -> value();
+            case 1 -> value() & 0xffff_ffffL | value() << 32;
+            case 2 -> (random.nextInt() & 0xffL) * 0x0101_0101_0101_0101L;
             default -> random.nextLong();
         };
     }

@@ -1,6 +1,7 @@
 package nestor.iommu.host;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -8,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import nestor.iommu.AtsRoute;
 import nestor.iommu.IovaRange;
 import nestor.pci.AtsEndpoint;
@@ -126,7 +128,7 @@ public final class HostBinding {
 
     /** Every assigned function, ascending. */
     public Set<Integer> assigned() {
-        return Set.copyOf(functions.keySet());
+        return Collections.unmodifiableSet(new TreeSet<>(functions.keySet()));
     }
 
     /** What {@code pasid} is attached to, {@link Stage1Intent#BLOCKED} if it is not. */
