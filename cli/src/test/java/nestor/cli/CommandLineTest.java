@@ -98,7 +98,15 @@ final class CommandLineTest {
         Typed typed = Typed.nestor("doctor");
 
         assertThat(typed.out())
-                .contains("java", "memory", "/dev/shm", "cache", "iommufd", "vfio", "qemu", "Nestor can");
+                .contains(
+                        "java",
+                        "memory",
+                        "/dev/shm",
+                        "cache",
+                        "iommufd",
+                        "vfio",
+                        "qemu",
+                        "Nestor can");
     }
 
     @Test

@@ -25,7 +25,12 @@ public final class SimulatedHost implements HostSystem {
 
     /** SMMU_IDR0 to IDR5: both stages, ATS, 20-bit substreams, RIL, all granules. */
     private static final int[] SMMU_IDR = {
-        0b11 | 0b10 << 2 | 1 << 10 | 1 << 12 | 1 << 19 | 0b01 << 27, 16 | 20 << 6, 0, 1 << 10, 0, 0x75
+        0b11 | 0b10 << 2 | 1 << 10 | 1 << 12 | 1 << 19 | 0b01 << 27,
+        16 | 20 << 6,
+        0,
+        1 << 10,
+        0,
+        0x75
     };
 
     private final ProcessMemory memory = new ProcessMemory();

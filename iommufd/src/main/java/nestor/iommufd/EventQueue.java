@@ -51,7 +51,9 @@ final class EventQueue {
         }
     }
 
-    /** The file, then the object: it stays as long as its file is open, or an HWPT reports to it. */
+    /**
+     * The file, then the object: it stays as long as its file is open, or an HWPT reports to it.
+     */
     synchronized void end() {
         if (open) {
             open = false;

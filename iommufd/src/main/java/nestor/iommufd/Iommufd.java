@@ -269,7 +269,8 @@ public final class Iommufd implements AutoCloseable {
      * @return a copy, empty if nothing waits
      */
     public synchronized byte[] read(int queueFd) throws HostException {
-        int count = check("read(queue)", system.read(queueFd, data.bytes().asSlice(0, RECORDS_BYTES)));
+        int count =
+                check("read(queue)", system.read(queueFd, data.bytes().asSlice(0, RECORDS_BYTES)));
         byte[] bytes = new byte[count];
         MemorySegment.copy(data.bytes(), 0, MemorySegment.ofArray(bytes), 0, count);
         return bytes;

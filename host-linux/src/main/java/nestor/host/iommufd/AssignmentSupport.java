@@ -130,11 +130,13 @@ public record AssignmentSupport(String topic, String text, String advice) {
         List<String> lacks = new ArrayList<>();
         for (Call call : Call.values()) {
             boolean there = system.ioctl(fd, call.ioctl.number(), nothing) == -Errno.EINVAL;
-            (there ? has : lacks).add(there ? call.what : call.what + " (Linux " + call.since + ")");
+            (there ? has : lacks)
+                    .add(there ? call.what : call.what + " (Linux " + call.since + ")");
         }
         return new AssignmentSupport(
                 "iommufd",
-                HostSystem.IOMMU + " is there"
+                HostSystem.IOMMU
+                        + " is there"
                         + (has.isEmpty() ? "" : " with " + String.join(", ", has)),
                 lacks.isEmpty() ? "" : "this kernel lacks " + String.join(", ", lacks));
     }
@@ -152,8 +154,9 @@ public record AssignmentSupport(String topic, String text, String advice) {
         }
         List<String> denied =
                 names.stream()
-                        .filter(name -> !Files.isReadable(folder.resolve(name))
-                                || !Files.isWritable(folder.resolve(name)))
+                        .filter(name ->
+                                !Files.isReadable(folder.resolve(name))
+                                        || !Files.isWritable(folder.resolve(name)))
                         .toList();
         return new AssignmentSupport(
                 "vfio",

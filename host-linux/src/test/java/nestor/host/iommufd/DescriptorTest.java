@@ -50,8 +50,7 @@ class DescriptorTest {
         var order = inOrder(kernel);
         order.verify(kernel).ioctl(IOMMUFD, Ioctl.DESTROY.number(), argument.address());
         order.verify(kernel).close(IOMMUFD);
-        assertThat(system.ioctl(IOMMUFD, Ioctl.DESTROY.number(), argument))
-                .isEqualTo(-Errno.EBADF);
+        assertThat(system.ioctl(IOMMUFD, Ioctl.DESTROY.number(), argument)).isEqualTo(-Errno.EBADF);
         order.verifyNoMoreInteractions();
     }
 
