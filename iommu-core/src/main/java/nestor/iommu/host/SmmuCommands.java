@@ -100,8 +100,10 @@ public final class SmmuCommands {
     public static Optional<HostInvalidation.SmmuV3Command> of(
             long word0, long word1, boolean ranges) {
         int opcode = OPCODE.getInt(word0);
-        long range0 = ranges ? NUM.mask() | SCALE.mask() : 0;
-        long range1 = LEAF.mask() | ADDRESS.mask() | (ranges ? TTL.mask() | TG.mask() : 0);
+        // §4.4.1: without TG a command names one address, whatever NUM, SCALE and TTL are.
+        boolean range = ranges && TG.get(word1) != 0;
+        long range0 = range ? NUM.mask() | SCALE.mask() : 0;
+        long range1 = LEAF.mask() | ADDRESS.mask() | (range ? TTL.mask() | TG.mask() : 0);
         long opcode0 = OPCODE.mask();
         return Optional.ofNullable(
                 switch (opcode) {
