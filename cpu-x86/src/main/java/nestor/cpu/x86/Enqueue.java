@@ -15,8 +15,7 @@ final class Enqueue extends Op {
     private final Address source;
     private final boolean supervisor;
 
-    private Enqueue(
-            int destination, long mask, int segment, Address source, boolean supervisor) {
+    private Enqueue(int destination, long mask, int segment, Address source, boolean supervisor) {
         this.destination = destination;
         this.mask = mask;
         this.segment = segment;

@@ -52,6 +52,7 @@ final class Msrs {
     private static final long ARCH_CAPABILITIES_VALUE = 0x16b;
 
     private static final long PAT_RESET = 0x0007_0406_0007_0406L;
+
     /** The number and, bit 31, whether it is valid. */
     private static final long PASID_BITS = 0x800f_ffffL;
 

@@ -41,8 +41,7 @@ final class PackedShifts {
             XmmOperand register = XmmOperand.rmMm(in, 8);
             return new SseOp.Mmx(
                     (cpu, d, _) ->
-                            cpu.vector[d] =
-                                    PackedInteger.shift(cpu.vector[d], bits, group, count),
+                            cpu.vector[d] = PackedInteger.shift(cpu.vector[d], bits, group, count),
                     XmmOperand.MM + (in.rm() & 7),
                     register,
                     true);

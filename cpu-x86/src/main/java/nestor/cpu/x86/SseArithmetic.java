@@ -125,8 +125,7 @@ final class SseArithmetic {
 
     private static long exact(X86Cpu cpu, int opcode, boolean wide, long a, long b) {
         SoftFloat soft = cpu.soft;
-        SoftFloat.Format format =
-                wide ? SoftFloat.Format.DOUBLE : SoftFloat.Format.SINGLE;
+        SoftFloat.Format format = wide ? SoftFloat.Format.DOUBLE : SoftFloat.Format.SINGLE;
         Mxcsr.load(cpu, soft.a, opcode == SQRT ? b : a, wide);
         Mxcsr.load(cpu, soft.b, b, wide);
         switch (opcode) {
@@ -143,8 +142,7 @@ final class SseArithmetic {
     }
 
     /** The second operand, too, of NaNs and of zeros. */
-    private static long lesserOrGreater(
-            SoftFloat soft, boolean min, boolean wide, long a, long b) {
+    private static long lesserOrGreater(SoftFloat soft, boolean min, boolean wide, long a, long b) {
         boolean first = soft.compare(false) == (min ? -1 : 1);
         FloatNumber taken = first ? soft.a : soft.b;
         boolean flushed = taken.kind == FloatNumber.ZERO;

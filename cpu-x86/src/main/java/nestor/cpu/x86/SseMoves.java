@@ -29,22 +29,17 @@ final class SseMoves {
         int bytes = in.repeat == Instruction.REP ? 4 : 8;
         SseOp.Kernel registers = bytes == 4 ? LOW_SINGLE : ONE;
         return move(
-                in,
-                XmmOperand.rm(in, bytes),
-                store,
-                in.isRegister() ? registers : ZERO_EXTENDED);
+                in, XmmOperand.rm(in, bytes), store, in.isRegister() ? registers : ZERO_EXTENDED);
     }
 
     /** 0F 28, 29, 6F and 7F: all 16 bytes. */
     static Op whole(Instruction in) {
         boolean store = in.opcode == 0x29 || in.opcode == 0x7f;
         boolean unaligned = in.repeat == Instruction.REP;
-        return move(
-                in, unaligned ? XmmOperand.unaligned(in) : XmmOperand.rm(in, 16), store, BOTH);
+        return move(in, unaligned ? XmmOperand.unaligned(in) : XmmOperand.rm(in, 16), store, BOTH);
     }
 
-    private static Op move(
-            Instruction in, XmmOperand operand, boolean store, SseOp.Kernel kernel) {
+    private static Op move(Instruction in, XmmOperand operand, boolean store, SseOp.Kernel kernel) {
         return store
                 ? new SseOp.Store(operand, XmmOperand.reg(in))
                 : new SseOp.Binary(kernel, XmmOperand.reg(in), operand);
@@ -135,8 +130,7 @@ final class SseMoves {
             return Undefined.OP;
         }
         return in.repeat == Instruction.REP
-                ? new SseOp.Mmx(
-                        ZERO_EXTENDED, XmmOperand.reg(in), XmmOperand.rmMm(in, 8), false)
+                ? new SseOp.Mmx(ZERO_EXTENDED, XmmOperand.reg(in), XmmOperand.rmMm(in, 8), false)
                 : new SseOp.Mmx(ONE, XmmOperand.regMm(in), XmmOperand.register(in.rm()), true);
     }
 

@@ -144,8 +144,7 @@ final class SseOpcodes {
             return in.opcode == 0xd6 ? SseMoves.betweenMmxAndXmm(in) : Undefined.OP;
         }
         return switch (in.opcode) {
-            case 0xd1, 0xd2, 0xd3, 0xe1, 0xe2, 0xf1, 0xf2, 0xf3 ->
-                    PackedShifts.byOperand(in, mmx);
+            case 0xd1, 0xd2, 0xd3, 0xe1, 0xe2, 0xf1, 0xf2, 0xf3 -> PackedShifts.byOperand(in, mmx);
             case 0xd6 -> mmx ? Undefined.OP : SseMoves.storeQuadword(in);
             case 0xd7 -> PackedShuffles.byteMask(in, mmx);
             case 0xe7 -> SseMoves.nonTemporal(in, mmx);

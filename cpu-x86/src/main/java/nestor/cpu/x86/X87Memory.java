@@ -126,10 +126,7 @@ final class X87Memory {
             X87Registers.set(cpu, i, soft.result);
         } else {
             X87Registers.setRaw(
-                    cpu,
-                    i,
-                    X87Registers.signExponent(cpu, 0),
-                    X87Registers.significand(cpu, 0));
+                    cpu, i, X87Registers.signExponent(cpu, 0), X87Registers.significand(cpu, 0));
         }
         if (pops) {
             X87Registers.pop(cpu);

@@ -81,9 +81,7 @@ final class X87Opcodes {
             case 4 -> in.operandPrefix ? Undefined.OP : of(in, X87Memory::loadEnvironment);
             case 5 -> of(in, (cpu, va) -> cpu.x87.setControl((int) cpu.load16(va)));
             case 6 ->
-                    in.operandPrefix
-                            ? Undefined.OP
-                            : withoutWait(in, X87Memory::storeEnvironment);
+                    in.operandPrefix ? Undefined.OP : withoutWait(in, X87Memory::storeEnvironment);
             case 7 -> withoutWait(in, (cpu, va) -> cpu.store16(va, cpu.x87.control));
             default -> Undefined.OP;
         };
@@ -131,9 +129,7 @@ final class X87Opcodes {
             case 0xde ->
                     number == 3 && i == 1
                             ? of(in, (cpu, _) -> X87Arithmetic.compare(cpu, 1, false, 2))
-                            : number == 2 || number == 3
-                                    ? Undefined.OP
-                                    : intoStack(in, number, i);
+                            : number == 2 || number == 3 ? Undefined.OP : intoStack(in, number, i);
             default -> statusOrFlags(in, number, i);
         };
     }
@@ -203,8 +199,7 @@ final class X87Opcodes {
         return switch (number) {
             case 0, 1, 2, 3 -> {
                 int condition = condition(number) | 1;
-                yield of(
-                        in, (cpu, _) -> X87Arithmetic.move(cpu, i, Flags.holds(cpu, condition)));
+                yield of(in, (cpu, _) -> X87Arithmetic.move(cpu, i, Flags.holds(cpu, condition)));
             }
             case 4 ->
                     switch (i) {

@@ -54,8 +54,7 @@ final class X87Registers {
             into.indefinite();
             return;
         }
-        into.fromExtended(
-                cpu.x87.signExponent[register], cpu.vector[XmmOperand.MM + register]);
+        into.fromExtended(cpu.x87.signExponent[register], cpu.vector[XmmOperand.MM + register]);
     }
 
     static boolean isEmpty(X86Cpu cpu, int i) {

@@ -141,8 +141,7 @@ final class XsaveState {
         }
 
         /** 1 §13.8.1, §13.12: what the header may not have is #GP(0). */
-        private void checkHeader(
-                X86Cpu cpu, long va, long present, long compaction, int enabled) {
+        private void checkHeader(X86Cpu cpu, long va, long present, long compaction, int enabled) {
             boolean wrong = (present & ~(long) enabled) != 0;
             if (supervisor) {
                 long listed = compaction & ~COMPACTED;

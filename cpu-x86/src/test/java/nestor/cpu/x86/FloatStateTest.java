@@ -15,9 +15,7 @@ class FloatStateTest {
     private final X86Cpu cpu = guest.cpu;
 
     FloatStateTest() {
-        guest.control(
-                0,
-                ControlRegister.CR4_OSFXSR.mask() | ControlRegister.CR4_OSXMMEXCPT.mask());
+        guest.control(0, ControlRegister.CR4_OSFXSR.mask() | ControlRegister.CR4_OSXMMEXCPT.mask());
     }
 
     @AfterEach

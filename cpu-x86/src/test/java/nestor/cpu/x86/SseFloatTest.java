@@ -40,7 +40,8 @@ class SseFloatTest {
                                 t -> {
                                     operands(
                                             t,
-                                            name.contains("double") || t.bits(1) == 0 && !name.contains("single"),
+                                            name.contains("double")
+                                                    || t.bits(1) == 0 && !name.contains("single"),
                                             !name.equals("MIN, MAX"));
                                     generator.accept(t);
                                 }));

@@ -119,7 +119,8 @@ class X87Test {
         ByteBuffer fx = ByteBuffer.wrap(t.before.fx).order(ByteOrder.LITTLE_ENDIAN);
         ByteBuffer scratch = ByteBuffer.wrap(t.before.scratch).order(ByteOrder.LITTLE_ENDIAN);
         fx.putShort(
-                MachineState.FCW_OFFSET, (short) (0x7f | t.oneOf(0, 2, 3, 3) << 8 | t.bits(2) << 10));
+                MachineState.FCW_OFFSET,
+                (short) (0x7f | t.oneOf(0, 2, 3, 3) << 8 | t.bits(2) << 10));
         t.before.fswUndefined = X87Registers.C1 | SoftFloat.DENORMAL; // our oracle knows neither
         fx.putShort(2, (short) (t.bits(3) << 11));
         fx.put(4, (byte) 0xff);
@@ -133,8 +134,7 @@ class X87Test {
                 significand = t.bits(1) == 0 ? 0 : t.value() & Long.MAX_VALUE;
             }
             fx.putLong(MachineState.ST_OFFSET + 16 * i, significand);
-            fx.putShort(
-                    MachineState.ST_OFFSET + 16 * i + 8, (short) (exponent | t.bits(1) << 15));
+            fx.putShort(MachineState.ST_OFFSET + 16 * i + 8, (short) (exponent | t.bits(1) << 15));
         }
         for (int i = 0; i < MachineState.SCRATCH_BYTES; i += 8) {
             double value = t.random().nextInt() * Math.pow(2, t.random().nextInt(-50, 50));

@@ -25,8 +25,7 @@ class XsaveTest {
     private boolean accepts = true;
 
     XsaveTest() {
-        guest.control(
-                0, ControlRegister.CR4_OSFXSR.mask() | ControlRegister.CR4_OSXSAVE.mask());
+        guest.control(0, ControlRegister.CR4_OSFXSR.mask() | ControlRegister.CR4_OSXSAVE.mask());
         cpu.msrs.xcr0 = XsaveState.USER;
         cpu.msrs.write(XSS, XsaveState.PASID_BIT);
         guest.mmio.map(
