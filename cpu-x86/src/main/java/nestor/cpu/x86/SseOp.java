@@ -114,8 +114,8 @@ abstract class SseOp extends Op {
         @Override
         void run(X86Cpu cpu) {
             int s = source.fetch(cpu);
-            cpu.x87.enterMmx();
             kernel.apply(cpu, destination, s);
+            cpu.x87.enterMmx();
             if (writes) {
                 cpu.x87.wroteMmx(destination - XmmOperand.MM);
             }

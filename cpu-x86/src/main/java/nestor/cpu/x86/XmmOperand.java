@@ -77,10 +77,6 @@ final class XmmOperand {
         return new XmmOperand(index, null, 8, false);
     }
 
-    boolean isMemory() {
-        return address != null;
-    }
-
     /** Whether it is memory of the stack segment. */
     boolean isStack() {
         Address from = address;
