@@ -165,7 +165,7 @@ public final class Machine implements AutoCloseable {
     private void runVcpu(Vcpu vcpu) {
         while (!stopping) {
             switch (vcpu.run()) {
-                case VcpuExit.Stopped _ -> {}
+                case VcpuExit.Stopped _, VcpuExit.Debugged _ -> {}
                 case VcpuExit.Shutdown _ -> {
                     events.add(new Event.PowerOff());
                     return;
