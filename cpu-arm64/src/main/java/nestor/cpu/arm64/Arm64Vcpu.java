@@ -132,7 +132,7 @@ public final class Arm64Vcpu implements Vcpu {
 
     @Override
     public void stop(VcpuExit reason) {
-        exit.compareAndSet(null, reason);
+        exit.accumulateAndGet(reason, VcpuExit::first);
         kick();
     }
 
@@ -150,7 +150,7 @@ public final class Arm64Vcpu implements Vcpu {
             while (true) {
                 VcpuExit reason = exit.getAndSet(null);
                 if (reason != null) {
-                    on = false;
+                    on &= reason instanceof VcpuExit.Paused;
                     return reason;
                 }
                 Start request = start.getAndSet(null);
