@@ -138,7 +138,7 @@ public final class Arm64Vcpu implements Vcpu {
 
     @Override
     public void stop(VcpuExit reason) {
-        exit.compareAndSet(null, reason);
+        exit.accumulateAndGet(reason, VcpuExit::first);
         kick();
     }
 
@@ -168,7 +168,7 @@ public final class Arm64Vcpu implements Vcpu {
             while (true) {
                 VcpuExit reason = exit.getAndSet(null);
                 if (reason != null) {
-                    on = false;
+                    on &= reason instanceof VcpuExit.Paused;
                     return reason;
                 }
                 begin();

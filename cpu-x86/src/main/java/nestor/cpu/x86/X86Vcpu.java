@@ -92,7 +92,7 @@ public final class X86Vcpu implements Vcpu {
 
     @Override
     public void stop(VcpuExit reason) {
-        exit.compareAndSet(null, reason);
+        exit.accumulateAndGet(reason, VcpuExit::first);
         if (Thread.currentThread().equals(thread)) {
             cpu.endSlice();
         }
@@ -125,7 +125,7 @@ public final class X86Vcpu implements Vcpu {
             while (true) {
                 VcpuExit reason = exit.getAndSet(null);
                 if (reason != null) {
-                    on = false;
+                    on &= reason instanceof VcpuExit.Paused;
                     return reason;
                 }
                 begin();
@@ -178,7 +178,7 @@ public final class X86Vcpu implements Vcpu {
         retired = executed;
         if (cpu.shutdown) {
             cpu.shutdown = false;
-            exit.compareAndSet(null, new VcpuExit.Reset());
+            exit.accumulateAndGet(new VcpuExit.Reset(), VcpuExit::first);
         }
     }
 

@@ -10,7 +10,10 @@ public interface Vcpu {
      */
     VcpuExit run();
 
-    /** Makes {@link #run} return {@code exit} soon. Any thread, the vCPU's own included. */
+    /**
+     * Makes {@link #run} return {@code exit} soon. Of several, the first counts; any other counts
+     * more than {@link VcpuExit.Paused}. Any thread, the vCPU's own included.
+     */
     void stop(VcpuExit exit);
 
     /** Makes a sleeping or running vCPU look at its interrupts again. Any thread. */
