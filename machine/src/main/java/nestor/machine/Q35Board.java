@@ -325,6 +325,31 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public GuestMemory memory() {
+        return memory;
+    }
+
+    @Override
+    public void pauseClock() {
+        clock.pause();
+    }
+
+    @Override
+    public void resumeClock() {
+        clock.resume();
+    }
+
+    @Override
+    public void quiesce() {
+        pci.quiesce();
+    }
+
+    @Override
+    public boolean pressPowerButton() {
+        return false;
+    }
+
+    @Override
     public void settle() throws IOException {
         pci.quiesce();
         pci.flush();

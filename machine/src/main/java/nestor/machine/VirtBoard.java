@@ -285,6 +285,31 @@ final class VirtBoard implements Board {
     }
 
     @Override
+    public GuestMemory memory() {
+        return memory;
+    }
+
+    @Override
+    public void pauseClock() {
+        clock.pause();
+    }
+
+    @Override
+    public void resumeClock() {
+        clock.resume();
+    }
+
+    @Override
+    public void quiesce() {
+        pci.quiesce();
+    }
+
+    @Override
+    public boolean pressPowerButton() {
+        return false;
+    }
+
+    @Override
     public void settle() throws IOException {
         pci.quiesce();
         pci.flush();

@@ -1,7 +1,5 @@
 package nestor.machine.boot;
 
-import static nestor.vmm.register.BitField.bit;
-
 import io.airlift.compress.MalformedInputException;
 import io.airlift.compress.lz4.Lz4Decompressor;
 import io.airlift.compress.zstd.ZstdDecompressor;
@@ -15,7 +13,6 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipException;
-import nestor.vmm.register.BitField;
 import org.tukaani.xz.LZMAInputStream;
 import org.tukaani.xz.SingleXZInputStream;
 import org.tukaani.xz.XZIOException;
@@ -32,13 +29,6 @@ final class Payload {
     private static final int LZ4_BLOCK_BYTES = 8 << 20;
     private static final int MAX_XZ_MEMORY_KIB = 160 << 10;
     private static final int CHUNK_BYTES = 1 << 16;
-
-    private static final int FRAME_DESCRIPTOR = 4;
-    private static final BitField SINGLE_SEGMENT = bit(5);
-    private static final int WINDOW_DESCRIPTOR = 5;
-
-    /** Exponent 13, mantissa 0. */
-    private static final byte WINDOW_OF_8_MIB = 13 << 3;
 
     private Payload() {}
 
@@ -60,8 +50,8 @@ final class Payload {
                 return read(new GZIPInputStream(packed, CHUNK_BYTES), plain);
             }
             if (magic.startsWith("28b52ffd")) {
-                byte[] frame = smallWindow(Arrays.copyOf(payload, packedBytes));
                 ZstdDecompressor zstd = new ZstdDecompressor();
+                byte[] frame = ZstdFrames.withSmallWindow(payload);
                 return whole(plain, zstd.decompress(frame, 0, packedBytes, plain, 0, plainBytes));
             }
             if (magic.startsWith("fd377a585a00")) {
@@ -101,18 +91,6 @@ final class Payload {
 
     private static int little(byte[] bytes, int offset) {
         return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt(offset);
-    }
-
-    /**
-     * The decompressor refuses the window of 128 MiB that kernels are packed with (RFC 8878,
-     * section 3.1.1.1.2). It needs none: all that it has inflated lies before it, in one array.
-     */
-    private static byte[] smallWindow(byte[] frame) {
-        boolean hasWindow = !SINGLE_SEGMENT.isSet(frame[FRAME_DESCRIPTOR]);
-        if (hasWindow && (frame[WINDOW_DESCRIPTOR] & 0xff) > WINDOW_OF_8_MIB) {
-            frame[WINDOW_DESCRIPTOR] = WINDOW_OF_8_MIB;
-        }
-        return frame;
     }
 
     /** The legacy format: blocks that begin with their length. */
