@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PAGES = 16, ROUNDS = 10, OPENINGS = 50, MOST = 16, PART_PAGES = 16 };
+enum { PAGES = 16, ROUNDS = 5, OPENINGS = 20, MOST = 16, PART_PAGES = 16 };
 #define BYTES (PAGES * PAGE)
 #define PART (PART_PAGES * PAGE)
 #define PATTERN 0x5aa5c33c0ff00ff0UL
