@@ -71,9 +71,12 @@ final class WrongInputTest {
                         "-M q35 -kernel DIR/file",
                         "-kernel DIR/file: not an x86-64 kernel (an ELF file or a bzImage)"),
                 wrong(
-                        "--preset vtd",
-                        "--preset: unknown preset 'vtd'; known: virtio-iommu,"
-                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, none"),
+                        "--preset amd-vi",
+                        "--preset: unknown preset 'amd-vi'; known: virtio-iommu,"
+                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, none"),
+                wrong(
+                        "-M virt --preset vtd",
+                        "-machine virt: the preset vtd is a machine of type q35"),
                 wrong("-kernel DIR/Image", "-kernel: DIR/Image: no such file"),
                 wrong("-kernel DIR", "-kernel: DIR: is a directory"),
                 wrong("-kernel DIR/file -initrd DIR/rd", "-initrd: DIR/rd: no such file"),

@@ -32,7 +32,8 @@ final class GuestFiles {
         "testdev-dma",
         "viommu-counters",
         "viommu-live",
-        "viommu-tables"
+        "viommu-tables",
+        "vtd-probed"
     };
 
     /** The source files of each program. */

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param checks the checks of {@code ./nestor test}, in order; each is a file in {@code
  *     initramfs/checks}, or the file's name, a dash and what the file is told to check
  * @param programs of our own, compiled for the guest
+ * @param architecture Debian's name of the guest's CPU, such as {@code arm64}
  * @param kernelRelease the kernel it needs, as {@link ImageStore#kernel} takes it
  */
 public record GuestProfile(
@@ -20,7 +21,10 @@ public record GuestProfile(
         List<String> modules,
         List<String> checks,
         List<String> programs,
+        String architecture,
         String kernelRelease) {
+    private static final String ARM64 = "arm64";
+    private static final String AMD64 = "amd64";
 
     /**
      * Devices behind virtio-iommu, which is loaded first so that they attach to it before their
@@ -73,6 +77,26 @@ public record GuestProfile(
                             "edu-dma",
                             "testdev-dma"));
 
+    /** Devices behind VT-d on the x86-64 board, whose driver is part of the kernel. */
+    public static final GuestProfile VTD =
+            new GuestProfile(
+                    "vtd",
+                    List.of("pci_stub", "virtio_blk", "virtio_rng"),
+                    List.of(
+                            "vtd-probed",
+                            "console",
+                            "disk-read",
+                            "disk-write",
+                            "disk-discard",
+                            "msi",
+                            "rng",
+                            "edu-dma",
+                            "testdev-dma",
+                            "kernel-log"),
+                    List.of(),
+                    AMD64,
+                    "stable");
+
     /** Processes that share their memory with devices behind the SMMUv3, on the lab kernel. */
     public static final GuestProfile SMMUV3_SVA =
             new GuestProfile(
@@ -113,6 +137,7 @@ public record GuestProfile(
                             "kunit-io-pgtable-arm-test",
                             "kernel-log"),
                     List.of("sva"),
+                    ARM64,
                     ImageStore.LAB);
 
     /**
@@ -126,6 +151,7 @@ public record GuestProfile(
                     List.of("virtio_iommu_tables", "uio_pci_sva_drain"),
                     virtioIommuSvaChecks(),
                     List.of("sva"),
+                    ARM64,
                     ImageStore.LAB);
 
     private static List<String> virtioIommuSvaChecks() {
@@ -144,12 +170,12 @@ public record GuestProfile(
     }
 
     private GuestProfile(String name, List<String> modules, List<String> checks) {
-        this(name, modules, checks, List.of(), "stable");
+        this(name, modules, checks, List.of(), ARM64, "stable");
     }
 
     /** The profiles there are. */
     public static List<GuestProfile> all() {
-        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, NONE);
+        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, VTD, NONE);
     }
 
     /** The profile of a preset. */

@@ -117,7 +117,7 @@ public final class ImageStore {
             throws ImageException, IOException, InterruptedException {
         Map<String, byte[]> files = GuestFiles.all();
         for (String program : profile.programs()) {
-            files.put("bin/" + program, Files.readAllBytes(compiled(program)));
+            files.put("bin/" + program, Files.readAllBytes(compiled(kernel, program)));
         }
         ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
         profile.modules().forEach(key::with);
@@ -153,8 +153,10 @@ public final class ImageStore {
                         .kernel(kit.sources(), kit.architecture().freestanding(), kit.image()));
     }
 
-    private Path compiled(String program) throws ImageException, IOException, InterruptedException {
-        return CrossCompiler.ofHost(Architecture.ARM64, cache, progress)
+    private Path compiled(Kernel kernel, String program)
+            throws ImageException, IOException, InterruptedException {
+        Architecture architecture = Architecture.ofDebian(kernel.architecture());
+        return CrossCompiler.ofHost(architecture, cache, progress)
                 .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
     }
 
