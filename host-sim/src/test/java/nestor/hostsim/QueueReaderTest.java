@@ -77,6 +77,23 @@ class QueueReaderTest {
         }
 
         @Override
+        public int pread(int fd, MemorySegment into, long offset) {
+            use("pread", fd);
+            return kernel.pread(fd, into, offset);
+        }
+
+        @Override
+        public int pwrite(int fd, MemorySegment from, long offset) {
+            use("pwrite", fd);
+            return kernel.pwrite(fd, from, offset);
+        }
+
+        @Override
+        public int poll(int[] fds, boolean[] readable, int timeoutMillis) {
+            return kernel.poll(fds, readable, timeoutMillis);
+        }
+
+        @Override
         public MemorySegment map(int fd, long offset, long sizeBytes, Arena arena)
                 throws HostException {
             use("mmap", fd);

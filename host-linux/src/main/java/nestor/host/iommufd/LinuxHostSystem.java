@@ -3,6 +3,8 @@ package nestor.host.iommufd;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToLongFunction;
@@ -99,6 +101,16 @@ public final class LinuxHostSystem implements HostSystem {
         return (int) with(fd, from, file -> file.tryWrite(from));
     }
 
+    @Override
+    public int pread(int fd, MemorySegment into, long offset) {
+        return (int) with(fd, into, file -> file.tryRead(into, offset));
+    }
+
+    @Override
+    public int pwrite(int fd, MemorySegment from, long offset) {
+        return (int) with(fd, from, file -> file.tryWrite(from, offset));
+    }
+
     /** A call that a signal interrupts has done nothing, and is made again. */
     private long with(int fd, MemorySegment memory, ToLongFunction<HostFile> call) {
         if (!memory.isNative() || !memory.scope().isAlive()) {
@@ -142,5 +154,18 @@ public final class LinuxHostSystem implements HostSystem {
     public boolean isReadable(int fd) {
         HostFile file = files.get(fd);
         return file != null && file.awaitReadable(0);
+    }
+
+    @Override
+    public int poll(int[] fds, boolean[] readable, int timeoutMillis) {
+        List<HostFile> all = new ArrayList<>();
+        for (int fd : fds) {
+            HostFile file = files.get(fd);
+            if (file == null) {
+                return -Errno.EBADF;
+            }
+            all.add(file);
+        }
+        return HostFile.poll(host, all, readable, timeoutMillis);
     }
 }
