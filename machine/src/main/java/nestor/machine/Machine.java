@@ -12,6 +12,7 @@ import nestor.atc.AtcStatistics;
 import nestor.pci.FunctionInfo;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 
@@ -218,6 +219,8 @@ public final class Machine implements AutoCloseable {
             }
             switch (vcpu.run()) {
                 case VcpuExit.Stopped _, VcpuExit.Paused _ -> {}
+                case VcpuExit.Debugged(DebugStop stop) ->
+                        control.debugged(board.vcpus().indexOf(vcpu), stop);
                 case VcpuExit.Shutdown _ -> {
                     events.add(new Event.PowerOff());
                     return;

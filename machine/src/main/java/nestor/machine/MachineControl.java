@@ -3,11 +3,13 @@ package nestor.machine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import nestor.pci.FunctionInfo;
 import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 
@@ -50,6 +52,11 @@ public final class MachineControl {
 
     private volatile boolean launched;
     private volatile boolean ended;
+
+    /** Set while {@link #inspect} holds the machine: somebody wants it to stay stopped. */
+    private volatile boolean stopWanted;
+
+    private final CountDownLatch launch = new CountDownLatch(1);
 
     /**
      * @param reset has the machine's thread reset it soon
@@ -113,10 +120,22 @@ public final class MachineControl {
 
     /** Begins what {@link #stop} does and does not wait: for vCPUs' threads and devices' loops. */
     public void requestStop() {
+        stopWanted = true;
         if (gate.close()) {
             kick();
             tell(new MachineEvent.Stop());
         }
+    }
+
+    /** A vCPU has returned to its debugger; on its thread. */
+    void debugged(int cpu, DebugStop stop) {
+        tell(new MachineEvent.Debugged(cpu, stop));
+        requestStop();
+    }
+
+    /** Waits until the guest has been loaded, or the machine has ended. */
+    public void awaitLaunch() throws InterruptedException {
+        launch.await();
     }
 
     /** Lets a stopped machine go on. Nothing happens if it runs. */
@@ -139,12 +158,15 @@ public final class MachineControl {
     public <T> T inspect(Supplier<T> look) throws InterruptedException {
         transition.lockInterruptibly();
         try {
+            stopWanted = false;
             boolean closed = gate.close();
             try {
                 settle();
                 return look.get();
             } finally {
-                if (closed) {
+                if (closed && stopWanted) {
+                    tell(new MachineEvent.Stop());
+                } else if (closed) {
                     board.resumeClock();
                     gate.open();
                 }
@@ -242,10 +264,12 @@ public final class MachineControl {
 
     void launched() {
         launched = true;
+        launch.countDown();
     }
 
     void ended() {
         ended = true;
+        launch.countDown();
     }
 
     void tell(MachineEvent event) {

@@ -1,5 +1,7 @@
 package nestor.machine;
 
+import nestor.vmm.vcpu.DebugStop;
+
 /** What {@link MachineControl} tells its listeners, with the names of QMP's events. */
 public sealed interface MachineEvent {
     /** {@code SHUTDOWN}: the machine ends. */
@@ -10,6 +12,12 @@ public sealed interface MachineEvent {
 
     /** {@code STOP}: no vCPU runs. */
     record Stop() implements MachineEvent {}
+
+    /**
+     * A vCPU has met what its debugger asked for; {@link Stop} follows, unless the machine was
+     * about to stop anyway.
+     */
+    record Debugged(int cpu, DebugStop stop) implements MachineEvent {}
 
     /** {@code RESUME}: the vCPUs run again. */
     record Resume() implements MachineEvent {}

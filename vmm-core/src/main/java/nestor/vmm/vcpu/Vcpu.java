@@ -1,5 +1,7 @@
 package nestor.vmm.vcpu;
 
+import java.util.Optional;
+
 /** A virtual CPU: KVM or software. */
 public interface Vcpu {
     /**
@@ -16,4 +18,9 @@ public interface Vcpu {
 
     /** Makes a sleeping or running vCPU look at its interrupts again. Any thread. */
     void kick();
+
+    /** For a debugger; empty if this kind of vCPU has none. The same port each time. */
+    default Optional<DebugPort> debugPort() {
+        return Optional.empty();
+    }
 }

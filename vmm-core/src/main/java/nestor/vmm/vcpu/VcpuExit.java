@@ -26,6 +26,12 @@ public sealed interface VcpuExit {
     record DebugExit(int status) implements VcpuExit {}
 
     /**
+     * What was asked of the {@link DebugPort} has come about. Nothing is lost: {@code run} goes on
+     * where it was.
+     */
+    record Debugged(DebugStop stop) implements VcpuExit {}
+
+    /**
      * This kind of vCPU cannot go on, through no fault of the guest: the host refused, or the
      * hypervisor met an instruction it does not know. The machine's state is lost.
      *
