@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module nestor.cli {
     requires nestor.machine;
+    requires nestor.debug;
     requires nestor.guest;
     requires nestor.host;
     requires info.picocli;
