@@ -5,4 +5,5 @@ module nestor.debug {
 
     exports nestor.debug;
     exports nestor.debug.gdb;
+    exports nestor.debug.qtest;
 }

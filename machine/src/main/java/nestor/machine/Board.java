@@ -47,6 +47,9 @@ interface Board {
      */
     void load() throws IOException;
 
+    /** What drives the board where no vCPU does. */
+    TestDriver testDriver();
+
     /** Guest RAM. */
     GuestMemory memory();
 

@@ -1,5 +1,6 @@
 package nestor.debug.gdb;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.net.SocketAddress;
 import java.nio.channels.ServerSocketChannel;
@@ -16,7 +17,7 @@ import nestor.machine.MachineControl;
 import nestor.machine.MachineEvent;
 
 /** Where a debugger connects ({@code -gdb}, {@code -s}). A second one is turned away. */
-public final class GdbServer implements AutoCloseable {
+public final class GdbServer implements Closeable {
     private final SocketSpec spec;
     private final MachineControl control;
     private final UnaryOperator<String> monitor;
