@@ -17,11 +17,13 @@ final class GuestFiles {
         "disk-discard",
         "disk-read",
         "disk-write",
+        "domain-live",
         "edu-dma",
         "hotplug",
         "iobench",
         "iommu-probed",
         "kernel-log",
+        "kernel-warnings",
         "kunit",
         "lazy-flush",
         "msi",
@@ -31,7 +33,6 @@ final class GuestFiles {
         "sva",
         "testdev-dma",
         "viommu-counters",
-        "viommu-live",
         "viommu-tables",
         "vtd-probed"
     };
