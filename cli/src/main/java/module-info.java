@@ -1,6 +1,7 @@
 /** The command line. */
 @org.jspecify.annotations.NullMarked
 module nestor.cli {
+    requires nestor.control;
     requires nestor.machine;
     requires nestor.guest;
     requires nestor.host;

@@ -60,7 +60,12 @@ record Preset(GuestProfile profile) {
     }
 
     private boolean isVtd() {
-        return profile.equals(GuestProfile.VTD);
+        return profile.equals(GuestProfile.VTD) || hasDsa();
+    }
+
+    /** Whether the function that processes share their memory with is a DSA. */
+    private boolean hasDsa() {
+        return profile.equals(GuestProfile.VTD_DSA);
     }
 
     /** Whether the IOMMU is a device of its own, rather than the board's. */
@@ -101,10 +106,17 @@ record Preset(GuestProfile profile) {
         if (hasVirtioIommu()) {
             devices.add(hasTables() ? "virtio-iommu-pci,table-profile=nestor" : "virtio-iommu-pci");
         }
-        if (isVtd()) {
+        if (hasDsa()) {
+            devices.add(
+                    "intel-iommu,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,pri=on");
+        } else if (isVtd()) {
             devices.add("intel-iommu,intremap=on,device-iotlb=on");
         }
         devices.add("virtio-rng-pci" + platform());
+        if (hasDsa()) {
+            devices.add("dsa");
+            return devices;
+        }
         if (isShared()) {
             // Only an SMMU's faults stall; those of others are page requests.
             String faults = hasTables() ? "" : ",stall=on";

@@ -36,7 +36,6 @@ final class WrongInputTest {
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
                 wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm"),
-                wrong("-M q35", "-machine q35 needs -kernel FILE"),
                 wrong(
                         "-accel kvm -cpu neoverse-n1",
                         "-cpu: unknown model 'neoverse-n1'; known: max, host"),
@@ -73,7 +72,7 @@ final class WrongInputTest {
                 wrong(
                         "--preset amd-vi",
                         "--preset: unknown preset 'amd-vi'; known: virtio-iommu,"
-                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, none"),
+                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, vtd-dsa, none"),
                 wrong(
                         "-M virt --preset vtd",
                         "-machine virt: the preset vtd is a machine of type q35"),

@@ -13,6 +13,7 @@ import java.util.Optional;
  * @param checks the checks of {@code ./nestor test}, in order; each is a file in {@code
  *     initramfs/checks}, or the file's name, a dash and what the file is told to check
  * @param programs of our own, compiled for the guest
+ * @param packages of Debian stable that are in the guest with all they depend on
  * @param architecture Debian's name of the guest's CPU, such as {@code arm64}
  * @param kernelRelease the kernel it needs, as {@link ImageStore#kernel} takes it
  */
@@ -21,6 +22,7 @@ public record GuestProfile(
         List<String> modules,
         List<String> checks,
         List<String> programs,
+        List<String> packages,
         String architecture,
         String kernelRelease) {
     private static final String ARM64 = "arm64";
@@ -97,8 +99,57 @@ public record GuestProfile(
                             "testdev-dma",
                             "kernel-warnings"),
                     List.of(),
+                    List.of(),
                     AMD64,
                     "stable");
+
+    /**
+     * Processes that share their memory with a DSA behind VT-d: Debian's newest kernel, whose own
+     * driver has the device, and Debian's own tools and test program for it.
+     */
+    public static final GuestProfile VTD_DSA =
+            new GuestProfile(
+                    "vtd-dsa",
+                    List.of(
+                            "pci_stub",
+                            "virtio_blk",
+                            "virtio_rng",
+                            "idxd",
+                            "iaa_crypto",
+                            "vfio_pci"),
+                    List.of(
+                            "vtd-probed",
+                            "console",
+                            "disk-read",
+                            "disk-write",
+                            "msi",
+                            "idxd-probed",
+                            "idxd-configured",
+                            "dsa-test",
+                            "dsa-write-untouched",
+                            "dsa-read-untouched",
+                            "dsa-record-untouched",
+                            "dsa-batch-untouched",
+                            "dsa-no-block",
+                            "dsa-huge-page",
+                            "dsa-unmapped",
+                            "dsa-read-only",
+                            "dsa-copy-on-write",
+                            "dsa-dontneed",
+                            "dsa-mremap",
+                            "dsa-munmap-under-dma",
+                            "dsa-threads",
+                            "dsa-two-processes",
+                            "dsa-exit-under-dma",
+                            "dsa-exec-under-dma",
+                            "dsa-kill-under-dma",
+                            "dsa-reopen",
+                            "idxd-removed",
+                            "kernel-log"),
+                    List.of("dsa"),
+                    List.of("accel-config", "accel-config-test", "bash", "coreutils", "grep", "kmod", "sed"),
+                    AMD64,
+                    "backports");
 
     /** Processes that share their memory with devices behind the SMMUv3, on the lab kernel. */
     public static final GuestProfile SMMUV3_SVA =
@@ -140,6 +191,7 @@ public record GuestProfile(
                             "kunit-io-pgtable-arm-test",
                             "kernel-log"),
                     List.of("sva"),
+                    List.of(),
                     ARM64,
                     ImageStore.LAB);
 
@@ -154,6 +206,7 @@ public record GuestProfile(
                     List.of("virtio_iommu_tables", "uio_pci_sva_drain"),
                     virtioIommuSvaChecks(),
                     List.of("sva"),
+                    List.of(),
                     ARM64,
                     ImageStore.LAB);
 
@@ -170,15 +223,16 @@ public record GuestProfile(
         modules = List.copyOf(modules);
         checks = List.copyOf(checks);
         programs = List.copyOf(programs);
+        packages = List.copyOf(packages);
     }
 
     private GuestProfile(String name, List<String> modules, List<String> checks) {
-        this(name, modules, checks, List.of(), ARM64, "stable");
+        this(name, modules, checks, List.of(), List.of(), ARM64, "stable");
     }
 
     /** The profiles there are. */
     public static List<GuestProfile> all() {
-        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, VTD, NONE);
+        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, VTD, VTD_DSA, NONE);
     }
 
     /** The profile of a preset. */

@@ -343,6 +343,29 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public List<DeviceNode> devices() {
+        return pci.nodes();
+    }
+
+    @Override
+    public List<IommuState> iommus() {
+        List<IommuState> all = new ArrayList<>(units.states());
+        all.addAll(pci.iommus());
+        return all;
+    }
+
+    @Override
+    public List<MappedRange> addresses() {
+        List<MappedRange> all = new ArrayList<>();
+        map.ram().forEach(ram -> all.add(new MappedRange("ram", ram.gpa(), ram.sizeBytes())));
+        all.add(new MappedRange("pcie-ecam", PcMap.ECAM, PcMap.ECAM_BYTES));
+        all.add(new MappedRange("ioapic", PcMap.IOAPIC, PcMap.IOAPIC_BYTES));
+        all.add(new MappedRange("local-apic", PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES));
+        all.addAll(units.addresses());
+        return all;
+    }
+
+    @Override
     public GuestMemory memory() {
         return memory;
     }

@@ -285,6 +285,40 @@ final class VirtBoard implements Board {
     }
 
     @Override
+    public List<DeviceNode> devices() {
+        return pci.nodes();
+    }
+
+    @Override
+    public List<IommuState> iommus() {
+        List<IommuState> all = new ArrayList<>(smmus.states());
+        all.addAll(pci.iommus());
+        return all;
+    }
+
+    @Override
+    public List<MappedRange> addresses() {
+        List<MappedRange> all = new ArrayList<>();
+        all.add(new MappedRange("gic-distributor", MemoryMap.GICD, GicV3.DISTRIBUTOR_BYTES));
+        all.add(new MappedRange("gic-its", MemoryMap.ITS, GicV3.ITS_BYTES));
+        all.add(
+                new MappedRange(
+                        "gic-redistributors",
+                        MemoryMap.GICR,
+                        GicV3.REDISTRIBUTOR_BYTES * config.cpus()));
+        all.add(new MappedRange("pl011", MemoryMap.UART, MemoryMap.PERIPHERAL_BYTES));
+        all.add(new MappedRange("pl031", MemoryMap.RTC, MemoryMap.PERIPHERAL_BYTES));
+        all.add(
+                new MappedRange(
+                        "pcie-ecam",
+                        MemoryMap.PCI.ecamGpa(),
+                        (long) MemoryMap.PCI.buses() * PciHost.ECAM_BYTES_PER_BUS));
+        all.add(new MappedRange("ram", MemoryMap.RAM, config.memoryBytes()));
+        all.addAll(smmus.addresses());
+        return all;
+    }
+
+    @Override
     public GuestMemory memory() {
         return memory;
     }
