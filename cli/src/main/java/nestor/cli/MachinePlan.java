@@ -38,7 +38,8 @@ record MachinePlan(
         List<DeviceConfig> devices,
         SequencedMap<String, Chardev> chardevs,
         Chardev serial,
-        boolean noReboot) {
+        boolean noReboot,
+        List<DeviceConfig> objects) {
     private static final String DEFAULT_MEMORY = "512M";
     private static final long MIN_MEMORY = 64L << 20;
     private static final Set<String> DRIVE_PROPERTIES =
@@ -91,7 +92,10 @@ record MachinePlan(
                 serial,
                 OptionList.parseSwitch(
                         settings.origin(Setting.NO_REBOOT),
-                        settings.text(Setting.NO_REBOOT, "off")));
+                        settings.text(Setting.NO_REBOOT, "off")),
+                settings.objects().stream()
+                        .map(object -> new DeviceConfig(object.head(), object.properties()))
+                        .toList());
     }
 
     /** The machine that boots this guest. */
@@ -107,7 +111,8 @@ record MachinePlan(
                 guest.append(),
                 drives,
                 devices,
-                noReboot);
+                noReboot,
+                objects);
     }
 
     private static OptionList machine(Settings settings) throws CommandException {

@@ -39,7 +39,8 @@ class MachineConfigTest {
                 "",
                 drives,
                 List.of(devices),
-                true);
+                true,
+                List.of());
     }
 
     private static void assertWrong(MachineConfig config, String message) {

@@ -51,7 +51,8 @@ class Q35BoardTest {
                 "console=ttyS0",
                 List.of(),
                 Stream.of(devices).map(Q35BoardTest::device).toList(),
-                noReboot);
+                noReboot,
+                List.of());
     }
 
     private static DeviceConfig device(String text) {
