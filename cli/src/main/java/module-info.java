@@ -4,6 +4,7 @@ module nestor.cli {
     requires nestor.machine;
     requires nestor.guest;
     requires nestor.host;
+    requires nestor.hostsuite;
     requires info.picocli;
     requires tools.jackson.databind;
     requires tools.jackson.dataformat.yaml;

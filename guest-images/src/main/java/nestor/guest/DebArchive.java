@@ -53,7 +53,7 @@ final class DebArchive {
         @SuppressWarnings("resource")
         TarArchiveInputStream data = new TarArchiveInputStream(plain);
         for (TarArchiveEntry entry; (entry = data.getNextEntry()) != null; ) {
-            if (entry.isFile()) {
+            if (entry.isFile() && !entry.isSymbolicLink() && !entry.isLink()) {
                 String path = entry.getName();
                 visitor.file(path.startsWith("./") ? path.substring(2) : path, data);
             }
