@@ -1,12 +1,10 @@
-package nestor.hostsim.suite;
+package nestor.hostsuite;
 
-import static org.assertj.core.api.Assertions.assertThat;
+import static nestor.hostsuite.Expectation.assertThat;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ServiceLoader;
 import java.util.function.Consumer;
-import nestor.hostsim.SimulatedHost;
 import nestor.iommufd.HostSystem;
 import nestor.iommufd.Ioctl;
 import nestor.iommufd.Struct;
@@ -21,9 +19,8 @@ import nestor.iommufd.Uapi.VeventqAlloc;
 import nestor.iommufd.Uapi.ViommuAlloc;
 
 /**
- * An open /dev/iommu for a check, with short words for calls: the simulation's, or with {@code
- * -Dnestor.host=linux} that of the {@link HostSystem} which a {@link ServiceLoader} finds. Results
- * are the kernel's: 0, or an error number negated.
+ * An open /dev/iommu for a check, with short words for calls. Results are the kernel's: 0, or an
+ * error number negated.
  */
 final class HostUnderTest implements AutoCloseable {
     static final int PAGE = 4096;
@@ -37,18 +34,10 @@ final class HostUnderTest implements AutoCloseable {
     final int fd;
     private final Arena arena = Arena.ofShared();
 
-    HostUnderTest() {
-        system = system(System.getProperty("nestor.host", "simulation"));
+    HostUnderTest(HostSystem system) {
+        this.system = system;
         fd = system.open(HostSystem.IOMMU);
-        assertThat(fd).describedAs("open(%s)", HostSystem.IOMMU).isNotNegative();
-    }
-
-    private static HostSystem system(String name) {
-        return switch (name) {
-            case "simulation" -> new SimulatedHost();
-            case "linux" -> ServiceLoader.load(HostSystem.class).findFirst().orElseThrow();
-            default -> throw new IllegalArgumentException("nestor.host=" + name);
-        };
+        assertThat(fd).describedAs("open(" + HostSystem.IOMMU + ")").isNotNegative();
     }
 
     @Override
