@@ -20,6 +20,7 @@ final class GuestFiles {
         "disk-discard",
         "disk-read",
         "disk-write",
+        "domain-live",
         "edu-dma",
         "hotplug",
         "idxd-configured",
@@ -29,6 +30,7 @@ final class GuestFiles {
         "iobench",
         "iommu-probed",
         "kernel-log",
+        "kernel-warnings",
         "kunit",
         "lazy-flush",
         "msi",
@@ -38,7 +40,6 @@ final class GuestFiles {
         "sva",
         "testdev-dma",
         "viommu-counters",
-        "viommu-live",
         "viommu-tables",
         "vtd-probed"
     };

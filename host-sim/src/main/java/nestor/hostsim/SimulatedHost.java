@@ -43,6 +43,7 @@ public final class SimulatedHost implements HostSystem {
     private final Map<String, SimulatedDevice> devices = new HashMap<>();
     private final Set<IommufdFile> contexts = new LinkedHashSet<>();
     private final MockHardware mock = new MockHardware();
+    private final Map<String, String> names = new HashMap<>();
     private final List<Runnable> later = new ArrayList<>();
     private int nextFd = 3;
     private int callsUntilFailure = -1;
@@ -149,6 +150,20 @@ public final class SimulatedHost implements HostSystem {
     /** A file of the kernel's own goes, with its object. */
     void uninstall(HostFile file) {
         files.values().remove(file);
+    }
+
+    /** What {@link #cdev} answers for the directory {@code sysfs}. */
+    public synchronized void name(String sysfs, String path) {
+        names.put(sysfs, path);
+    }
+
+    @Override
+    public synchronized String cdev(String sysfs) throws HostException {
+        String path = names.get(sysfs);
+        if (path == null) {
+            throw new HostException("finding the VFIO device of " + sysfs, Errno.ENODEV);
+        }
+        return path;
     }
 
     @Override

@@ -52,6 +52,11 @@ class QueueReaderTest {
         }
 
         @Override
+        public String cdev(String sysfs) throws HostException {
+            return kernel.cdev(sysfs);
+        }
+
+        @Override
         public int close(int fd) {
             use("close", fd);
             closed.add(fd);

@@ -15,6 +15,15 @@ public interface HostSystem {
     /** open(2), for reading and writing: a descriptor, or an error. */
     int open(String path);
 
+    /**
+     * The cdev of a VFIO device.
+     *
+     * @param sysfs the device's directory, such as /sys/bus/pci/devices/0000:01:00.0
+     * @return a path for {@link #open}
+     * @throws HostException ENODEV if the device is not there, or no VFIO driver has it
+     */
+    String cdev(String sysfs) throws HostException;
+
     /** close(2). */
     int close(int fd);
 

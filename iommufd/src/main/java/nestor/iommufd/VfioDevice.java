@@ -2,6 +2,8 @@ package nestor.iommufd;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Set;
+import java.util.TreeSet;
 import nestor.iommu.host.HostException;
 import nestor.pci.Requester;
 
@@ -19,6 +21,9 @@ public final class VfioDevice {
     private final int fd;
     private final int id;
     private final Struct argument;
+
+    /** What is attached to something. */
+    private final Set<Integer> attached = new TreeSet<>();
 
     private VfioDevice(HostSystem system, int fd, int id, Struct argument) {
         this.system = system;
@@ -65,6 +70,7 @@ public final class VfioDevice {
         Iommufd.check(
                 "ioctl(VFIO_DEVICE_ATTACH_IOMMUFD_PT)",
                 system.ioctl(fd, Ioctl.DEVICE_ATTACH_IOMMUFD_PT.number(), argument.bytes()));
+        attached.add(pasid);
     }
 
     /** VFIO_DEVICE_DETACH_IOMMUFD_PT: nothing happens if nothing is attached. */
@@ -77,6 +83,22 @@ public final class VfioDevice {
         Iommufd.check(
                 "ioctl(VFIO_DEVICE_DETACH_IOMMUFD_PT)",
                 system.ioctl(fd, Ioctl.DEVICE_DETACH_IOMMUFD_PT.number(), argument.bytes()));
+        attached.remove(pasid);
+    }
+
+    /** Detaches whatever is attached; the last failure is thrown after all have been tried. */
+    public synchronized void detachAll() throws HostException {
+        HostException failed = null;
+        for (int pasid : new TreeSet<>(attached)) {
+            try {
+                detach(pasid);
+            } catch (HostException e) {
+                failed = e;
+            }
+        }
+        if (failed != null) {
+            throw failed;
+        }
     }
 
     /**

@@ -287,6 +287,7 @@ public final class PciHost {
             }
             completer.routes(routes);
         }
+        functions().forEach(PciFunction::tellRenumbered);
     }
 
     private List<AddressRange> reachable(RootPort port) {

@@ -1,13 +1,17 @@
 package nestor.host.iommufd;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 import nestor.host.Errno;
 import nestor.host.HostFile;
 import nestor.host.LinuxHost;
@@ -56,6 +60,23 @@ public final class LinuxHostSystem implements HostSystem {
         } catch (HostException e) {
             return -e.errno();
         }
+    }
+
+    @Override
+    public String cdev(String sysfs) throws HostException {
+        Path folder = Path.of(sysfs, "vfio-dev");
+        try (Stream<Path> entries = Files.list(folder)) {
+            Path name = entries.map(Path::getFileName).findFirst().orElseThrow(() -> absent(sysfs));
+            return Path.of("/dev/vfio/devices").resolve(name).toString();
+        } catch (IOException e) {
+            HostException failure = absent(sysfs);
+            failure.initCause(e);
+            throw failure;
+        }
+    }
+
+    private static HostException absent(String sysfs) {
+        return new HostException("finding the VFIO device of " + sysfs, Errno.ENODEV);
     }
 
     @Override
