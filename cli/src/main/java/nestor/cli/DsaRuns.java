@@ -31,6 +31,7 @@ final class DsaRuns {
                                         "idxd-probed",
                                         "dsa-runner",
                                         "idxd-removed",
+                                        "idxd-log",
                                         "kernel-log"))
                         .arguments(
                                 ARGUMENTS[0], ARGUMENTS[1], ARGUMENTS[2], ARGUMENTS[3], PATIENCE)

@@ -24,6 +24,7 @@ final class GuestFiles {
         "edu-dma",
         "hotplug",
         "idxd-configured",
+        "idxd-log",
         "idxd-probed",
         "idxd-removed",
         "iobench",

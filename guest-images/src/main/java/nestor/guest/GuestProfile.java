@@ -145,6 +145,7 @@ public record GuestProfile(
                             "dsa-kill-under-dma",
                             "dsa-reopen",
                             "idxd-removed",
+                            "idxd-log",
                             "kernel-log"),
                     List.of("dsa"),
                     List.of("accel-config", "accel-config-test", "bash", "coreutils", "grep", "kmod", "sed"),
