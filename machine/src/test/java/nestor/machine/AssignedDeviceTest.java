@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -22,6 +25,7 @@ import nestor.hostsim.SimulatedHost;
 import nestor.machine.boot.TestKernels;
 import nestor.machine.pc.PcMap;
 import nestor.pci.PciFunction;
+import nestor.virtio.iommu.TableProfile;
 import nestor.vmm.loop.MailboxLoop;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -358,6 +362,60 @@ class AssignedDeviceTest {
             assertThat(host.openFiles()).isZero();
         }
         assertThat(refused).isGreaterThan(10);
+    }
+
+    private MachineConfig virt(String... devices) throws IOException {
+        ByteBuffer image = ByteBuffer.allocate(64).order(ByteOrder.LITTLE_ENDIAN);
+        image.putLong(16, 1 << 20).putInt(56, 0x644d5241);
+        return new MachineConfig(
+                "virt",
+                Map.of(),
+                Accelerator.TCG,
+                64 << 20,
+                1,
+                Files.write(folder.resolve("Image"), image.array()),
+                Optional.empty(),
+                "",
+                List.of(),
+                Stream.of(devices).map(AssignedDeviceTest::device).toList(),
+                true,
+                List.of(device("iommufd,id=i0")));
+    }
+
+    private void behindSmmu(SimulatedHost.VirtualIommu smmu) {
+        host.name("/sys/bus/pci/devices/0000:01:00.0", CDEV);
+        smmu.function(CDEV, this::demo);
+    }
+
+    @Test
+    @DisplayName("SMMUv3 §6.3: an SMMU offers no more than the one behind its assigned devices")
+    void anSmmuIsNarrowedToTheHosts() throws IOException, ConfigException {
+        behindSmmu(host.smmuV3());
+        try (Machine machine = Machine.create(virt("arm-smmuv3", ASSIGN), Map.of(), host)) {
+            SmmuIdentification now = machine.smmuIdentifications().getFirst();
+            assertThat(now.idr0() & 0b11).describedAs("stage 1 alone").isEqualTo(0b10);
+            assertThat(now.idr0() >>> 6 & 0b11).describedAs("HTTU").isZero();
+            assertThat(host.objects()).isGreaterThan(4);
+        }
+        behindSmmu(host.smmuV3(0x0908_142b, 16 | 8 << 6, 0, 0, 0, 0x75));
+        try (Machine machine = Machine.create(virt("arm-smmuv3", ASSIGN), Map.of(), host)) {
+            SmmuIdentification now = machine.smmuIdentifications().getFirst();
+            assertThat(now.idr1() >>> 6 & 0x1f).describedAs("SSIDSIZE").isEqualTo(8);
+            assertThat(now.idr3() >>> 10 & 1).describedAs("RIL").isZero();
+        }
+        assertWrong(virt("arm-smmuv3,ssidsize=16", ASSIGN), "it would be 8");
+        assertWrong(virt("arm-smmuv3,stage=2", ASSIGN), "its own stage 2 is taken");
+    }
+
+    @Test
+    @DisplayName("VIRTIO: tables of a guest's, behind a virtio-iommu, are walked by the host too")
+    void behindAVirtioIommuTablesAreNeeded() throws IOException, ConfigException {
+        behindSmmu(host.smmuV3());
+        String profile = TableProfile.titles()[1];
+        MachineConfig config = virt("virtio-iommu-pci,table-profile=" + profile, ASSIGN);
+        try (Machine machine = Machine.create(config, Map.of(), host)) {
+            assertThat(machine.pciFunctions()).hasSize(2);
+        }
     }
 
     @Test
