@@ -203,9 +203,8 @@ final class IommufdDevice implements HostDevice {
     }
 
     void pollFaults() throws HostException {
-        for (byte[] bytes = faults.next(); bytes.length != 0; bytes = faults.next()) {
-            take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
-        }
+        byte[] bytes = faults.next();
+        take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
     }
 
     /** Groups come whole; the last record of one says so. */

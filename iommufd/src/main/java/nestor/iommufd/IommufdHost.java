@@ -198,17 +198,16 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
     }
 
     /**
-     * Takes what waits in the kernel's queues to those who listen. One thread at a time, not the
-     * guest's loops: answers may come before this returns.
+     * Takes what waits in the kernel's queues to those who listen: of each queue as much as one
+     * read gives, so that a device that does not stop faulting keeps no other's reports back. One
+     * thread at a time, not the guest's loops: answers may come before this returns.
      */
     public void poll() throws HostException {
         for (IommufdDevice device : List.copyOf(devices.values())) {
             device.pollFaults();
         }
-        EventQueue queue = events;
-        for (byte[] bytes = queue.next(); bytes.length != 0; bytes = queue.next()) {
-            take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
-        }
+        byte[] bytes = events.next();
+        take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
     }
 
     /** Lost events are what a full Event queue loses: the guest is told of none of them. */

@@ -204,9 +204,9 @@ class ArchitectureTest {
                         "host-linux",
                         "machine")
                 .whereLayer("iommufd")
-                .mayOnlyBeAccessedByLayers("host-sim", "host-linux", "machine")
+                .mayOnlyBeAccessedByLayers("host-sim", "host-linux", "testkit", "machine")
                 .whereLayer("host-sim")
-                .mayNotBeAccessedByAnyLayer()
+                .mayOnlyBeAccessedByLayers("testkit")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
