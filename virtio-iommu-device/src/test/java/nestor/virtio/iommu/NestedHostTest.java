@@ -133,6 +133,19 @@ class NestedHostTest {
     }
 
     @Test
+    void whatAnotherDomainHadCachedIsNotThisOnes() throws HostException {
+        for (Kind kind : Kind.values()) {
+            var world = new World(kind);
+            world.attach(DOMAIN);
+            assertThat(world.load()).hasValue(0x1111);
+            world.pages.unmap(IOVA);
+            assertThat(world.attach(DOMAIN + 1)).describedAs("the same tables").isEqualTo(OK);
+            assertThat(world.load()).describedAs("%s", kind).isEmpty();
+            world.end();
+        }
+    }
+
+    @Test
     void faultsOfHardwareAreReported() throws HostException {
         var world = new World(Kind.SMMUV3);
         world.tables.eventBuffers(2, 64);
