@@ -1,7 +1,9 @@
 /** The command line. */
 @org.jspecify.annotations.NullMarked
 module nestor.cli {
+    requires nestor.control;
     requires nestor.machine;
+    requires nestor.debug;
     requires nestor.guest;
     requires nestor.host;
     requires info.picocli;

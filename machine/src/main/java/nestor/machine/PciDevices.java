@@ -78,6 +78,9 @@ final class PciDevices {
 
     private final List<Endpoint> endpoints = new CopyOnWriteArrayList<>();
 
+    /** Root ports and the IOMMU, which neither come nor go. */
+    private final List<DeviceNode> fixed = new ArrayList<>();
+
     /** Loops of the IOMMUs by name. */
     private final Map<String, MailboxLoop> iommuLoops = new LinkedHashMap<>();
 
@@ -138,8 +141,10 @@ final class PciDevices {
             PciPlan.Placement place = plan.placements().get(i);
             if (place.driver().equals("pcie-root-port")) {
                 int root = root(place.bus());
+                fixed.add(node(place));
                 ports.put(place.name(), host.addRootPort(place.name(), root, place.slot()));
             } else if (place.driver().equals("virtio-iommu-pci")) {
+                fixed.add(node(place));
                 plugIommu(place);
             } else {
                 Endpoint endpoint = make(place, plan.consoles().get(i));
@@ -176,6 +181,23 @@ final class PciDevices {
     /** All devices but root ports and the IOMMU, in the order in which they came. */
     List<Endpoint> endpoints() {
         return endpoints;
+    }
+
+    /** Every device with its place: root ports and the IOMMU, and what came and went. */
+    List<DeviceNode> nodes() {
+        List<DeviceNode> nodes = new ArrayList<>(fixed);
+        endpoints.forEach(endpoint -> nodes.add(node(endpoint.place())));
+        return nodes;
+    }
+
+    private static DeviceNode node(PciPlan.Placement place) {
+        return new DeviceNode(
+                place.name(),
+                place.driver(),
+                place.bus(),
+                place.slot(),
+                place.function(),
+                place.options().given());
     }
 
     /** Whether a root port, the IOMMU or a device has this name. */
@@ -446,6 +468,16 @@ final class PciDevices {
             endpoint.atc().ifPresent(atc -> statistics.put(endpoint.name(), atc.statistics()));
         }
         return statistics;
+    }
+
+    /** The virtio-iommu, if there is one. */
+    List<IommuState> iommus() {
+        return fixed.stream()
+                .filter(node -> node.driver().equals("virtio-iommu-pci"))
+                .flatMap(node ->
+                        iommuStatistics().stream()
+                                .map(counted -> IommuState.ofVirtio(node.name(), counted)))
+                .toList();
     }
 
     /** What the virtio-iommu has counted; empty if there is none. */

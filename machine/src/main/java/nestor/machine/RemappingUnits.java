@@ -236,6 +236,24 @@ final class RemappingUnits {
         return scopes;
     }
 
+    /** How software has programmed each unit. */
+    List<IommuState> states() {
+        List<IommuState> states = new ArrayList<>();
+        for (int i = 0; i < units.size(); i++) {
+            states.add(IommuState.ofVtd(wanted.get(i).name, units.get(i).registers()));
+        }
+        return states;
+    }
+
+    /** Where the units are. */
+    List<MappedRange> addresses() {
+        List<MappedRange> ranges = new ArrayList<>();
+        for (int i = 0; i < units.size(); i++) {
+            ranges.add(new MappedRange(wanted.get(i).name, base(i), VtdUnit.REGISTER_BYTES));
+        }
+        return ranges;
+    }
+
     void reset() {
         units.forEach(VtdUnit::reset);
     }

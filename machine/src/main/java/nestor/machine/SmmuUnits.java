@@ -250,6 +250,28 @@ final class SmmuUnits {
         return units.stream().map(unit -> SmmuIdentification.read(unit.registers())).toList();
     }
 
+    /** How software has programmed each unit. */
+    List<IommuState> states() {
+        List<IommuState> states = new ArrayList<>();
+        for (int i = 0; i < units.size(); i++) {
+            states.add(IommuState.ofSmmu(wanted.get(i).name, units.get(i).registers()));
+        }
+        return states;
+    }
+
+    /** Where the units are. */
+    List<MappedRange> addresses() {
+        List<MappedRange> ranges = new ArrayList<>();
+        for (int i = 0; i < units.size(); i++) {
+            ranges.add(
+                    new MappedRange(
+                            wanted.get(i).name,
+                            MemoryMap.SMMU + (long) i * SmmuV3.REGISTER_BYTES,
+                            SmmuV3.REGISTER_BYTES));
+        }
+        return ranges;
+    }
+
     void reset() {
         units.forEach(SmmuV3::reset);
     }

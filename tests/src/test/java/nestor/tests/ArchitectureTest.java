@@ -58,13 +58,21 @@ class ArchitectureTest {
                             .should()
                             .dependOnClassesThat()
                             .resideInAPackage("picocli.."),
-                    "only cli and machine see Jackson",
+                    "only cli, control and machine see Jackson",
                     noClasses()
                             .that()
-                            .resideOutsideOfPackages("nestor.cli..", "nestor.machine..")
+                            .resideOutsideOfPackages(
+                                    "nestor.cli..", "nestor.control..", "nestor.machine..")
                             .should()
                             .dependOnClassesThat()
                             .resideInAnyPackage("tools.jackson..", "com.fasterxml.."),
+                    "only control's sockets see Netty",
+                    noClasses()
+                            .that()
+                            .resideOutsideOfPackage("nestor.control.socket..")
+                            .should()
+                            .dependOnClassesThat()
+                            .resideInAPackage("io.netty.."),
                     "nothing below cli prints",
                     noClasses()
                             .that()
@@ -163,14 +171,22 @@ class ArchitectureTest {
                 .definedBy("nestor.host..")
                 .layer("machine")
                 .definedBy("nestor.machine..")
+                .layer("control")
+                .definedBy("nestor.control..")
                 .layer("guest-images")
                 .definedBy("nestor.guest..")
+                .layer("debug")
+                .definedBy("nestor.debug..")
                 .layer("cli")
                 .definedBy("nestor.cli..")
                 .whereLayer("cli")
                 .mayNotBeAccessedByAnyLayer()
-                .whereLayer("machine")
+                .whereLayer("control")
                 .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("debug")
+                .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("machine")
+                .mayOnlyBeAccessedByLayers("control", "debug", "cli")
                 .whereLayer("guest-images")
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("host-linux")
@@ -182,7 +198,7 @@ class ArchitectureTest {
                 .whereLayer("cpu")
                 .mayOnlyBeAccessedByLayers("cpu-arm64", "cpu-x86", "machine")
                 .whereLayer("virtio-iommu-device")
-                .mayOnlyBeAccessedByLayers("machine", "cli")
+                .mayOnlyBeAccessedByLayers("machine", "control", "cli")
                 .whereLayer("vsmmuv3")
                 .mayOnlyBeAccessedByLayers("machine")
                 .whereLayer("vvtd")
@@ -192,7 +208,7 @@ class ArchitectureTest {
                 .whereLayer("testkit")
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("atc")
-                .mayOnlyBeAccessedByLayers("endpoints", "testkit", "machine", "cli")
+                .mayOnlyBeAccessedByLayers("endpoints", "testkit", "machine", "control", "cli")
                 .whereLayer("iommu-core")
                 .mayOnlyBeAccessedByLayers(
                         "vsmmuv3",

@@ -1,6 +1,7 @@
 package nestor.cpu.x86;
 
 import java.util.Arrays;
+import nestor.cpu.DebugUnit;
 import nestor.cpu.HostMemory;
 import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
@@ -31,7 +32,7 @@ final class Interpreter {
         this.cpu = cpu;
         this.exceptions = exceptions;
         ram = cpu.cluster.ram;
-        here = JumpCache.Target.once(0, new X86Block(0, new Op[0], new short[1], true));
+        here = JumpCache.Target.once(0, new X86Block(0, new Op[0], 0, new short[1], true));
     }
 
     /** Runs until the budget of the slice is used up. */
@@ -52,9 +53,22 @@ final class Interpreter {
         }
     }
 
+    /** Executes one instruction, for a debugger, and ends the slice. */
+    void step() {
+        if ((cpu.otherFlags & Flags.TF) != 0) {
+            singleStep();
+        } else {
+            JumpCache.Target<X86Block> target = find(true);
+            if (target != null) {
+                execute(target.block());
+            }
+        }
+        cpu.endSlice();
+    }
+
     /** Returns whether no exception was raised. */
     private boolean execute(X86Block block) {
-        int instructions = block.instructions();
+        int instructions = block.instructions;
         cpu.budget -= instructions;
         int i = 0;
         Op op = null;
@@ -66,6 +80,11 @@ final class Interpreter {
         } catch (X86Exception e) {
             cpu.budget += instructions - i;
             deliver(e, block, i - 1, op);
+            return false;
+        } catch (DebugUnit.WatchedAccess e) {
+            cpu.budget += instructions - i + 1;
+            cpu.x[RIP] += block.offset(i - 1);
+            cpu.endSlice();
             return false;
         }
         if (op != null && !op.transfers()) {
@@ -93,9 +112,16 @@ final class Interpreter {
         }
     }
 
-    /** The block at RIP, or null if fetching it raised an exception, which is delivered. */
+    /**
+     * The block at RIP, or null if a breakpoint is there or fetching it raised an exception, which
+     * is delivered.
+     */
     private JumpCache.@Nullable Target<X86Block> find(boolean single) {
         long rip = cpu.x[RIP];
+        if (cpu.debug != null && cpu.debug.stopsAt(rip)) {
+            cpu.endSlice();
+            return null;
+        }
         try {
             return lookup(rip, cpu.mmu.fetch(rip), single);
         } catch (X86Exception e) {
@@ -113,59 +139,78 @@ final class Interpreter {
         }
         while (block == null) {
             Object token = cpu.code.watch(gpa);
-            X86Block decoded = decode(gpa, X86Block.MAX_INSTRUCTIONS);
+            X86Block decoded = decode(gpa, X86Block.MAX_INSTRUCTIONS, RamMap.PAGE_BYTES);
             if (decoded == null) {
                 return once(rip, gpa);
             }
             block = cpu.code.add(decoded, token) ? decoded : null;
+        }
+        if (cpu.debug != null && cpu.debug.holds(rip, block.sizeBytes())) {
+            // Up to the next breakpoint, and not remembered: this is to be looked up each time.
+            X86Block cut = decode(gpa, X86Block.MAX_INSTRUCTIONS, cpu.debug.room(rip));
+            return cut != null ? JumpCache.Target.once(rip, cut) : once(rip, gpa);
         }
         return cpu.jumps.put(rip, block, cpu.mmu.current().tlb.fetchSizeLog2(rip));
     }
 
     /** One instruction, which may reach into the next page. */
     private JumpCache.Target<X86Block> once(long rip, long gpa) {
-        X86Block block = decode(gpa, 1);
+        X86Block block = decode(gpa, 1, RamMap.PAGE_BYTES);
         return JumpCache.Target.once(rip, block != null ? block : crossing(rip, gpa));
     }
 
-    /** The run of instructions at {@code gpa}; null if the first is not whole on its page. */
-    private @Nullable X86Block decode(long gpa, int limit) {
+    /**
+     * The run of up to {@code limit} instructions at {@code gpa} that begin in {@code room} bytes;
+     * null if the first is not whole on its page.
+     */
+    private @Nullable X86Block decode(long gpa, int limit, long room) {
         long host = ram.hostAddress(gpa);
         int toPageEnd = toPageEnd(gpa);
         Op[] ops = new Op[limit + 1];
         short[] offsets = new short[limit + 1];
+        int length = 0;
         int count = 0;
         int offset = 0;
         boolean ended = false;
         instruction.mode64 = cpu.mode64;
-        while (!ended && count < limit && offset < toPageEnd) {
+        long end = Math.min(toPageEnd, room);
+        while (!ended && count < limit && offset < end) {
             int atHand = Math.min(toPageEnd - offset, Instruction.MAX_BYTES);
             instruction.from(host + offset, atHand);
+            Op op;
             try {
-                ops[count] = Decoder.decode(instruction, offset);
+                op = Decoder.decode(instruction, offset);
             } catch (Instruction.Truncated e) {
                 if (atHand < Instruction.MAX_BYTES) {
                     break;
                 }
-                ops[count] = Undefined.TOO_LONG;
+                op = Undefined.TOO_LONG;
             }
-            ended = ops[count].endsBlock();
+            ended = op.endsBlock();
             offset += instruction.length();
-            offsets[++count] = (short) offset;
+            count++;
+            Op fused = length > 0 ? ops[length - 1].fusedWith(op) : null;
+            if (fused != null) {
+                ops[length - 1] = fused;
+            } else if (op != Nop.OP || length == 0) {
+                ops[length++] = op;
+            }
+            offsets[length] = (short) offset;
         }
-        if (count == 0) {
-            return null;
-        }
-        return block(gpa, ops, offsets, count);
+        return count == 0 ? null : block(gpa, ops, length, count, offsets);
     }
 
-    private X86Block block(long gpa, Op[] ops, short[] offsets, int count) {
-        int length = count;
-        if (!ops[count - 1].transfers()) {
-            ops[length++] = new Continue(offsets[count], cpu.mode64);
+    private X86Block block(long gpa, Op[] ops, int length, int count, short[] offsets) {
+        int last = length - 1;
+        if (!ops[last].transfers()) {
+            ops[++last] = new Continue(offsets[length], cpu.mode64);
         }
         return new X86Block(
-                gpa, Arrays.copyOf(ops, length), Arrays.copyOf(offsets, count + 1), cpu.mode64);
+                gpa,
+                Arrays.copyOf(ops, last + 1),
+                count,
+                Arrays.copyOf(offsets, length + 1),
+                cpu.mode64);
     }
 
     /** An instruction that begins on one page and ends on the next, decoded each time. */
@@ -182,7 +227,7 @@ final class Interpreter {
         } catch (Instruction.Truncated e) {
             ops[0] = Undefined.TOO_LONG;
         }
-        return block(gpa, ops, new short[] {0, (short) instruction.length()}, 1);
+        return block(gpa, ops, 1, 1, new short[] {0, (short) instruction.length()});
     }
 
     private static void copy(long host, byte[] window, int from, int to) {
