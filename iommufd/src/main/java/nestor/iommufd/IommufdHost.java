@@ -183,10 +183,15 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
             viommu = iommufd.allocViommu(Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
             probeSmmuV3();
             events =
-                    EventQueue.of(
+                    EventQueue.orNone(
                             iommufd,
-                            iommufd.allocVeventQueue(
-                                    viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH));
+                            () ->
+                                    iommufd.allocVeventQueue(
+                                            viommu,
+                                            Uapi.VeventqAlloc.TYPE_ARM_SMMUV3,
+                                            EVENT_DEPTH),
+                            "no IOMMU_VEVENTQ_ALLOC (Linux 6.15):"
+                                    + " no fault events of assigned devices");
         } else if (info.type() == Uapi.HwInfo.TYPE_INTEL_VTD) {
             probeVtd(device);
         }

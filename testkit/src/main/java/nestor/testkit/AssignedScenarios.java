@@ -7,9 +7,11 @@ import java.io.UncheckedIOException;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import nestor.pci.PageResponse;
+import nestor.testkit.ModelDriver.QueuedRequest;
 import nestor.vmm.memory.GuestMemory;
 
 /**
@@ -31,6 +33,12 @@ public final class AssignedScenarios {
 
     private static final int ERRNOS_A_CALL = 2;
 
+    /** Longer than a guest has for a page. */
+    private static final long TOO_LATE_NANOS = 11_000_000_000L;
+
+    /** More groups of page requests than some guest's queue has room for. */
+    private static final int GROUPS = 12;
+
     private AssignedScenarios() {}
 
     /** RAM of which only the pages touched cost anything: there are many guests. */
@@ -48,6 +56,7 @@ public final class AssignedScenarios {
         all.put("aPasidIsBoundReboundAndUnbound", AssignedScenarios::bindAndRebind);
         all.put("theContextChangesWhilePasidsAreBound", AssignedScenarios::changeContext);
         all.put("aProcessDiesWhileDmaFlies", AssignedScenarios::processDeath);
+        all.put("aPageRequestIsAnsweredOnce", AssignedScenarios::answerOnce);
         all.put("aFunctionIsPulledWithPageRequests", AssignedScenarios::pull);
         all.put("theGuestResetsTheIommu", AssignedScenarios::reset);
         all.put("aFunctionComesAndGoes", AssignedScenarios::comeAndGo);
@@ -169,6 +178,33 @@ public final class AssignedScenarios {
         }
         world.unbind(5);
         world.remap(0);
+    }
+
+    /** Whatever the guest does: twice, too late, or with more requests than it has room for. */
+    private static void answerOnce(AssignedWorld world) {
+        world.assign();
+        world.attach();
+        world.bind(1, 0);
+        world.requestPage(1, 1);
+        world.poll();
+        world.answer(PageResponse.SUCCESS).ifPresent(world::answerAgain);
+        world.checkAnswered();
+        world.requestPage(1, 2);
+        world.poll();
+        Optional<QueuedRequest> late = world.guest.takePageRequest();
+        world.guest.advance(TOO_LATE_NANOS);
+        world.checkAnswered();
+        late.ifPresent(world::answerAgain);
+        world.checkAnswered();
+        for (int group = 0; group < GROUPS; group++) {
+            world.requestPage(1, group);
+        }
+        world.poll();
+        while (world.answer(PageResponse.INVALID_REQUEST).isPresent()) {
+            world.poll();
+        }
+        world.guest.advance(TOO_LATE_NANOS);
+        world.checkAnswered();
     }
 
     private static void pull(AssignedWorld world) {

@@ -2,7 +2,6 @@ package nestor.testkit;
 
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -14,6 +13,7 @@ import nestor.hostsim.SimulatedHost;
 import nestor.iommu.host.HostException;
 import nestor.iommufd.IommufdHost;
 import nestor.paging.Permissions;
+import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.testkit.ModelDriver.QueuedRequest;
 import nestor.vmm.memory.GuestAccessException;
@@ -274,21 +274,26 @@ final class AssignedWorld {
         return request;
     }
 
-    List<Integer> pageResponses() {
-        return device.pageResponses();
+    /** Once more, or too late. */
+    void answerAgain(QueuedRequest last) {
+        guest.respond(last, PageResponse.SUCCESS);
+        guest.takeRefusal();
     }
 
-    int requests() {
-        return requests;
+    /** Each group has had its answer, unless the host kept one from it. */
+    void checkAnswered() {
+        int answers = device.pageResponses().size();
+        check(
+                answers == requests || calls.hasFailed() && answers < requests,
+                "%d answers to %d groups".formatted(answers, requests));
     }
 
     /** Whether the host has what it had before there was a function. */
     void checkNothingLeft() {
         check(kernel.objects() == 1, "objects besides the IOAS: " + (kernel.objects() - 1));
         check(kernel.openFiles() == 1, "files besides /dev/iommu: " + (kernel.openFiles() - 1));
-        check(
-                pageResponses().size() == requests,
-                "%d answers to %d groups".formatted(pageResponses().size(), requests));
+        int answers = device.pageResponses().size();
+        check(answers == requests, "%d answers to %d groups".formatted(answers, requests));
     }
 
     /** The function goes, and the host is closed: nothing is left of either. */

@@ -6,7 +6,9 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import nestor.iommu.host.HostException;
 import nestor.iommufd.Errno;
 import nestor.iommufd.HostSystem;
@@ -25,6 +27,7 @@ public final class HostCalls {
     private final HostSystem system;
     private final List<MemorySegment> exposed = new ArrayList<>();
     private final List<String> lines = new ArrayList<>();
+    private final Map<Ioctl, Integer> lacking = new EnumMap<>(Ioctl.class);
     private Runnable after = () -> {};
     private int counted;
     private int failAt = -1;
@@ -55,6 +58,20 @@ public final class HostCalls {
     public void failAt(int call, int newErrno) {
         failAt = call;
         errno = newErrno;
+    }
+
+    /** Each such call fails, as on a kernel that lacks it; 0 ends that. */
+    public void refuse(Ioctl call, int newErrno) {
+        if (newErrno == 0) {
+            lacking.remove(call);
+        } else {
+            lacking.put(call, newErrno);
+        }
+    }
+
+    /** Whether the call has come that {@link #failAt} named. */
+    public boolean hasFailed() {
+        return failAt >= 0 && counted > failAt;
     }
 
     /** The next IOMMU_HWPT_INVALIDATE carries out so many entries, and refuses the one behind. */
@@ -96,8 +113,11 @@ public final class HostCalls {
         }
         String line = line(method, arguments);
         Object result;
+        int missing = missing(method, arguments);
         if (counted++ == failAt) {
             result = refuse(method, errno);
+        } else if (missing != 0) {
+            result = -missing;
         } else if (entriesUntilRefusal >= 0 && line.startsWith("HWPT_INVALIDATE")) {
             result = refuseBehind(method, arguments);
         } else {
@@ -111,6 +131,12 @@ public final class HostCalls {
             watching = false;
         }
         return result;
+    }
+
+    private int missing(Method method, Object[] arguments) {
+        return method.getName().equals("ioctl")
+                ? Ioctl.of((int) arguments[1]).map(call -> lacking.getOrDefault(call, 0)).orElse(0)
+                : 0;
     }
 
     private static Object refuse(Method method, int errno) throws HostException {

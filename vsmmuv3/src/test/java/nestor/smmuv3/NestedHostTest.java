@@ -242,6 +242,26 @@ class NestedHostTest {
     }
 
     @Test
+    @DisplayName("more faults than the host's queue holds: some are lost, and nothing else is")
+    void eventsThatTheHostLostAreLost() throws HostException {
+        var world = new World();
+        world.attach();
+        for (int i = 0; i < 1100; i++) {
+            assertThat(world.device.load(SSID, IOVA + 0x5000)).isEmpty();
+        }
+        world.host.poll();
+        while (world.smmu.hasEvent()) {
+            assertThat(world.smmu.event().number()).isEqualTo(Event.F_TRANSLATION);
+        }
+        assertThat(world.load(SSID)).hasValue(0x1111);
+        assertThat(world.device.load(SSID, IOVA + 0x6000)).isEmpty();
+        world.smmu.write32(0x1_00ac, world.smmu.read32(0x1_00a8)); // the overflow is seen
+        world.host.poll();
+        assertThat(world.smmu.event().dw2()).isEqualTo(IOVA + 0x6000);
+        world.end();
+    }
+
+    @Test
     void pageRequestsComeAndGo() throws HostException {
         var world = new World();
         world.attach();
