@@ -50,7 +50,9 @@ record MachinePlan(
     static MachinePlan of(Settings settings) throws CommandException {
         Optional<Path> kernel = file(settings, Setting.KERNEL);
         Optional<Path> initrd = file(settings, Setting.INITRD);
-        Optional<Preset> preset = preset(settings, kernel.isPresent());
+        Accelerator accelerator = accelerator(settings);
+        boolean driven = accelerator == Accelerator.QTEST;
+        Optional<Preset> preset = preset(settings, kernel.isPresent() || driven);
         if (kernel.isPresent() && settings.get(Setting.KERNEL_RELEASE).isPresent()) {
             throw CommandException.usage(
                     "%s and %s exclude each other"
@@ -58,18 +60,18 @@ record MachinePlan(
                                     settings.origin(Setting.KERNEL),
                                     settings.origin(Setting.KERNEL_RELEASE)));
         }
-        if (kernel.isEmpty() && initrd.isPresent()) {
+        if (kernel.isEmpty() && initrd.isPresent() && !driven) {
             throw CommandException.usage(
                     "%s needs -kernel FILE".formatted(settings.origin(Setting.INITRD)));
         }
-        Accelerator accelerator = accelerator(settings);
         checkCpu(settings, accelerator);
         OptionList machine =
                 OptionList.parse(
                         settings.origin(Setting.MACHINE),
                         settings.text(Setting.MACHINE, "virt"),
                         "type");
-        if (!machine.head().isEmpty() && !machine.head().equals("virt") && kernel.isEmpty()) {
+        boolean ownKernel = kernel.isPresent() || driven;
+        if (!machine.head().isEmpty() && !machine.head().equals("virt") && !ownKernel) {
             throw CommandException.usage(
                     "%s %s needs -kernel FILE"
                             .formatted(settings.origin(Setting.MACHINE), machine.head()));
@@ -78,7 +80,9 @@ record MachinePlan(
         Chardev serial =
                 Chardev.decodeSerial(
                         settings.origin(Setting.SERIAL),
-                        settings.text(Setting.SERIAL, usesStdio(chardevs) ? "null" : "mon:stdio"));
+                        settings.text(
+                                Setting.SERIAL,
+                                driven || usesStdio(chardevs) ? "null" : "mon:stdio"));
         checkSerial(settings, serial, chardevs);
         return new MachinePlan(
                 preset,
@@ -166,7 +170,7 @@ record MachinePlan(
         return Accelerator.titled(name)
                 .orElseThrow(() ->
                         CommandException.usage(
-                                "%s: unknown accelerator '%s'; known: tcg, kvm"
+                                "%s: unknown accelerator '%s'; known: tcg, kvm, qtest"
                                         .formatted(settings.origin(Setting.ACCELERATOR), name)));
     }
 
