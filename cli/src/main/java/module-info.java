@@ -3,6 +3,7 @@
 module nestor.cli {
     requires nestor.control;
     requires nestor.machine;
+    requires nestor.debug;
     requires nestor.guest;
     requires nestor.host;
     requires info.picocli;

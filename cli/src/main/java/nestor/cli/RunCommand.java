@@ -53,6 +53,7 @@ final class RunCommand implements Callable<Integer> {
     private final Host host;
 
     @Mixin private MachineOptions options = new MachineOptions();
+    @Mixin private DebugOptions debug = new DebugOptions();
 
     @Option(
             names = "--timeout",
@@ -95,7 +96,9 @@ final class RunCommand implements Callable<Integer> {
         VirtualMachine vm =
                 new VirtualMachine(
                         terminal, Optional.ofNullable(timeoutSeconds).map(Duration::ofSeconds));
-        Monitor monitor = new Monitor(new MonitorCommands(vm::machine, vm::stop)::execute);
+        MonitorCommands commands = new MonitorCommands(vm::machine, vm::stop);
+        Monitor monitor = new Monitor(commands::execute);
+        vm.attach(machine -> debug.attach(machine, config, commands::execute));
         vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
         VirtualMachine.Ending ending;
         try (Consoles consoles = new Consoles(host, terminal, monitor, vm::stop)) {

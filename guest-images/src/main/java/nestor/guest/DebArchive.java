@@ -57,10 +57,10 @@ final class DebArchive {
         for (TarArchiveEntry entry; (entry = data.getNextEntry()) != null; ) {
             String path = entry.getName();
             path = path.startsWith("./") ? path.substring(2) : path;
-            if (entry.isFile()) {
-                visitor.file(path, data);
-            } else if (entry.isSymbolicLink()) {
+            if (entry.isSymbolicLink()) {
                 visitor.link(path, entry.getLinkName());
+            } else if (entry.isFile()) {
+                visitor.file(path, data);
             }
         }
     }

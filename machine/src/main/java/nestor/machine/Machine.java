@@ -70,6 +70,9 @@ public final class Machine implements AutoCloseable {
                         gate,
                         cause -> events.add(new Event.Reset(cause)),
                         cause -> events.add(new Event.Stop(cause)));
+        if (config.accelerator() == Accelerator.QTEST) {
+            control.startStopped();
+        }
     }
 
     /**
@@ -276,6 +279,11 @@ public final class Machine implements AutoCloseable {
     /** Makes {@link #run} return {@code Stopped} soon, disks flushed. Any thread, any time. */
     public void stop() {
         control.quit(MachineEvent.Cause.HOST_UI);
+    }
+
+    /** What drives the board in place of its vCPUs, of a machine on {@link Accelerator#QTEST}. */
+    public TestDriver testDriver() {
+        return board.testDriver();
     }
 
     /** What is done to the machine from outside. */

@@ -30,7 +30,6 @@ import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.PortBus;
-import nestor.vmm.time.HostClock;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 
@@ -66,11 +65,13 @@ final class Q35Board implements Board {
     private final PvhKernel kernel;
     private final Optional<Initrd> initrd;
     private final GuestMemory memory;
-    private final HostClock clock;
+    private final BoardClock clock;
     private final PciHost host;
     private final PciDevices pci;
     private final HotPlug hotPlug;
     private final RemappingUnits units;
+    private final MmioBus mmio;
+    private final PortBus ports;
     private final IoApic ioapic;
     private final Uart16550 uart;
     private final CmosRtc rtc;
@@ -100,13 +101,16 @@ final class Q35Board implements Board {
         units = RemappingUnits.of(plan.vtds(), plan.roots());
         checkSizes(config);
         map = new PcMap(config.memoryBytes());
-        kernel = BoardFiles.open("-kernel", config.kernel(), PvhKernel::open);
+        kernel =
+                config.accelerator() == Accelerator.QTEST
+                        ? PvhKernel.none()
+                        : BoardFiles.open("-kernel", config.kernel(), PvhKernel::open);
         initrd = BoardFiles.initrd(config);
         checkRoom();
         memory = BoardFiles.ram(map.ram());
-        clock = new HostClock(onEscape);
-        MmioBus mmio = new MmioBus();
-        PortBus ports = new PortBus();
+        clock = new BoardClock(config.accelerator(), onEscape);
+        mmio = new MmioBus();
+        ports = new PortBus();
         ioapic = new IoApic(PcMap.IOAPIC_ID, PcMap.IOAPIC_SID, this::signal);
         mmio.map(PcMap.IOAPIC, PcMap.IOAPIC_BYTES, ioapic);
         CharBackend serial = backends.getOrDefault(Machine.SERIAL0, new BoardFiles.Nowhere());
@@ -308,6 +312,9 @@ final class Q35Board implements Board {
 
     @Override
     public void load() throws IOException {
+        if (config.accelerator() == Accelerator.QTEST) {
+            return;
+        }
         PvhStartInfo info =
                 new PvhStartInfo(
                         config.append(), initrdGpa(), initrdBytes(), PcMap.FIRMWARE, memoryMap());
@@ -363,6 +370,17 @@ final class Q35Board implements Board {
         all.add(new MappedRange("local-apic", PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES));
         all.addAll(units.addresses());
         return all;
+    }
+
+    @Override
+    public TestDriver testDriver() {
+        return new TestDriver(
+                memory,
+                mmio,
+                ports,
+                clock.manual(),
+                this::quiesce,
+                new TestDriver.Controller("ioapic", IoApic.PINS, ioapic::pin, ioapic::watchPins));
     }
 
     @Override

@@ -1,6 +1,7 @@
 package nestor.control.qmp;
 
 import java.util.List;
+import java.util.Optional;
 import nestor.control.Json;
 import nestor.machine.MachineEvent;
 import tools.jackson.databind.node.ObjectNode;
@@ -19,24 +20,26 @@ final class QmpEvents {
 
     private QmpEvents() {}
 
-    static ObjectNode of(MachineEvent event) {
+    /** The message of an event; empty if QMP has none for it. */
+    static Optional<ObjectNode> of(MachineEvent event) {
         return switch (event) {
-            case MachineEvent.Shutdown(MachineEvent.Cause cause) -> caused("SHUTDOWN", cause);
-            case MachineEvent.Reset(MachineEvent.Cause cause) -> caused("RESET", cause);
-            case MachineEvent.Stop _ -> named("STOP");
-            case MachineEvent.Resume _ -> named("RESUME");
-            case MachineEvent.Powerdown _ -> named("POWERDOWN");
+            case MachineEvent.Debugged _ -> Optional.empty(); // STOP follows
+            case MachineEvent.Shutdown(MachineEvent.Cause cause) -> Optional.of(caused("SHUTDOWN", cause));
+            case MachineEvent.Reset(MachineEvent.Cause cause) -> Optional.of(caused("RESET", cause));
+            case MachineEvent.Stop _ -> Optional.of(named("STOP"));
+            case MachineEvent.Resume _ -> Optional.of(named("RESUME"));
+            case MachineEvent.Powerdown _ -> Optional.of(named("POWERDOWN"));
             case MachineEvent.GuestPanicked _ -> {
                 ObjectNode message = named("GUEST_PANICKED");
                 message.putObject("data").put("action", "poweroff");
-                yield message;
+                yield Optional.of(message);
             }
             case MachineEvent.DeviceDeleted(String id) -> {
                 ObjectNode message = named("DEVICE_DELETED");
                 message.putObject("data")
                         .put("device", id)
                         .put("path", QmpObjects.PERIPHERAL + "/" + id);
-                yield message;
+                yield Optional.of(message);
             }
         };
     }

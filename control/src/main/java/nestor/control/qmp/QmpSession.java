@@ -130,11 +130,13 @@ public final class QmpSession {
         if (!negotiated) {
             return Optional.empty();
         }
-        ObjectNode message = QmpEvents.of(event);
+        Optional<ObjectNode> message = QmpEvents.of(event);
         var now = time.instant();
-        message.putObject("timestamp")
-                .put("seconds", now.getEpochSecond())
-                .put("microseconds", now.getNano() / 1000);
-        return Optional.of(message);
+        message.ifPresent(
+                told ->
+                        told.putObject("timestamp")
+                                .put("seconds", now.getEpochSecond())
+                                .put("microseconds", now.getNano() / 1000));
+        return message;
     }
 }

@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.List;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 
@@ -61,6 +62,11 @@ public record PvhKernel(Path file, ElfImage elf) {
             ElfImage.parse(elf);
             return elf.toArray(ValueLayout.JAVA_BYTE);
         }
+    }
+
+    /** None, where nothing is loaded. */
+    public static PvhKernel none() {
+        return new PvhKernel(Path.of(""), new ElfImage(0, List.of()));
     }
 
     /** Guest-physical address of the first instruction. */
