@@ -1,5 +1,6 @@
 package nestor.cli;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -31,12 +32,7 @@ final class VtdGuestRuns {
 
     static List<PresetRun> all() {
         return List.of(
-                PresetRun.named(
-                                "legacy",
-                                "legacy mode, lazy invalidation: the kernel's default",
-                                GuestProfile.VTD.checks())
-                        .arguments(with(LEGACY, LEGACY_FAULTS))
-                        .build(),
+                legacy(),
                 scalable(),
                 backports(),
                 strict(),
@@ -46,6 +42,16 @@ final class VtdGuestRuns {
                 notRemapped(),
                 viot(),
                 reboot());
+    }
+
+    private static PresetRun legacy() {
+        List<String> checks = new ArrayList<>(GuestProfile.VTD.checks());
+        checks.add("power-button");
+        return PresetRun.named(
+                        "legacy", "legacy mode, lazy invalidation: the kernel's default", checks)
+                .arguments(with(LEGACY, LEGACY_FAULTS))
+                .requests(Map.of("powerdown", "system_powerdown"))
+                .build();
     }
 
     private static PresetRun scalable() {
