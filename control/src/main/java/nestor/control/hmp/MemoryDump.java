@@ -185,7 +185,7 @@ final class MemoryDump {
         for (int i = sizeBytes - 1; i >= 0; i--) {
             OptionalLong gpa = space.gpa(address + i);
             if (gpa.isEmpty()) {
-                throw GuestAccessException.INSTANCE;
+                throw new GuestAccessException(address + i);
             }
             value = value << 8 | control.memory().getByte(gpa.getAsLong()) & 0xff;
         }

@@ -1,6 +1,7 @@
 package nestor.control.qmp;
 
 import java.util.List;
+import java.util.Optional;
 import nestor.control.Json;
 import nestor.machine.MachineEvent;
 import tools.jackson.databind.node.ObjectNode;
@@ -19,8 +20,9 @@ final class QmpEvents {
 
     private QmpEvents() {}
 
-    static ObjectNode of(MachineEvent event) {
-        return switch (event) {
+    /** Empty if QMP has no such event. */
+    static Optional<ObjectNode> of(MachineEvent event) {
+        return Optional.ofNullable(switch (event) {
             case MachineEvent.Shutdown(MachineEvent.Cause cause) -> caused("SHUTDOWN", cause);
             case MachineEvent.Reset(MachineEvent.Cause cause) -> caused("RESET", cause);
             case MachineEvent.Stop _ -> named("STOP");
@@ -38,7 +40,8 @@ final class QmpEvents {
                         .put("path", QmpObjects.PERIPHERAL + "/" + id);
                 yield message;
             }
-        };
+            case MachineEvent.Debugged _ -> null;
+        });
     }
 
     private static ObjectNode caused(String name, MachineEvent.Cause cause) {

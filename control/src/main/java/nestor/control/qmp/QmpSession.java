@@ -1,5 +1,6 @@
 package nestor.control.qmp;
 
+import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.Set;
@@ -130,11 +131,12 @@ public final class QmpSession {
         if (!negotiated) {
             return Optional.empty();
         }
-        ObjectNode message = QmpEvents.of(event);
-        var now = time.instant();
-        message.putObject("timestamp")
-                .put("seconds", now.getEpochSecond())
-                .put("microseconds", now.getNano() / 1000);
-        return Optional.of(message);
+        Optional<ObjectNode> message = QmpEvents.of(event);
+        Instant now = time.instant();
+        message.ifPresent(m ->
+                m.putObject("timestamp")
+                        .put("seconds", now.getEpochSecond())
+                        .put("microseconds", now.getNano() / 1000));
+        return message;
     }
 }
