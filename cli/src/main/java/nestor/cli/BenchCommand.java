@@ -156,8 +156,8 @@ final class BenchCommand {
         Preset preset = Preset.of("--preset", options.preset);
         try (Terminal terminal = new Terminal()) {
             ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
-            Kernel kernel = store.kernel(Guest.ARCHITECTURE, options.release);
             GuestProfile profile = preset.profile();
+            Kernel kernel = store.kernel(profile.architecture(), options.release);
             List<String> words =
                     new ArrayList<>(
                             List.of(
@@ -174,7 +174,8 @@ final class BenchCommand {
                                     "-initrd",
                                     store.initramfs(kernel, profile).toString(),
                                     "-append",
-                                    ("console=ttyAMA0 " + task + " " + options.append).strip()));
+                                    Preset.consoleArguments(
+                                            preset.board(), task + " " + options.append)));
             if (preset.hasVirtioIommu()) {
                 words.addAll(List.of("-device", "virtio-iommu-pci"));
             }

@@ -15,9 +15,6 @@ import nestor.guest.Kernel;
  * @param append the kernel's command line
  */
 record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
-    /** What the software CPU runs. */
-    static final String ARCHITECTURE = "arm64";
-
     /**
      * Finds the kernel the plan asks for; fetches it if need be.
      *
@@ -30,8 +27,9 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
             return new Guest(kernel.toString(), kernel, plan.initrd(), plan.append());
         }
         ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
-        Kernel kernel = store.kernel(ARCHITECTURE, plan.kernelRelease());
-        Path initramfs = store.initramfs(kernel, profile(plan));
+        GuestProfile profile = profile(plan);
+        Kernel kernel = store.kernel(profile.architecture(), plan.kernelRelease());
+        Path initramfs = store.initramfs(kernel, profile);
         return new Guest(
                 "Linux " + kernel.release(),
                 kernel.image(),
@@ -42,6 +40,9 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
     private static GuestProfile profile(MachinePlan plan) {
         if (plan.preset().isPresent()) {
             return plan.preset().get().profile();
+        }
+        if (plan.type().equals(Preset.Q35)) {
+            return GuestProfile.VTD;
         }
         boolean iommu =
                 plan.devices().stream().anyMatch(d -> d.driver().startsWith("virtio-iommu"));

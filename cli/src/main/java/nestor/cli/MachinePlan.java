@@ -44,13 +44,14 @@ record MachinePlan(
     private static final Set<String> DRIVE_PROPERTIES =
             new LinkedHashSet<>(List.of("file", "format", "if", "id", "readonly"));
 
-    private static final String IOMMU = "virtio-iommu-pci";
+    private static final Set<String> IOMMUS = Set.of("virtio-iommu-pci", "intel-iommu");
 
     /** Checks everything; adds the devices of the preset. */
     static MachinePlan of(Settings settings) throws CommandException {
         Optional<Path> kernel = file(settings, Setting.KERNEL);
         Optional<Path> initrd = file(settings, Setting.INITRD);
-        Optional<Preset> preset = preset(settings, kernel.isPresent());
+        OptionList machine = machine(settings);
+        Optional<Preset> preset = preset(settings, machine.head(), kernel.isPresent());
         if (kernel.isPresent() && settings.get(Setting.KERNEL_RELEASE).isPresent()) {
             throw CommandException.usage(
                     "%s and %s exclude each other"
@@ -64,16 +65,7 @@ record MachinePlan(
         }
         Accelerator accelerator = accelerator(settings);
         checkCpu(settings, accelerator);
-        OptionList machine =
-                OptionList.parse(
-                        settings.origin(Setting.MACHINE),
-                        settings.text(Setting.MACHINE, "virt"),
-                        "type");
-        if (!machine.head().isEmpty() && !machine.head().equals("virt") && kernel.isEmpty()) {
-            throw CommandException.usage(
-                    "%s %s needs -kernel FILE"
-                            .formatted(settings.origin(Setting.MACHINE), machine.head()));
-        }
+        String type = type(settings, machine.head(), preset, kernel.isPresent());
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
         Chardev serial =
                 Chardev.decodeSerial(
@@ -82,7 +74,7 @@ record MachinePlan(
         checkSerial(settings, serial, chardevs);
         return new MachinePlan(
                 preset,
-                machine.head().isEmpty() ? "virt" : machine.head(),
+                type,
                 typeProperties(machine, preset),
                 accelerator,
                 memory(settings),
@@ -118,7 +110,36 @@ record MachinePlan(
                 noReboot);
     }
 
-    private static Optional<Preset> preset(Settings settings, boolean ownKernel)
+    private static OptionList machine(Settings settings) throws CommandException {
+        return OptionList.parse(
+                settings.origin(Setting.MACHINE), settings.text(Setting.MACHINE, ""), "type");
+    }
+
+    /** The board: the user's, else the preset's. A kernel of ours runs on those we know only. */
+    private static String type(
+            Settings settings, String named, Optional<Preset> preset, boolean ownKernel)
+            throws CommandException {
+        String board = preset.map(Preset::board).orElse(Preset.VIRT);
+        if (named.isEmpty() || named.equals(board)) {
+            return board;
+        }
+        if (preset.isPresent()) {
+            throw CommandException.usage(
+                    "%s %s: the preset %s is a machine of type %s"
+                            .formatted(
+                                    settings.origin(Setting.MACHINE),
+                                    named,
+                                    preset.get().profile().name(),
+                                    board));
+        }
+        if (!ownKernel && !named.equals(Preset.Q35)) {
+            throw CommandException.usage(
+                    "%s %s needs -kernel FILE".formatted(settings.origin(Setting.MACHINE), named));
+        }
+        return named;
+    }
+
+    private static Optional<Preset> preset(Settings settings, String board, boolean ownKernel)
             throws CommandException {
         Optional<Settings.Value> named = settings.get(Setting.PRESET);
         if (named.isPresent()) {
@@ -128,7 +149,7 @@ record MachinePlan(
         // the rest, too.
         return ownKernel || !settings.devices().isEmpty()
                 ? Optional.empty()
-                : Optional.of(Preset.of("--preset", "virtio-iommu"));
+                : Preset.ofBoard(board);
     }
 
     private static Map<String, String> typeProperties(OptionList machine, Optional<Preset> preset) {
@@ -257,7 +278,7 @@ record MachinePlan(
         List<DeviceConfig> devices = new ArrayList<>();
         for (String device : preset.map(Preset::devices).orElse(List.of())) {
             OptionList list = OptionList.parse("--preset", device, "driver");
-            if (!list.head().equals(IOMMU) || !hasIommu(settings)) {
+            if (!IOMMUS.contains(list.head()) || !hasIommu(settings)) {
                 devices.add(new DeviceConfig(list.head(), list.properties()));
             }
         }
@@ -267,9 +288,9 @@ record MachinePlan(
         return devices;
     }
 
-    /** A machine has one: who gives it takes the place of the preset's. */
+    /** A machine has one: who gives any takes the place of the preset's. */
     private static boolean hasIommu(Settings settings) {
-        return settings.devices().stream().anyMatch(device -> device.head().equals(IOMMU));
+        return settings.devices().stream().anyMatch(device -> IOMMUS.contains(device.head()));
     }
 
     private static SequencedMap<String, Chardev> chardevs(Settings settings)

@@ -80,6 +80,31 @@ final class DebianFetch {
         return name;
     }
 
+    /**
+     * Fetches packages of Debian stable and those they depend on.
+     *
+     * @return the name of their entry
+     */
+    String packages(List<String> names) throws ImageException, IOException, InterruptedException {
+        List<DebianPackage> packages = DebianPrograms.closure(apt, names);
+        String name = "packages-" + architecture + "-" + key(packages);
+        if (cache.find(PROGRAMS, name).isEmpty()) {
+            checkRoom(packages);
+            lock.scratch(downloads -> {
+                List<Path> debs =
+                        apt.download(packages.size() + " packages", packages, downloads);
+                lock.add(
+                        PROGRAMS,
+                        name,
+                        folder -> {
+                            DebianPrograms.unpack(debs, folder, progress);
+                            describe(folder, architecture, AptRoot.STABLE, packages);
+                        });
+            });
+        }
+        return name;
+    }
+
     private void unpackBusybox(Path deb, Path folder) throws IOException, ImageException {
         Path program = folder.resolve(BUSYBOX);
         try (Progress.Task task = progress.begin("unpacking busybox", Files.size(deb))) {

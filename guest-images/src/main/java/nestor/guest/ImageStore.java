@@ -109,17 +109,47 @@ public final class ImageStore {
             Path program =
                     busybox.orElseThrow(() -> vanished(DebianFetch.BUSYBOX))
                             .resolve(DebianFetch.BUSYBOX);
-            return initramfs(kernel, profile, Files.readAllBytes(program));
+            Optional<Path> packages =
+                    profile.packages().isEmpty()
+                            ? Optional.empty()
+                            : Optional.of(packages(architecture, profile.packages()));
+            return initramfs(kernel, profile, Files.readAllBytes(program), packages);
         });
     }
 
-    private Path initramfs(Kernel kernel, GuestProfile profile, byte[] busybox)
+    /** An archive of programs of Debian, fetched if it is not in the cache. */
+    private Path packages(String architecture, List<String> names)
+            throws ImageException, IOException, InterruptedException {
+        ContentKey key = new ContentKey();
+        names.forEach(key::with);
+        String selection = architecture + "-packages-" + key.hex();
+        if (selected(DebianFetch.PROGRAMS, selection).isEmpty()) {
+            try (CacheDirectory.Lock lock = lock()) {
+                fetch(
+                        lock,
+                        architecture,
+                        fetch ->
+                                select(
+                                        lock,
+                                        DebianFetch.PROGRAMS,
+                                        selection,
+                                        fetch.packages(names)));
+            }
+        }
+        return selected(DebianFetch.PROGRAMS, selection)
+                .orElseThrow(() -> vanished("packages"))
+                .resolve(DebianPrograms.ARCHIVE);
+    }
+
+    private Path initramfs(
+            Kernel kernel, GuestProfile profile, byte[] busybox, Optional<Path> packages)
             throws ImageException, IOException, InterruptedException {
         Map<String, byte[]> files = GuestFiles.all();
         for (String program : profile.programs()) {
-            files.put("bin/" + program, Files.readAllBytes(compiled(program)));
+            files.put("bin/" + program, Files.readAllBytes(compiled(kernel, program)));
         }
         ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
+        packages.ifPresent(archive -> key.with(String.valueOf(archive.getParent().getFileName())));
         profile.modules().forEach(key::with);
         files.forEach((path, content) -> key.with(path).with(content));
         String name = kernel.release() + "-" + profile.name() + "-" + key.hex();
@@ -140,6 +170,9 @@ public final class ImageStore {
                                         OutputStream buffered =
                                                 new BufferedOutputStream(file, 1 << 16)) {
                                     archive.writeTo(buffered);
+                                    if (packages.isPresent()) {
+                                        Files.copy(packages.get(), buffered);
+                                    }
                                 }
                             })
                     .resolve(INITRAMFS);
@@ -153,8 +186,10 @@ public final class ImageStore {
                         .kernel(kit.sources(), kit.architecture().freestanding(), kit.image()));
     }
 
-    private Path compiled(String program) throws ImageException, IOException, InterruptedException {
-        return CrossCompiler.ofHost(Architecture.ARM64, cache, progress)
+    private Path compiled(Kernel kernel, String program)
+            throws ImageException, IOException, InterruptedException {
+        Architecture architecture = Architecture.ofDebian(kernel.architecture());
+        return CrossCompiler.ofHost(architecture, cache, progress)
                 .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
     }
 
@@ -172,19 +207,37 @@ public final class ImageStore {
             if (!kernelMissing && !busyboxMissing) {
                 return;
             }
-            DebianMirror mirror = DebianMirror.find(machine);
-            lock.scratch(root -> {
-                AptRoot apt = new AptRoot(root, architecture, mirror, progress);
-                apt.update();
-                DebianFetch fetch = new DebianFetch(cache, lock, apt, architecture, progress);
-                if (kernelMissing) {
-                    select(lock, DebianFetch.KERNELS, selection, fetch.kernel(release.get()));
-                }
-                if (busyboxMissing) {
-                    select(lock, DebianFetch.PROGRAMS, architecture, fetch.busybox());
-                }
-            });
+            fetch(
+                    lock,
+                    architecture,
+                    fetch -> {
+                        if (kernelMissing) {
+                            select(
+                                    lock,
+                                    DebianFetch.KERNELS,
+                                    selection,
+                                    fetch.kernel(release.get()));
+                        }
+                        if (busyboxMissing) {
+                            select(lock, DebianFetch.PROGRAMS, architecture, fetch.busybox());
+                        }
+                    });
         }
+    }
+
+    private interface Fetching {
+        void by(DebianFetch fetch) throws ImageException, IOException, InterruptedException;
+    }
+
+    /** Fetches with an index of the moment. */
+    private void fetch(CacheDirectory.Lock lock, String architecture, Fetching fetching)
+            throws ImageException, IOException, InterruptedException {
+        DebianMirror mirror = DebianMirror.find(machine);
+        lock.scratch(root -> {
+            AptRoot apt = new AptRoot(root, architecture, mirror, progress);
+            apt.update();
+            fetching.by(new DebianFetch(cache, lock, apt, architecture, progress));
+        });
     }
 
     /** Builds under a lock of its own: it takes minutes, and others need the cache meanwhile. */

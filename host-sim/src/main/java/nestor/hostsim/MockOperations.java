@@ -89,7 +89,7 @@ final class MockOperations {
                         host.mock(),
                         false,
                         (flags & NO_DIRTY) == 0,
-                        (flags & HAS_PASID) != 0);
+                        (flags & HAS_PASID) != 0, null);
         BoundDevice bound = file.bind(device);
         int hwpt;
         try {
@@ -176,7 +176,8 @@ final class MockOperations {
         if (hwpt == null || hwpt.faults() == null) {
             throw new Refusal(Errno.EINVAL);
         }
-        hwpt.faults().add(device, pasid, s.word(24), s.word(28), s.doubleword(32));
+        var page = new FaultQueue.Page(s.word(28), s.doubleword(32));
+        hwpt.faults().add(device, pasid, s.word(24), List.of(page));
     }
 
     private void event(Struct s) throws Refusal {

@@ -52,6 +52,11 @@ class QueueReaderTest {
         }
 
         @Override
+        public String cdev(String sysfs) throws HostException {
+            return kernel.cdev(sysfs);
+        }
+
+        @Override
         public int close(int fd) {
             use("close", fd);
             closed.add(fd);
@@ -74,6 +79,23 @@ class QueueReaderTest {
         public int write(int fd, MemorySegment from) {
             use("write", fd);
             return kernel.write(fd, from);
+        }
+
+        @Override
+        public int pread(int fd, MemorySegment into, long offset) {
+            use("pread", fd);
+            return kernel.pread(fd, into, offset);
+        }
+
+        @Override
+        public int pwrite(int fd, MemorySegment from, long offset) {
+            use("pwrite", fd);
+            return kernel.pwrite(fd, from, offset);
+        }
+
+        @Override
+        public int poll(int[] fds, boolean[] readable, int timeoutMillis) {
+            return kernel.poll(fds, readable, timeoutMillis);
         }
 
         @Override

@@ -1,5 +1,6 @@
 package nestor.iommufd;
 
+import java.util.List;
 import nestor.iommu.host.HostException;
 
 /**
@@ -35,6 +36,13 @@ final class EventQueue {
     /** Whether there is one, and it has not ended. */
     synchronized boolean isOpen() {
         return open;
+    }
+
+    /** Its file, unless it has ended. */
+    synchronized void addTo(List<Integer> fds) {
+        if (open) {
+            fds.add(queue.fd());
+        }
     }
 
     /** The records that wait, as many as a read takes; empty if none does. */

@@ -48,6 +48,9 @@ final class Q35Board implements Board {
                                     "split")));
 
     private static final int MAX_CPUS = 16;
+    private static final int HOST_BRIDGE_VENDOR = 0x8086;
+    private static final int HOST_BRIDGE_DEVICE = 0x29c0;
+    private static final int HOST_BRIDGE_CLASS = 0x06_00_00;
     private static final long PAGE_BYTES = 4096;
 
     /** The kernel's COMMAND_LINE_SIZE on x86; longer ones are cut there without a word. */
@@ -137,6 +140,7 @@ final class Q35Board implements Board {
                         onEscape);
         hotPlug = new HotPlug(pci);
         Processors made = null;
+        host.plug(0, 0, hostBridge());
         try {
             pci.plug(plan);
             made =
@@ -162,6 +166,17 @@ final class Q35Board implements Board {
         serial.connect(uart);
     }
 
+    /**
+     * The function at 00:00.0: of Intel's Q35, with nothing in it but its identity, by which
+     * software tells whether configuration mechanism #1 works.
+     */
+    private static PciFunction hostBridge() {
+        return PciFunction.builder("host bridge")
+                .ids(HOST_BRIDGE_VENDOR, HOST_BRIDGE_DEVICE)
+                .classCode(HOST_BRIDGE_CLASS)
+                .build();
+    }
+
     private void signal(int sid, long address, int data) {
         messages.signal(sid, address, data);
     }
@@ -178,6 +193,9 @@ final class Q35Board implements Board {
                             + ": -machine q35 has no Arm SMMU; use intel-iommu, or -machine virt");
         }
         for (PciPlan.Placement place : plan.placements()) {
+            if (place.bus().equals(PciPlan.ROOT_BUS) && place.slot() == 0) {
+                throw place.options().wrong("addr", "slot 0 is the host bridge's");
+            }
             if (place.options().has("stall") && place.options().on("stall")) {
                 throw place.options().wrong("stall", "only an Arm SMMU stalls");
             }
@@ -369,7 +387,8 @@ final class Q35Board implements Board {
 
     @Override
     public boolean pressPowerButton() {
-        return false;
+        power.pressPowerButton();
+        return true;
     }
 
     @Override

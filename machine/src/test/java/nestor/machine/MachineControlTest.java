@@ -178,7 +178,12 @@ class MachineControlTest {
     }
 
     @Test
-    void aBoardWithoutAPowerButtonSaysSo() {
+    void aBoardWithoutAPowerButtonSaysSo() throws ConfigException {
+        if (board.equals("q35")) {
+            control.powerdown();
+            assertThat(events).containsExactly(new MachineEvent.Powerdown());
+            return;
+        }
         assertThatThrownBy(control::powerdown)
                 .isInstanceOf(ConfigException.class)
                 .hasMessageContaining("no power button");

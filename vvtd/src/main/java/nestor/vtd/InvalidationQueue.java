@@ -161,6 +161,7 @@ final class InvalidationQueue {
 
     /** §6.5.2.10: the head stays at the descriptor, with the reason beside it. */
     private void stop(QueueError error) {
+        VtdTrace.queueStopped(registers.get(Registers.IQH), error);
         registers.update(Registers.IQERCD, value -> Queue.IQEI.set(value, error.code()));
         faults.queueStopped(FaultStatus.IQE);
     }
@@ -185,6 +186,7 @@ final class InvalidationQueue {
         }
         check(wide, queueBytes, tail);
         InvalidationDescriptor descriptor = fetch(Queue.IQA.getInPlace(address) + head, wide);
+        VtdTrace.descriptor(head, descriptor);
         if (execute(descriptor) == Progress.PARKED) {
             return parked != null && parked.released;
         }

@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * The operations of {@link Alu} on 32-bit and 64-bit registers: the second operand is a register
  * plus an immediate, one of which is not there.
@@ -219,6 +221,13 @@ final class AluRegister {
         }
 
         @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.compare(8, d, m, immediate, jump)
+                    : null;
+        }
+
+        @Override
         void exec(X86Cpu cpu) {
             long a = cpu.x[d];
             long b = cpu.x[m] + immediate;
@@ -230,6 +239,13 @@ final class AluRegister {
     private static final class Compare32 extends Registers {
         Compare32(int d, int m, long immediate) {
             super(d, m, immediate);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.compare(4, d, m, immediate, jump)
+                    : null;
         }
 
         @Override
@@ -247,6 +263,13 @@ final class AluRegister {
         }
 
         @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.test(8, d, m, immediate, jump)
+                    : null;
+        }
+
+        @Override
         void exec(X86Cpu cpu) {
             long a = cpu.x[d];
             long b = cpu.x[m] + immediate;
@@ -258,6 +281,13 @@ final class AluRegister {
     private static final class Test32 extends Registers {
         Test32(int d, int m, long immediate) {
             super(d, m, immediate);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.test(4, d, m, immediate, jump)
+                    : null;
         }
 
         @Override

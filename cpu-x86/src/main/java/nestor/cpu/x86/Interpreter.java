@@ -32,7 +32,7 @@ final class Interpreter {
         this.cpu = cpu;
         this.exceptions = exceptions;
         ram = cpu.cluster.ram;
-        here = JumpCache.Target.once(0, new X86Block(0, new Op[0], new short[1], true));
+        here = JumpCache.Target.once(0, new X86Block(0, new Op[0], 0, new short[1], true));
     }
 
     /** Runs until the budget of the slice is used up. */
@@ -68,7 +68,7 @@ final class Interpreter {
 
     /** Returns whether no exception was raised. */
     private boolean execute(X86Block block) {
-        int instructions = block.instructions();
+        int instructions = block.instructions;
         cpu.budget -= instructions;
         int i = 0;
         Op op = null;
@@ -168,6 +168,7 @@ final class Interpreter {
         int toPageEnd = toPageEnd(gpa);
         Op[] ops = new Op[limit + 1];
         short[] offsets = new short[limit + 1];
+        int length = 0;
         int count = 0;
         int offset = 0;
         boolean ended = false;
@@ -176,31 +177,40 @@ final class Interpreter {
         while (!ended && count < limit && offset < end) {
             int atHand = Math.min(toPageEnd - offset, Instruction.MAX_BYTES);
             instruction.from(host + offset, atHand);
+            Op op;
             try {
-                ops[count] = Decoder.decode(instruction, offset);
+                op = Decoder.decode(instruction, offset);
             } catch (Instruction.Truncated e) {
                 if (atHand < Instruction.MAX_BYTES) {
                     break;
                 }
-                ops[count] = Undefined.TOO_LONG;
+                op = Undefined.TOO_LONG;
             }
-            ended = ops[count].endsBlock();
+            ended = op.endsBlock();
             offset += instruction.length();
-            offsets[++count] = (short) offset;
+            count++;
+            Op fused = length > 0 ? ops[length - 1].fusedWith(op) : null;
+            if (fused != null) {
+                ops[length - 1] = fused;
+            } else if (op != Nop.OP || length == 0) {
+                ops[length++] = op;
+            }
+            offsets[length] = (short) offset;
         }
-        if (count == 0) {
-            return null;
-        }
-        return block(gpa, ops, offsets, count);
+        return count == 0 ? null : block(gpa, ops, length, count, offsets);
     }
 
-    private X86Block block(long gpa, Op[] ops, short[] offsets, int count) {
-        int length = count;
-        if (!ops[count - 1].transfers()) {
-            ops[length++] = new Continue(offsets[count], cpu.mode64);
+    private X86Block block(long gpa, Op[] ops, int length, int count, short[] offsets) {
+        int last = length - 1;
+        if (!ops[last].transfers()) {
+            ops[++last] = new Continue(offsets[length], cpu.mode64);
         }
         return new X86Block(
-                gpa, Arrays.copyOf(ops, length), Arrays.copyOf(offsets, count + 1), cpu.mode64);
+                gpa,
+                Arrays.copyOf(ops, last + 1),
+                count,
+                Arrays.copyOf(offsets, length + 1),
+                cpu.mode64);
     }
 
     /** An instruction that begins on one page and ends on the next, decoded each time. */
@@ -217,7 +227,7 @@ final class Interpreter {
         } catch (Instruction.Truncated e) {
             ops[0] = Undefined.TOO_LONG;
         }
-        return block(gpa, ops, new short[] {0, (short) instruction.length()}, 1);
+        return block(gpa, ops, 1, 1, new short[] {0, (short) instruction.length()});
     }
 
     private static void copy(long host, byte[] window, int from, int to) {

@@ -45,6 +45,9 @@ final class Msrs {
     private static final int KERNEL_GS_BASE = 0xc000_0102;
     private static final int TSC_AUX = 0xc000_0103;
 
+    /** Locked: nothing that it could enable is there. */
+    private static final long FEATURE_CONTROL_VALUE = 1;
+
     /** Fast strings. */
     private static final long MISC_ENABLE_VALUE = 1;
 
@@ -134,7 +137,8 @@ final class Msrs {
         }
         return switch (index) {
             case TSC -> timeStamp();
-            case PLATFORM_ID, FEATURE_CONTROL, BIOS_SIGN_ID, MCG_CAP, MCG_STATUS -> 0;
+            case PLATFORM_ID, BIOS_SIGN_ID, MCG_CAP, MCG_STATUS -> 0;
+            case FEATURE_CONTROL -> FEATURE_CONTROL_VALUE;
             case APIC_BASE -> cpu.apic.base();
             case TSC_ADJUST -> tscAdjust;
             case MTRR_CAP -> 1 << 10 | 1 << 8; // write-combining, fixed ranges; no variable ones

@@ -13,7 +13,7 @@ final class X86Block implements CodeBlock {
     private static final Op[] DEAD = {new Dead()};
 
     /**
-     * What to execute, in order; the last one sets {@link X86Cpu#RIP}. Read anew before each
+     * What to execute, in order, an op for one instruction or two; the last one sets {@link X86Cpu#RIP}. Read anew before each
      * instruction: once the block is killed, by one of its own stores as like as not, none of what
      * follows may be executed (3A §8.1.3: a processor sees its own writes to code at once).
      */
@@ -24,22 +24,21 @@ final class X86Block implements CodeBlock {
 
     private final long gpa;
 
-    /** Byte offset of each instruction, and of the end. */
+    /** Number of instructions. */
+    final int instructions;
+
+    /** Byte offset of each op's first instruction, and of the end. */
     private final short[] offsets;
 
-    X86Block(long gpa, Op[] ops, short[] offsets, boolean mode64) {
+    X86Block(long gpa, Op[] ops, int instructions, short[] offsets, boolean mode64) {
         this.gpa = gpa;
+        this.instructions = instructions;
         this.ops = ops;
         this.offsets = offsets;
         this.mode64 = mode64;
     }
 
-    /** Number of instructions. */
-    int instructions() {
-        return offsets.length - 1;
-    }
-
-    /** Byte offset of instruction number {@code i}; of the end, if there is none. */
+    /** Byte offset of op number {@code i}; of the end, if there is none. */
     int offset(int i) {
         return offsets[Math.min(i, offsets.length - 1)];
     }

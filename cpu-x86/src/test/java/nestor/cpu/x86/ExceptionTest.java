@@ -208,6 +208,18 @@ class ExceptionTest {
     }
 
     @Test
+    @DisplayName("volume 4, IA32_FEATURE_CONTROL: locked, so that software leaves it alone")
+    void featureControlIsLocked() {
+        cpu.x[X86Cpu.RCX] = 0x3a;
+        cpu.x[X86Cpu.RDX] = -1;
+
+        guest.run("0f 32 f4"); // RDMSR; HLT
+
+        assertThat(cpu.x[X86Cpu.RAX]).isEqualTo(1);
+        assertThat(cpu.x[X86Cpu.RDX]).isZero();
+    }
+
+    @Test
     void unknownMsrsFault() {
         cpu.x[X86Cpu.RCX] = 0x1234;
 
