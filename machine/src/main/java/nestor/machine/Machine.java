@@ -1,6 +1,7 @@
 package nestor.machine;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -12,6 +13,7 @@ import nestor.atc.AtcStatistics;
 import nestor.host.iommufd.LinuxHostSystem;
 import nestor.iommu.host.HostException;
 import nestor.iommufd.HostSystem;
+import nestor.machine.boot.PvhKernel;
 import nestor.pci.FunctionInfo;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
@@ -392,6 +394,15 @@ public final class Machine implements AutoCloseable {
     /** What each SMMUv3 advertises, in the order of their addresses. Any thread. */
     public List<SmmuIdentification> smmuIdentifications() {
         return board.smmuIdentifications();
+    }
+
+    /**
+     * An x86-64 kernel as the ELF file that PVH enters, inflated if it is a bzImage.
+     *
+     * @throws ConfigException if it is no such kernel
+     */
+    public static byte[] pvhKernel(Path kernel) throws ConfigException {
+        return BoardFiles.open("-kernel", kernel, PvhKernel::unpack);
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

@@ -211,11 +211,12 @@ class ArchitectureTest {
                         "host-linux",
                         "machine")
                 .whereLayer("iommufd")
-                .mayOnlyBeAccessedByLayers("host-suite", "host-sim", "host-linux", "machine")
+                .mayOnlyBeAccessedByLayers(
+                        "host-suite", "host-sim", "host-linux", "testkit", "machine")
                 .whereLayer("host-suite")
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("host-sim")
-                .mayNotBeAccessedByAnyLayer()
+                .mayOnlyBeAccessedByLayers("testkit")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
