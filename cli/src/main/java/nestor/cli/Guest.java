@@ -16,9 +16,6 @@ import nestor.machine.Accelerator;
  * @param append the kernel's command line
  */
 record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
-    /** What the software CPU runs. */
-    static final String ARCHITECTURE = "arm64";
-
     /**
      * Finds the kernel the plan asks for; fetches it if need be.
      *
@@ -34,8 +31,9 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
             return new Guest("no guest", Path.of(""), Optional.empty(), "");
         }
         ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
-        Kernel kernel = store.kernel(ARCHITECTURE, plan.kernelRelease());
-        Path initramfs = store.initramfs(kernel, profile(plan));
+        GuestProfile profile = profile(plan);
+        Kernel kernel = store.kernel(profile.architecture(), plan.kernelRelease());
+        Path initramfs = store.initramfs(kernel, profile);
         return new Guest(
                 "Linux " + kernel.release(),
                 kernel.image(),
@@ -46,6 +44,9 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
     private static GuestProfile profile(MachinePlan plan) {
         if (plan.preset().isPresent()) {
             return plan.preset().get().profile();
+        }
+        if (plan.type().equals(Preset.Q35)) {
+            return GuestProfile.VTD;
         }
         boolean iommu =
                 plan.devices().stream().anyMatch(d -> d.driver().startsWith("virtio-iommu"));

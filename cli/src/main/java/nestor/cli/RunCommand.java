@@ -90,7 +90,7 @@ final class RunCommand implements Callable<Integer> {
                         "");
                 plan = MachinePlan.of(settings);
             }
-            Guest guest = Guest.of(plan, host, terminal, "console=ttyAMA0");
+            Guest guest = Guest.of(plan, host, terminal, Preset.consoleArguments(plan.type(), ""));
             return run(terminal, plan, plan.config(guest));
         }
     }

@@ -47,6 +47,15 @@ interface Board {
      */
     void load() throws IOException;
 
+    /** Every PCI device with its place. */
+    List<DeviceNode> devices();
+
+    /** How software has programmed each IOMMU. */
+    List<IommuState> iommus();
+
+    /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
+    List<MappedRange> addresses();
+
     /** What drives the board where no vCPU does. */
     TestDriver testDriver();
 

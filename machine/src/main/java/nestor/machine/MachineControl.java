@@ -1,11 +1,13 @@
 package nestor.machine;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import nestor.pci.FunctionInfo;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
@@ -230,6 +232,34 @@ public final class MachineControl {
     /** The vCPUs since the last reset; to be looked into while the machine is stopped. */
     public List<? extends Vcpu> vcpus() {
         return board.vcpus();
+    }
+
+    /** Every PCI device with its place, root ports first. Any thread. */
+    public List<DeviceNode> devices() {
+        return board.devices();
+    }
+
+    /** How software has programmed each IOMMU. Any thread. */
+    public List<IommuState> iommus() {
+        return board.iommus();
+    }
+
+    /** What is where in the guest-physical address space, by address. Any thread. */
+    public List<MappedRange> addresses() {
+        List<MappedRange> all = new ArrayList<>(board.addresses());
+        for (FunctionInfo function : board.pciFunctions()) {
+            for (FunctionInfo.BarInfo bar : function.bars()) {
+                if (bar.decoded()) {
+                    all.add(
+                            new MappedRange(
+                                    "%s BAR%d".formatted(function.name(), bar.index()),
+                                    bar.address(),
+                                    bar.sizeBytes()));
+                }
+            }
+        }
+        all.sort((a, b) -> Long.compareUnsigned(a.gpa(), b.gpa()));
+        return all;
     }
 
     void launched() {

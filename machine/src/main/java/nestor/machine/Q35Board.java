@@ -47,6 +47,9 @@ final class Q35Board implements Board {
                                     "split")));
 
     private static final int MAX_CPUS = 16;
+    private static final int HOST_BRIDGE_VENDOR = 0x8086;
+    private static final int HOST_BRIDGE_DEVICE = 0x29c0;
+    private static final int HOST_BRIDGE_CLASS = 0x06_00_00;
     private static final long PAGE_BYTES = 4096;
 
     /** The kernel's COMMAND_LINE_SIZE on x86; longer ones are cut there without a word. */
@@ -65,6 +68,7 @@ final class Q35Board implements Board {
     private final BoardClock clock;
     private final PciHost host;
     private final PciDevices pci;
+    private final AssignedDevices assigned;
     private final HotPlug hotPlug;
     private final RemappingUnits units;
     private final MmioBus mmio;
@@ -89,6 +93,7 @@ final class Q35Board implements Board {
             MachineConfig config,
             Map<String, CharBackend> backends,
             Processors.Maker maker,
+            AssignedDevices.Host assignable,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
@@ -127,6 +132,7 @@ final class Q35Board implements Board {
                 new DebugExit(status -> stop(new VcpuExit.DebugExit(status))));
         MsiDoorbell doorbell = new MsiDoorbell(PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES, this::signal);
         host = new PciHost(map.pci(), memory, mmio, doorbell);
+        assigned = new AssignedDevices(config.objects(), assignable, memory, onEscape);
         pci =
                 new PciDevices(
                         host,
@@ -138,9 +144,12 @@ final class Q35Board implements Board {
                                 new IovaRange(
                                         PcMap.LOCAL_APIC,
                                         PcMap.LOCAL_APIC + PcMap.MESSAGE_BYTES - 1)),
+                        assigned,
                         onEscape);
         hotPlug = new HotPlug(pci);
+        assigned.onRequest(hotPlug::request);
         Processors made = null;
+        host.plug(0, 0, hostBridge());
         try {
             pci.plug(plan);
             made =
@@ -153,7 +162,8 @@ final class Q35Board implements Board {
                                     clock,
                                     ioapic::endOfInterrupt,
                                     onEscape));
-            messages = units.build(pci, host, memory, clock, mmio, made.apics());
+            messages = units.build(pci, assigned, host, memory, clock, mmio, made.apics());
+            assigned.start();
             acpi = acpi(plan);
         } catch (ConfigException e) {
             if (made != null) {
@@ -164,6 +174,17 @@ final class Q35Board implements Board {
         }
         processors = made;
         serial.connect(uart);
+    }
+
+    /**
+     * The function at 00:00.0: of Intel's Q35, with nothing in it but its identity, by which
+     * software tells whether configuration mechanism #1 works.
+     */
+    private static PciFunction hostBridge() {
+        return PciFunction.builder("host bridge")
+                .ids(HOST_BRIDGE_VENDOR, HOST_BRIDGE_DEVICE)
+                .classCode(HOST_BRIDGE_CLASS)
+                .build();
     }
 
     private void signal(int sid, long address, int data) {
@@ -182,6 +203,9 @@ final class Q35Board implements Board {
                             + ": -machine q35 has no Arm SMMU; use intel-iommu, or -machine virt");
         }
         for (PciPlan.Placement place : plan.placements()) {
+            if (place.bus().equals(PciPlan.ROOT_BUS) && place.slot() == 0) {
+                throw place.options().wrong("addr", "slot 0 is the host bridge's");
+            }
             if (place.options().has("stall") && place.options().on("stall")) {
                 throw place.options().wrong("stall", "only an Arm SMMU stalls");
             }
@@ -335,6 +359,29 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public List<DeviceNode> devices() {
+        return pci.nodes();
+    }
+
+    @Override
+    public List<IommuState> iommus() {
+        List<IommuState> all = new ArrayList<>(units.states());
+        all.addAll(pci.iommus());
+        return all;
+    }
+
+    @Override
+    public List<MappedRange> addresses() {
+        List<MappedRange> all = new ArrayList<>();
+        map.ram().forEach(ram -> all.add(new MappedRange("ram", ram.gpa(), ram.sizeBytes())));
+        all.add(new MappedRange("pcie-ecam", PcMap.ECAM, PcMap.ECAM_BYTES));
+        all.add(new MappedRange("ioapic", PcMap.IOAPIC, PcMap.IOAPIC_BYTES));
+        all.add(new MappedRange("local-apic", PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES));
+        all.addAll(units.addresses());
+        return all;
+    }
+
+    @Override
     public TestDriver testDriver() {
         return new TestDriver(
                 memory,
@@ -367,7 +414,8 @@ final class Q35Board implements Board {
 
     @Override
     public boolean pressPowerButton() {
-        return false;
+        power.pressPowerButton();
+        return true;
     }
 
     @Override

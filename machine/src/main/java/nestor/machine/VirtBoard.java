@@ -72,6 +72,7 @@ final class VirtBoard implements Board {
     private final Pl031 rtc;
     private final PciHost host;
     private final PciDevices pci;
+    private final AssignedDevices assigned;
     private final HotPlug hotPlug;
     private final SmmuUnits smmus;
     private final List<Arm64Vcpu> vcpus = new ArrayList<>();
@@ -79,6 +80,7 @@ final class VirtBoard implements Board {
     VirtBoard(
             MachineConfig config,
             Map<String, CharBackend> backends,
+            AssignedDevices.Host assignable,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
@@ -116,13 +118,23 @@ final class VirtBoard implements Board {
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
         host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
+        assigned = new AssignedDevices(config.objects(), assignable, memory, onEscape);
         pci =
                 new PciDevices(
-                        host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
+                        host,
+                        memory,
+                        clock,
+                        backends,
+                        config.drives(),
+                        Optional.empty(),
+                        assigned,
+                        onEscape);
         hotPlug = new HotPlug(pci);
+        assigned.onRequest(hotPlug::request);
         try {
             pci.plug(plan);
-            smmus.build(pci, host, memory, clock, gic, bus, doorbell);
+            smmus.build(pci, assigned, host, memory, clock, gic, bus, doorbell);
+            assigned.start();
         } catch (ConfigException e) {
             close();
             throw e;
@@ -289,6 +301,40 @@ final class VirtBoard implements Board {
                 .filter(PciFunction::canStall)
                 .map(PciFunction::rid)
                 .toList();
+    }
+
+    @Override
+    public List<DeviceNode> devices() {
+        return pci.nodes();
+    }
+
+    @Override
+    public List<IommuState> iommus() {
+        List<IommuState> all = new ArrayList<>(smmus.states());
+        all.addAll(pci.iommus());
+        return all;
+    }
+
+    @Override
+    public List<MappedRange> addresses() {
+        List<MappedRange> all = new ArrayList<>();
+        all.add(new MappedRange("gic-distributor", MemoryMap.GICD, GicV3.DISTRIBUTOR_BYTES));
+        all.add(new MappedRange("gic-its", MemoryMap.ITS, GicV3.ITS_BYTES));
+        all.add(
+                new MappedRange(
+                        "gic-redistributors",
+                        MemoryMap.GICR,
+                        GicV3.REDISTRIBUTOR_BYTES * config.cpus()));
+        all.add(new MappedRange("pl011", MemoryMap.UART, MemoryMap.PERIPHERAL_BYTES));
+        all.add(new MappedRange("pl031", MemoryMap.RTC, MemoryMap.PERIPHERAL_BYTES));
+        all.add(
+                new MappedRange(
+                        "pcie-ecam",
+                        MemoryMap.PCI.ecamGpa(),
+                        (long) MemoryMap.PCI.buses() * PciHost.ECAM_BYTES_PER_BUS));
+        all.add(new MappedRange("ram", MemoryMap.RAM, config.memoryBytes()));
+        all.addAll(smmus.addresses());
+        return all;
     }
 
     @Override

@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * ADD, OR, ADC, SBB, AND, SUB, XOR, CMP and TEST in every form; the frequent ones are {@link
  * AluRegister}'s.
@@ -137,6 +139,31 @@ final class Alu {
                 destination.write(cpu, r);
             }
             flags(cpu, kind, a, b, r);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            if (kind < CMP || !(next instanceof Branches.TwoWay jump)) {
+                return null;
+            }
+            boolean constant = source instanceof Operand.Immediate;
+            int m = constant ? X86Cpu.ZERO : source.lowRegister();
+            long immediate = source instanceof Operand.Immediate i ? i.value : 0;
+            int d = destination.lowRegister();
+            int bytes = destination.bytes;
+            if (m < 0) {
+                return null;
+            }
+            if (destination instanceof Operand.Memory memory) {
+                return FusedBranches.memory(
+                        kind == TEST, bytes, memory.address, m, immediate, jump);
+            }
+            if (d < 0) {
+                return null;
+            }
+            return kind == TEST
+                    ? FusedBranches.test(bytes, d, m, immediate, jump)
+                    : FusedBranches.compare(bytes, d, m, immediate, jump);
         }
 
         @Override

@@ -20,9 +20,9 @@ final class Branches {
         long whenSet = inverted ? next : taken;
         long whenClear = inverted ? taken : next;
         return switch (condition >>> 1) {
-            case 1 -> new OnCarry(whenSet, whenClear);
-            case 2 -> new OnZero(whenSet, whenClear);
-            case 4 -> new OnSign(whenSet, whenClear);
+            case 1 -> new OnCarry(condition & ~1, whenSet, whenClear);
+            case 2 -> new OnZero(condition & ~1, whenSet, whenClear);
+            case 4 -> new OnSign(condition & ~1, whenSet, whenClear);
             default -> new OnCondition(condition & ~1, whenSet, whenClear);
         };
     }
@@ -67,19 +67,23 @@ final class Branches {
     }
 
     /** Goes one of two ways. */
-    private abstract static class TwoWay extends Op.Transfer {
+    abstract static class TwoWay extends Op.Transfer {
+        /** As in the opcode, without the bit that inverts. */
+        final int condition;
+
         final long whenSet;
         final long whenClear;
 
-        TwoWay(long whenSet, long whenClear) {
+        TwoWay(int condition, long whenSet, long whenClear) {
+            this.condition = condition;
             this.whenSet = whenSet;
             this.whenClear = whenClear;
         }
     }
 
     private static final class OnCarry extends TwoWay {
-        OnCarry(long whenSet, long whenClear) {
-            super(whenSet, whenClear);
+        OnCarry(int condition, long whenSet, long whenClear) {
+            super(condition, whenSet, whenClear);
         }
 
         @Override
@@ -89,8 +93,8 @@ final class Branches {
     }
 
     private static final class OnZero extends TwoWay {
-        OnZero(long whenSet, long whenClear) {
-            super(whenSet, whenClear);
+        OnZero(int condition, long whenSet, long whenClear) {
+            super(condition, whenSet, whenClear);
         }
 
         @Override
@@ -100,8 +104,8 @@ final class Branches {
     }
 
     private static final class OnSign extends TwoWay {
-        OnSign(long whenSet, long whenClear) {
-            super(whenSet, whenClear);
+        OnSign(int condition, long whenSet, long whenClear) {
+            super(condition, whenSet, whenClear);
         }
 
         @Override
@@ -111,11 +115,8 @@ final class Branches {
     }
 
     private static final class OnCondition extends TwoWay {
-        private final int condition;
-
         OnCondition(int condition, long whenSet, long whenClear) {
-            super(whenSet, whenClear);
-            this.condition = condition;
+            super(condition, whenSet, whenClear);
         }
 
         @Override

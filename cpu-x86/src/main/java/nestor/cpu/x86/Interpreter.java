@@ -32,7 +32,7 @@ final class Interpreter {
         this.cpu = cpu;
         this.exceptions = exceptions;
         ram = cpu.cluster.ram;
-        here = JumpCache.Target.once(0, new X86Block(0, new Op[0], new short[1], true));
+        here = JumpCache.Target.once(0, new X86Block(0, new Op[0], 0, new short[1], true));
     }
 
     /** Runs until the budget of the slice is used up. */
@@ -68,18 +68,22 @@ final class Interpreter {
 
     /** Returns whether no exception was raised. */
     private boolean execute(X86Block block) {
-        int instructions = block.instructions();
+        Op[] ops = block.ops;
+        int instructions = block.instructions;
         cpu.budget -= instructions;
         int i = 0;
-        Op op = null;
         try {
-            for (Op[] ops = block.ops; i < ops.length; ops = block.ops) {
-                op = ops[i++];
-                op.exec(cpu);
+            for (; i < ops.length; i++) {
+                ops[i].exec(cpu);
             }
+            return true;
         } catch (X86Exception e) {
-            cpu.budget += instructions - i;
-            deliver(e, block, i - 1, op);
+            cpu.budget += instructions - Math.max(i, 1);
+            if (e.vector == X86Exception.RESTART) {
+                restart(block, i);
+            } else {
+                deliver(e, block, i, ops[i]);
+            }
             return false;
         } catch (DebugUnit.WatchedAccess e) {
             cpu.budget += instructions - i + 1;
@@ -87,14 +91,19 @@ final class Interpreter {
             cpu.endSlice();
             return false;
         }
-        if (op != null && !op.transfers()) {
-            cpu.x[RIP] += block.offset(i); // killed on the way
-        }
-        return true;
     }
 
-    private void deliver(X86Exception e, X86Block block, int raised, @Nullable Op op) {
-        if (e.nonCanonical && op != null && op.usesStack()) {
+    /** The block was killed before its op number {@code next}. */
+    private void restart(X86Block block, int next) {
+        if (next == 0) {
+            cpu.jumps.remove(cpu.x[RIP]);
+        } else {
+            cpu.x[RIP] += block.offset(next);
+        }
+    }
+
+    private void deliver(X86Exception e, X86Block block, int raised, Op op) {
+        if (e.nonCanonical && op.usesStack()) {
             e.vector = Vector.SS;
         }
         cpu.x[RIP] += block.offset(raised);
@@ -168,6 +177,7 @@ final class Interpreter {
         int toPageEnd = toPageEnd(gpa);
         Op[] ops = new Op[limit + 1];
         short[] offsets = new short[limit + 1];
+        int length = 0;
         int count = 0;
         int offset = 0;
         boolean ended = false;
@@ -176,31 +186,40 @@ final class Interpreter {
         while (!ended && count < limit && offset < end) {
             int atHand = Math.min(toPageEnd - offset, Instruction.MAX_BYTES);
             instruction.from(host + offset, atHand);
+            Op op;
             try {
-                ops[count] = Decoder.decode(instruction, offset);
+                op = Decoder.decode(instruction, offset);
             } catch (Instruction.Truncated e) {
                 if (atHand < Instruction.MAX_BYTES) {
                     break;
                 }
-                ops[count] = Undefined.TOO_LONG;
+                op = Undefined.TOO_LONG;
             }
-            ended = ops[count].endsBlock();
+            ended = op.endsBlock();
             offset += instruction.length();
-            offsets[++count] = (short) offset;
+            count++;
+            Op fused = length > 0 ? ops[length - 1].fusedWith(op) : null;
+            if (fused != null) {
+                ops[length - 1] = fused;
+            } else if (op != Nop.OP || length == 0) {
+                ops[length++] = op;
+            }
+            offsets[length] = (short) offset;
         }
-        if (count == 0) {
-            return null;
-        }
-        return block(gpa, ops, offsets, count);
+        return count == 0 ? null : block(gpa, ops, length, count, offsets);
     }
 
-    private X86Block block(long gpa, Op[] ops, short[] offsets, int count) {
-        int length = count;
-        if (!ops[count - 1].transfers()) {
-            ops[length++] = new Continue(offsets[count], cpu.mode64);
+    private X86Block block(long gpa, Op[] ops, int length, int count, short[] offsets) {
+        int last = length - 1;
+        if (!ops[last].transfers()) {
+            ops[++last] = new Continue(offsets[length], cpu.mode64);
         }
         return new X86Block(
-                gpa, Arrays.copyOf(ops, length), Arrays.copyOf(offsets, count + 1), cpu.mode64);
+                gpa,
+                Arrays.copyOf(ops, last + 1),
+                count,
+                Arrays.copyOf(offsets, length + 1),
+                cpu.mode64);
     }
 
     /** An instruction that begins on one page and ends on the next, decoded each time. */
@@ -217,7 +236,7 @@ final class Interpreter {
         } catch (Instruction.Truncated e) {
             ops[0] = Undefined.TOO_LONG;
         }
-        return block(gpa, ops, new short[] {0, (short) instruction.length()}, 1);
+        return block(gpa, ops, 1, 1, new short[] {0, (short) instruction.length()});
     }
 
     private static void copy(long host, byte[] window, int from, int to) {

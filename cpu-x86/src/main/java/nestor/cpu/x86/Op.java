@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * One decoded instruction, immutable: operand numbers and immediates are fields, specialised by
  * class. Executed many times after one decode.
@@ -15,6 +17,14 @@ abstract class Op {
      * @throws X86Exception if the instruction raises an exception
      */
     abstract void exec(X86Cpu cpu);
+
+    /**
+     * One op that does this and then {@code next}, if there is one. Only this one may fault, and
+     * only before anything has changed.
+     */
+    @Nullable Op fusedWith(@SuppressWarnings("unused") Op next) {
+        return null;
+    }
 
     /** Whether no further instruction may be decoded into the same block after this one. */
     boolean endsBlock() {

@@ -22,6 +22,11 @@ abstract class Operand {
     /** Writes the low bytes of {@code value}; a 32-bit register's upper half becomes zero. */
     abstract void write(X86Cpu cpu, long value);
 
+    /** Index of the register whose low bytes it is, or -1. */
+    int lowRegister() {
+        return -1;
+    }
+
     /** Whether it is memory of the stack segment. */
     boolean isStack() {
         return false;
@@ -72,6 +77,11 @@ abstract class Operand {
         }
 
         @Override
+        int lowRegister() {
+            return shift == 0 ? r : -1;
+        }
+
+        @Override
         long read(X86Cpu cpu) {
             return (byte) (cpu.x[r] >>> shift);
         }
@@ -88,6 +98,11 @@ abstract class Operand {
         Register16(int r) {
             super(2);
             this.r = r;
+        }
+
+        @Override
+        int lowRegister() {
+            return r;
         }
 
         @Override
@@ -110,6 +125,11 @@ abstract class Operand {
         }
 
         @Override
+        int lowRegister() {
+            return r;
+        }
+
+        @Override
         long read(X86Cpu cpu) {
             return (int) cpu.x[r];
         }
@@ -129,6 +149,11 @@ abstract class Operand {
         }
 
         @Override
+        int lowRegister() {
+            return r;
+        }
+
+        @Override
         long read(X86Cpu cpu) {
             return cpu.x[r];
         }
@@ -141,7 +166,7 @@ abstract class Operand {
 
     /** A constant. */
     static final class Immediate extends Operand {
-        private final long value;
+        final long value;
 
         Immediate(long value, int bytes) {
             super(bytes);

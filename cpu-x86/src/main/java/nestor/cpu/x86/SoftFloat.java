@@ -44,10 +44,13 @@ final class SoftFloat {
     /** Whether of two NaNs the greater is taken (x87), not the first (SSE): 1 table 4-7. */
     boolean greaterNan;
 
+    /** Whether the last rounding gave more than what was rounded, in magnitude. */
+    boolean roundedUp;
+
     private long low;
 
     /** Whether the result is decided already: of NaNs, and of what is invalid. */
-    private boolean special(boolean invalid) {
+    boolean special(boolean invalid) {
         boolean signalling =
                 a.kind >= FloatNumber.SIGNALLING_NAN || b.kind >= FloatNumber.SIGNALLING_NAN;
         if (a.isNan() || b.isNan()) {
@@ -83,12 +86,12 @@ final class SoftFloat {
         return order > 0 || order == 0 && !a.negative;
     }
 
-    private void setZero(boolean negative) {
+    void setZero(boolean negative) {
         result.kind = FloatNumber.ZERO;
         result.negative = negative;
     }
 
-    private void setInfinity(boolean negative) {
+    void setInfinity(boolean negative) {
         result.kind = FloatNumber.INFINITY;
         result.negative = negative;
     }
@@ -265,7 +268,7 @@ final class SoftFloat {
     }
 
     /** Rounds {@code (high + below / 2^64) * 2^(exponent-63)}; the result is a number again. */
-    private void round(Format format, boolean negative, int exponent, long high, long below) {
+    void round(Format format, boolean negative, int exponent, long high, long below) {
         int drop = 64 - format.precision;
         int shift = format.minExponent - exponent;
         boolean tiny = shift > 0;
@@ -284,6 +287,7 @@ final class SoftFloat {
         long lost = drop == 0 ? 0 : sig << -drop;
         boolean inexact = (lost | low) != 0;
         boolean up = increment(negative, sig, low, drop);
+        roundedUp = up;
         long unit = 1L << drop;
         sig = sig & -unit;
         if (up) {
@@ -376,6 +380,24 @@ final class SoftFloat {
                 : Integer.signum(Long.compareUnsigned(a.significand, b.significand));
     }
 
+    /** FRNDINT: {@link #a} as an integer, in its own format. */
+    void roundToInteger() {
+        b.fromInteger(0);
+        if (special(false)) {
+            return;
+        }
+        result.set(a);
+        if (a.kind != FloatNumber.FINITE || a.exponent >= 63) {
+            return;
+        }
+        long whole = shiftRight(a.significand, 0, Math.min(63 - a.exponent, 127));
+        flags |= low != 0 ? PRECISION : 0;
+        roundedUp = increment(a.negative, whole, low, 0);
+        whole += roundedUp ? 1 : 0;
+        result.fromInteger(whole);
+        result.negative = a.negative;
+    }
+
     /** {@link #a} as an integer; what does not fit is invalid and the least integer. */
     long toInteger(int bits) {
         long least = -1L << bits - 1;
@@ -391,7 +413,8 @@ final class SoftFloat {
             low = 1;
         }
         boolean inexact = low != 0;
-        whole += increment(a.negative, whole, low, 0) ? 1 : 0;
+        roundedUp = increment(a.negative, whole, low, 0);
+        whole += roundedUp ? 1 : 0;
         boolean fits =
                 a.negative
                         ? Long.compareUnsigned(whole, -least) <= 0

@@ -1,6 +1,6 @@
 package nestor.cpu.x86;
 
-/** Loads and stores of the x87: numbers, integers, and its control state (1 §8.3.3, §8.1.10). */
+/** Loads and stores of the x87: numbers and integers (1 §8.3.3). */
 final class X87Memory {
     private X87Memory() {}
 
@@ -28,7 +28,8 @@ final class X87Memory {
         push(cpu);
     }
 
-    private static void push(X86Cpu cpu) {
+    /** Pushes the result. */
+    static void push(X86Cpu cpu) {
         if (X87Registers.push(cpu)) {
             X87Registers.set(cpu, 0, cpu.soft.result);
         }
@@ -131,52 +132,5 @@ final class X87Memory {
         if (pops) {
             X87Registers.pop(cpu);
         }
-    }
-
-    /** FNSTENV with 32-bit operands: seven doublewords; then all exceptions are masked. */
-    static void storeEnvironment(X86Cpu cpu, long va) {
-        X87 x87 = cpu.x87;
-        cpu.loadForUpdate(va + 24, 4);
-        cpu.store32(va, x87.control | 0xffff_0000L);
-        cpu.store32(va + 4, x87.statusWord() | 0xffff_0000L);
-        cpu.store32(va + 8, tags(cpu) | 0xffff_0000L);
-        cpu.store32(va + 12, 0);
-        cpu.store32(va + 16, 0);
-        cpu.store32(va + 20, 0);
-        cpu.store32(va + 24, 0xffff_0000L);
-        x87.control |= 0x3f;
-    }
-
-    private static int tags(X86Cpu cpu) {
-        int tags = 0;
-        for (int register = 0; register < 8; register++) {
-            int exponent = cpu.x87.signExponent[register] & 0x7fff;
-            long significand = cpu.vector[XmmOperand.MM + register];
-            int tag =
-                    (cpu.x87.empty >>> register & 1) != 0
-                            ? 3
-                            : exponent == 0 && significand == 0
-                                    ? 1
-                                    : exponent == 0 || exponent == 0x7fff || significand >= 0
-                                            ? 2
-                                            : 0;
-            tags |= tag << 2 * register;
-        }
-        return tags;
-    }
-
-    /** FLDENV with 32-bit operands. */
-    static void loadEnvironment(X86Cpu cpu, long va) {
-        int control = (int) cpu.load16(va);
-        int status = (int) cpu.load16(va + 4);
-        int tags = (int) cpu.load16(va + 8);
-        cpu.load32(va + 24);
-        cpu.x87.setControl(control);
-        cpu.x87.setStatusWord(status);
-        int empty = 0;
-        for (int register = 0; register < 8; register++) {
-            empty |= (tags >> 2 * register & 3) == 3 ? 1 << register : 0;
-        }
-        cpu.x87.empty = empty;
     }
 }

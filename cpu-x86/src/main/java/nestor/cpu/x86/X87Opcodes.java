@@ -1,9 +1,6 @@
 package nestor.cpu.x86;
 
-/**
- * The escape opcodes, D8-DF (2D, tables A-7 to A-22). Not there, and #UD: FBLD, FBSTP, FNSAVE,
- * FRSTOR, FPREM, FSCALE, FXTRACT, FRNDINT, transcendental functions, and 16-bit environments.
- */
+/** The escape opcodes, D8-DF (2D, tables ). */
 final class X87Opcodes {
     private static final int CONSTANTS = 0xe8;
 
@@ -74,14 +71,14 @@ final class X87Opcodes {
     }
 
     private static Op singleOrControl(Instruction in, int number) {
+        int word = in.operandPrefix ? 2 : 4;
         return switch (number) {
             case 0 -> of(in, (cpu, va) -> X87Memory.load(cpu, va, 4));
             case 2 -> of(in, (cpu, va) -> X87Memory.store(cpu, va, 4, false));
             case 3 -> of(in, (cpu, va) -> X87Memory.store(cpu, va, 4, true));
-            case 4 -> in.operandPrefix ? Undefined.OP : of(in, X87Memory::loadEnvironment);
+            case 4 -> of(in, (cpu, va) -> X87Environment.load(cpu, va, word));
             case 5 -> of(in, (cpu, va) -> cpu.x87.setControl((int) cpu.load16(va)));
-            case 6 ->
-                    in.operandPrefix ? Undefined.OP : withoutWait(in, X87Memory::storeEnvironment);
+            case 6 -> withoutWait(in, (cpu, va) -> X87Environment.store(cpu, va, word));
             case 7 -> withoutWait(in, (cpu, va) -> cpu.store16(va, cpu.x87.control));
             default -> Undefined.OP;
         };
@@ -98,7 +95,10 @@ final class X87Opcodes {
     }
 
     private static Op doubleOrStatus(Instruction in, int number) {
+        int word = in.operandPrefix ? 2 : 4;
         return switch (number) {
+            case 4 -> of(in, (cpu, va) -> X87Environment.restore(cpu, va, word));
+            case 6 -> withoutWait(in, (cpu, va) -> X87Environment.save(cpu, va, word));
             case 0 -> of(in, (cpu, va) -> X87Memory.load(cpu, va, 8));
             case 2, 3 -> of(in, (cpu, va) -> X87Memory.store(cpu, va, 8, number == 3));
             case 7 -> withoutWait(in, (cpu, va) -> cpu.store16(va, cpu.x87.statusWord()));
@@ -110,7 +110,9 @@ final class X87Opcodes {
         return switch (number) {
             case 0 -> of(in, (cpu, va) -> X87Memory.loadInteger(cpu, va, 2));
             case 2, 3 -> of(in, (cpu, va) -> X87Memory.storeInteger(cpu, va, 2, number == 3));
+            case 4 -> of(in, X87Decimal::load);
             case 5 -> of(in, (cpu, va) -> X87Memory.loadInteger(cpu, va, 8));
+            case 6 -> of(in, X87Decimal::store);
             case 7 -> of(in, (cpu, va) -> X87Memory.storeInteger(cpu, va, 8, true));
             default -> Undefined.OP;
         };
@@ -150,9 +152,22 @@ final class X87Opcodes {
             case 0xe1 -> of(in, (cpu, _) -> X87Arithmetic.changeSign(cpu, true));
             case 0xe4 -> of(in, (cpu, _) -> X87Arithmetic.compareWithZero(cpu));
             case 0xe5 -> of(in, (cpu, _) -> X87Arithmetic.examine(cpu));
+            case 0xf0 -> of(in, (cpu, _) -> X87Functions.powerMinusOne(cpu));
+            case 0xf1 -> of(in, (cpu, _) -> X87Functions.logarithm(cpu));
+            case 0xf2 -> of(in, (cpu, _) -> X87Functions.tangent(cpu));
+            case 0xf3 -> of(in, (cpu, _) -> X87Functions.arcTangent(cpu));
+            case 0xf4 -> of(in, (cpu, _) -> X87Scaling.extract(cpu));
+            case 0xf5 -> of(in, (cpu, _) -> X87Scaling.remainder(cpu, true));
             case 0xf6 -> of(in, (cpu, _) -> rotate(cpu, -1));
             case 0xf7 -> of(in, (cpu, _) -> rotate(cpu, 1));
+            case 0xf8 -> of(in, (cpu, _) -> X87Scaling.remainder(cpu, false));
+            case 0xf9 -> of(in, (cpu, _) -> X87Functions.logarithmOfOneMore(cpu));
             case 0xfa -> of(in, (cpu, _) -> X87Arithmetic.squareRoot(cpu));
+            case 0xfb -> of(in, (cpu, _) -> X87Functions.sineAndCosine(cpu));
+            case 0xfc -> of(in, (cpu, _) -> X87Scaling.roundToInteger(cpu));
+            case 0xfd -> of(in, (cpu, _) -> X87Scaling.scale(cpu));
+            case 0xfe -> of(in, (cpu, _) -> X87Functions.sineOrCosine(cpu, false));
+            case 0xff -> of(in, (cpu, _) -> X87Functions.sineOrCosine(cpu, true));
             default ->
                     switch (number) {
                         case 0 -> of(in, (cpu, _) -> X87Memory.duplicate(cpu, i));
@@ -203,6 +218,7 @@ final class X87Opcodes {
             }
             case 4 ->
                     switch (i) {
+                        case 0, 1, 4 -> withoutWait(in, (_, _) -> {}); // FENI, FDISI, FSETPM
                         case 2 -> withoutWait(in, (cpu, _) -> cpu.x87.status &= 0x7f00);
                         case 3 -> withoutWait(in, (cpu, _) -> cpu.x87.initialize());
                         default -> Undefined.OP;

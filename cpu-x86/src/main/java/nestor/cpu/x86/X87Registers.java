@@ -24,6 +24,7 @@ final class X87Registers {
     static SoftFloat begin(X86Cpu cpu) {
         SoftFloat soft = cpu.soft;
         soft.flags = 0;
+        soft.roundedUp = false;
         soft.rounding = cpu.x87.control >> ROUNDING_SHIFT & 3;
         soft.flush = false;
         soft.underflowUnmasked = (cpu.x87.control & UNDERFLOW_MASK) == 0;
@@ -106,6 +107,8 @@ final class X87Registers {
         int raised = cpu.soft.flags;
         int unmasked = raised & ~cpu.x87.control & BEFORE;
         cpu.x87.status |= unmasked != 0 ? raised & BEFORE : raised;
+        boolean up = unmasked == 0 && (raised & SoftFloat.PRECISION) != 0 && cpu.soft.roundedUp;
+        cpu.x87.status |= up ? C1 : 0;
         return unmasked == 0;
     }
 
@@ -127,6 +130,25 @@ final class X87Registers {
         }
         cpu.x87.top = cpu.x87.top - 1 & 7;
         return true;
+    }
+
+    /**
+     * Sets ST(0) to {@code first} and pushes {@code second}; to the indefinite, both, if there is
+     * no room.
+     */
+    static void setAndPush(X86Cpu cpu, FloatNumber first, FloatNumber second) {
+        boolean full = !isEmpty(cpu, -1);
+        if (full) {
+            cpu.soft.flags |= SoftFloat.INVALID;
+            first.indefinite();
+            second.indefinite();
+        }
+        if (commit(cpu)) {
+            set(cpu, 0, first);
+            cpu.x87.top = cpu.x87.top - 1 & 7;
+            set(cpu, 0, second);
+        }
+        cpu.x87.status |= full ? STACK_FAULT | C1 : 0;
     }
 
     static void pop(X86Cpu cpu) {

@@ -14,6 +14,7 @@ class ControlFlowTest {
     Stream<DynamicTest> agreesWithTheOracle() {
         return Stream.of(
                 group("Jcc", ControlFlowTest::conditional),
+                group("CMP, TEST, ADD, SUB or AND, and Jcc", ControlFlowTest::comparison),
                 group("LOOP, JRCXZ", ControlFlowTest::loop),
                 group("JMP, CALL, relative", ControlFlowTest::relative),
                 group("JMP, CALL, indirect", ControlFlowTest::indirect),
@@ -49,6 +50,34 @@ class ControlFlowTest {
             t.emit(0x0f, 0x80 | condition);
             displacement(t, pad(t), 4);
         }
+    }
+
+    /** Equal operands, and those one apart, as often as others. */
+    private static void comparison(TestCase t) {
+        int bytes = t.oneOf(1, 2, 4, 8);
+        int wide = bytes == 1 ? 0 : 1;
+        int register = t.bits(4);
+        int kind = t.oneOf(0, 4, 5, 7, 7, 7);
+        switch (t.bits(2)) {
+            case 0 -> t.rm(bytes, register, t.oneOf(kind << 3, 0x84, kind << 3 | 2) | wide);
+            case 1 -> {
+                t.rm(bytes, kind, 0x80 | wide);
+                t.emitImmediate(bytes);
+            }
+            case 2 -> {
+                t.rm(bytes, 0, 0xf6 | wide);
+                t.emitImmediate(bytes);
+            }
+            default -> {
+                t.rm(bytes, kind, bytes == 1 ? 0x80 : 0x83);
+                t.emit(t.random().nextInt(-2, 3) & 0xff);
+            }
+        }
+        t.finish();
+        if (t.bits(1) == 0) {
+            t.emit(0x90);
+        }
+        conditional(t);
     }
 
     private static void loop(TestCase t) {
