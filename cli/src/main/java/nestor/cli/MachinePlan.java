@@ -51,8 +51,11 @@ record MachinePlan(
     static MachinePlan of(Settings settings) throws CommandException {
         Optional<Path> kernel = file(settings, Setting.KERNEL);
         Optional<Path> initrd = file(settings, Setting.INITRD);
+        Accelerator accelerator = accelerator(settings);
+        boolean driven = accelerator == Accelerator.QTEST;
+        boolean ownKernel = kernel.isPresent() || driven;
         OptionList machine = machine(settings);
-        Optional<Preset> preset = preset(settings, machine.head(), kernel.isPresent());
+        Optional<Preset> preset = preset(settings, machine.head(), ownKernel);
         if (kernel.isPresent() && settings.get(Setting.KERNEL_RELEASE).isPresent()) {
             throw CommandException.usage(
                     "%s and %s exclude each other"
@@ -60,18 +63,19 @@ record MachinePlan(
                                     settings.origin(Setting.KERNEL),
                                     settings.origin(Setting.KERNEL_RELEASE)));
         }
-        if (kernel.isEmpty() && initrd.isPresent()) {
+        if (kernel.isEmpty() && initrd.isPresent() && !driven) {
             throw CommandException.usage(
                     "%s needs -kernel FILE".formatted(settings.origin(Setting.INITRD)));
         }
-        Accelerator accelerator = accelerator(settings);
         checkCpu(settings, accelerator);
-        String type = type(settings, machine.head(), preset, kernel.isPresent());
+        String type = type(settings, machine.head(), preset, ownKernel);
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
         Chardev serial =
                 Chardev.decodeSerial(
                         settings.origin(Setting.SERIAL),
-                        settings.text(Setting.SERIAL, usesStdio(chardevs) ? "null" : "mon:stdio"));
+                        settings.text(
+                                Setting.SERIAL,
+                                driven || usesStdio(chardevs) ? "null" : "mon:stdio"));
         checkSerial(settings, serial, chardevs);
         return new MachinePlan(
                 preset,
@@ -192,7 +196,7 @@ record MachinePlan(
         return Accelerator.titled(name)
                 .orElseThrow(() ->
                         CommandException.usage(
-                                "%s: unknown accelerator '%s'; known: tcg, kvm"
+                                "%s: unknown accelerator '%s'; known: tcg, kvm, qtest"
                                         .formatted(settings.origin(Setting.ACCELERATOR), name)));
     }
 

@@ -213,7 +213,14 @@ public record GuestProfile(
 
     /** A guest that is a host: the lab kernel's iommufd and VFIO, and Java to use them. */
     public static final GuestProfile HOST_SUITE =
-            new GuestProfile("host-suite", List.of(), List.of(), List.of(), ImageStore.LAB);
+            new GuestProfile(
+                    "host-suite",
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    ARM64,
+                    ImageStore.LAB);
 
     private static List<String> virtioIommuSvaChecks() {
         List<String> checks = new ArrayList<>(List.of("viommu-tables"));

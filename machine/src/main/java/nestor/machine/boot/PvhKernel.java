@@ -51,11 +51,6 @@ public record PvhKernel(Path file, ElfImage elf) {
         }
     }
 
-    /** None, where nothing is loaded. */
-    public static PvhKernel none() {
-        return new PvhKernel(Path.of(""), new ElfImage(0, List.of()));
-    }
-
     /**
      * The kernel as an ELF file, for others that enter kernels by PVH.
      *
@@ -67,6 +62,11 @@ public record PvhKernel(Path file, ElfImage elf) {
             ElfImage.parse(elf);
             return elf.toArray(ValueLayout.JAVA_BYTE);
         }
+    }
+
+    /** None, where nothing is loaded. */
+    public static PvhKernel none() {
+        return new PvhKernel(Path.of(""), new ElfImage(0, List.of()));
     }
 
     /** Guest-physical address of the first instruction. */
