@@ -416,15 +416,22 @@ final class AssignedDevices {
 
     /** Takes a device from the guest and gives it back to the host; once. */
     void release(PciFunction function) {
-        for (Assigned device : devices) {
-            VfioFunction its = device.function;
-            if (its != null && its.function() == function && devices.remove(device)) {
-                release(device, its);
-            }
-        }
+        devices.stream()
+                .filter(device -> isOf(device, function))
+                .findFirst()
+                .ifPresent(this::release);
     }
 
-    private void release(Assigned device, VfioFunction function) {
+    private static boolean isOf(Assigned device, PciFunction function) {
+        VfioFunction its = device.function;
+        return its != null && its.function().equals(function);
+    }
+
+    private void release(Assigned device) {
+        VfioFunction function = device.function;
+        if (function == null || !devices.remove(device)) {
+            return;
+        }
         Guard from;
         int rid;
         synchronized (device) {
@@ -449,12 +456,7 @@ final class AssignedDevices {
 
     /** Everything goes back to the host; no vCPU runs, and the IOMMUs' loops still do. */
     synchronized void close() {
-        for (Assigned device : devices) {
-            VfioFunction function = device.function;
-            if (function != null && devices.remove(device)) {
-                release(device, function);
-            }
-        }
+        List.copyOf(devices).forEach(this::release);
         opened.values().forEach(iommufd -> {
             iommufd.reader().close();
             iommufd.host().close();

@@ -40,4 +40,32 @@ public record MachineConfig(
         drives = List.copyOf(drives);
         devices = List.copyOf(devices);
     }
+
+    /** Without objects. */
+    public MachineConfig(
+            String type,
+            Map<String, String> typeProperties,
+            Accelerator accelerator,
+            long memoryBytes,
+            int cpus,
+            Path kernel,
+            Optional<Path> initrd,
+            String append,
+            List<DriveConfig> drives,
+            List<DeviceConfig> devices,
+            boolean noReboot) {
+        this(
+                type,
+                typeProperties,
+                accelerator,
+                memoryBytes,
+                cpus,
+                kernel,
+                initrd,
+                append,
+                drives,
+                devices,
+                noReboot,
+                List.of());
+    }
 }

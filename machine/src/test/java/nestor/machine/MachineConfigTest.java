@@ -39,8 +39,7 @@ class MachineConfigTest {
                 "",
                 drives,
                 List.of(devices),
-                true,
-                List.of());
+                true);
     }
 
     private static void assertWrong(MachineConfig config, String message) {

@@ -51,8 +51,7 @@ class Q35BoardTest {
                 "console=ttyS0",
                 List.of(),
                 Stream.of(devices).map(Q35BoardTest::device).toList(),
-                noReboot,
-                List.of());
+                noReboot);
     }
 
     private static DeviceConfig device(String text) {

@@ -195,18 +195,19 @@ public record AssignmentSupport(String topic, String text, String advice) {
 
     /** Functions that vfio-pci has, in a kernel without cdevs. */
     private static String withoutCdev(Path root) {
-        List<String> bound = new ArrayList<>();
-        for (String address : names(root.resolve(PCI))) {
-            try {
-                Path driver = root.resolve(PCI).resolve(address).resolve("driver");
-                if (Files.readSymbolicLink(driver).endsWith("vfio-pci")) {
-                    bound.add(address);
-                }
-            } catch (IOException e) {
-                continue; // no driver has it
-            }
-        }
+        List<String> bound =
+                names(root.resolve(PCI)).stream()
+                        .filter(address -> isVfio(root.resolve(PCI).resolve(address)))
+                        .toList();
         return bound.isEmpty() ? "" : "; vfio-pci has " + String.join(", ", bound);
+    }
+
+    private static boolean isVfio(Path function) {
+        try {
+            return Files.readSymbolicLink(function.resolve("driver")).endsWith("vfio-pci");
+        } catch (IOException e) {
+            return false; // no driver has it
+        }
     }
 
     /** What is in a folder, sorted; nothing if there is no such folder. */
