@@ -218,6 +218,17 @@ public record GuestProfile(
                     ARM64,
                     ImageStore.LAB);
 
+    /** A guest that is a host: the lab kernel's iommufd and VFIO, and Java to use them. */
+    public static final GuestProfile HOST_SUITE =
+            new GuestProfile(
+                    "host-suite",
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    ARM64,
+                    ImageStore.LAB);
+
     private static List<String> virtioIommuSvaChecks() {
         List<String> checks = new ArrayList<>(List.of("viommu-tables"));
         SMMUV3_SVA.checks.stream()

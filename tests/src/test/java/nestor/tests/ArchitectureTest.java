@@ -156,6 +156,8 @@ class ArchitectureTest {
                 .definedBy("nestor.iommufd..")
                 .layer("host-sim")
                 .definedBy("nestor.hostsim..")
+                .layer("host-suite")
+                .definedBy("nestor.hostsuite..")
                 .layer("host-linux")
                 .definedBy("nestor.host..")
                 .layer("machine")
@@ -209,9 +211,12 @@ class ArchitectureTest {
                         "host-linux",
                         "machine")
                 .whereLayer("iommufd")
-                .mayOnlyBeAccessedByLayers("host-sim", "host-linux", "machine")
+                .mayOnlyBeAccessedByLayers(
+                        "host-suite", "host-sim", "host-linux", "testkit", "machine")
+                .whereLayer("host-suite")
+                .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("host-sim")
-                .mayNotBeAccessedByAnyLayer()
+                .mayOnlyBeAccessedByLayers("testkit")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")
