@@ -96,8 +96,7 @@ final class DebianFetch {
         if (cache.find(PROGRAMS, name).isEmpty()) {
             checkRoom(packages);
             lock.scratch(downloads -> {
-                List<Path> debs =
-                        apt.download(packages.size() + " packages", packages, downloads);
+                List<Path> debs = apt.download(packages.size() + " packages", packages, downloads);
                 lock.add(
                         PROGRAMS,
                         name,

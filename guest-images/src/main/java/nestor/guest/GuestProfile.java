@@ -148,7 +148,14 @@ public record GuestProfile(
                             "idxd-log",
                             "kernel-log"),
                     List.of("dsa"),
-                    List.of("accel-config", "accel-config-test", "bash", "coreutils", "grep", "kmod", "sed"),
+                    List.of(
+                            "accel-config",
+                            "accel-config-test",
+                            "bash",
+                            "coreutils",
+                            "grep",
+                            "kmod",
+                            "sed"),
                     AMD64,
                     "backports");
 
