@@ -4,4 +4,7 @@ module nestor.pci {
     requires transitive nestor.vmm;
 
     exports nestor.pci;
+
+    provides nestor.vmm.trace.TracePoints with
+            nestor.pci.PciTrace;
 }

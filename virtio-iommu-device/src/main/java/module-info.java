@@ -3,7 +3,9 @@
 module nestor.virtio.iommu {
     requires transitive nestor.iommu;
     requires transitive nestor.virtio;
-    requires jdk.jfr;
 
     exports nestor.virtio.iommu;
+
+    provides nestor.vmm.trace.TracePoints with
+            nestor.virtio.iommu.VirtioIommuTrace;
 }

@@ -4,6 +4,8 @@
  */
 @org.jspecify.annotations.NullMarked
 module nestor.vmm {
+    requires transitive jdk.jfr;
+
     requires static transitive org.jspecify;
 
     exports nestor.vmm.chardev;
@@ -13,5 +15,6 @@ module nestor.vmm {
     exports nestor.vmm.mmio;
     exports nestor.vmm.register;
     exports nestor.vmm.time;
+    exports nestor.vmm.trace;
     exports nestor.vmm.vcpu;
 }

@@ -4,4 +4,7 @@ module nestor.vtd {
     requires transitive nestor.iommu;
 
     exports nestor.vtd;
+
+    provides nestor.vmm.trace.TracePoints with
+            nestor.vtd.VtdTrace;
 }

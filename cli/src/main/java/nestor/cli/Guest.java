@@ -7,6 +7,7 @@ import nestor.guest.GuestProfile;
 import nestor.guest.ImageException;
 import nestor.guest.ImageStore;
 import nestor.guest.Kernel;
+import nestor.machine.Accelerator;
 
 /**
  * What a machine boots: the user's kernel, or Debian's with an initramfs of ours.
@@ -15,9 +16,6 @@ import nestor.guest.Kernel;
  * @param append the kernel's command line
  */
 record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
-    /** What the software CPU runs. */
-    static final String ARCHITECTURE = "arm64";
-
     /**
      * Finds the kernel the plan asks for; fetches it if need be.
      *
@@ -29,9 +27,13 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
             Path kernel = plan.kernel().get();
             return new Guest(kernel.toString(), kernel, plan.initrd(), plan.append());
         }
+        if (plan.accelerator() == Accelerator.QTEST) {
+            return new Guest("no guest", Path.of(""), Optional.empty(), "");
+        }
         ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
-        Kernel kernel = store.kernel(ARCHITECTURE, plan.kernelRelease());
-        Path initramfs = store.initramfs(kernel, profile(plan));
+        GuestProfile profile = profile(plan);
+        Kernel kernel = store.kernel(profile.architecture(), plan.kernelRelease());
+        Path initramfs = store.initramfs(kernel, profile);
         return new Guest(
                 "Linux " + kernel.release(),
                 kernel.image(),
@@ -42,6 +44,9 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
     private static GuestProfile profile(MachinePlan plan) {
         if (plan.preset().isPresent()) {
             return plan.preset().get().profile();
+        }
+        if (plan.type().equals(Preset.Q35)) {
+            return GuestProfile.VTD;
         }
         boolean iommu =
                 plan.devices().stream().anyMatch(d -> d.driver().startsWith("virtio-iommu"));

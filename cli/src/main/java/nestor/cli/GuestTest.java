@@ -25,7 +25,10 @@ final class GuestTest {
     private static final String REPORT = "report";
 
     /** Where the virt board's memory begins. */
-    private static final long RAM_BASE = 0x4000_0000L;
+    private static final long VIRT_RAM = 0x4000_0000L;
+
+    /** An address of the q35 board's memory far from the kernel and from the initial RAM disk. */
+    private static final long Q35_HIDDEN = 0x1000_0000L;
 
     /**
      * Left out of the kernel's memory, so that the checks can see whether a refused DMA wrote to
@@ -217,20 +220,25 @@ final class GuestTest {
 
     private static String checksCommandLine(MachinePlan plan, PresetRun run)
             throws CommandException {
-        long hidden = RAM_BASE + plan.memoryBytes() - HIDDEN_BYTES;
         return commandLine(
                 plan,
                 run,
-                " mem=%dK nestor.edu-dma.area=0x%x nestor.checks=%s"
-                        .formatted(
-                                (plan.memoryBytes() - HIDDEN_BYTES) >> 10,
-                                hidden,
-                                String.join(",", run.checks())));
+                hiding(plan) + " nestor.checks=" + String.join(",", run.checks()));
+    }
+
+    /** From the end of memory, or where that is the initial RAM disk's, from the middle of it. */
+    private static String hiding(MachinePlan plan) {
+        if (plan.type().equals(Preset.Q35)) {
+            return " memmap=%dK$0x%x nestor.edu-dma.area=0x%x"
+                    .formatted(HIDDEN_BYTES >> 10, Q35_HIDDEN, Q35_HIDDEN);
+        }
+        long seen = plan.memoryBytes() - HIDDEN_BYTES;
+        return " mem=%dK nestor.edu-dma.area=0x%x".formatted(seen >> 10, VIRT_RAM + seen);
     }
 
     private static String commandLine(MachinePlan plan, PresetRun run, String task)
             throws CommandException {
-        StringBuilder line = new StringBuilder("console=ttyAMA0 panic=-1");
+        StringBuilder line = new StringBuilder(Preset.consoleArguments(plan.type(), "panic=-1"));
         run.arguments().forEach(argument -> line.append(' ').append(argument));
         line.append(task);
         if (line.length() + plan.append().length() > MAX_COMMAND_LINE) {

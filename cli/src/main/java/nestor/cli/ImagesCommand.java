@@ -1,7 +1,6 @@
 package nestor.cli;
 
 import java.util.List;
-import java.util.function.Predicate;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.CachedImage;
 import nestor.guest.GuestProfile;
@@ -19,6 +18,8 @@ import picocli.CommandLine.Parameters;
         mixinStandardHelpOptions = true,
         description = "List, fetch, build and remove guest kernels.")
 final class ImagesCommand {
+    private static final String LAB_ARCHITECTURE = "arm64";
+
     private final Host host;
 
     ImagesCommand(Host host) {
@@ -63,18 +64,25 @@ final class ImagesCommand {
             @Option(
                             names = "--preset",
                             paramLabel = "NAME",
-                            description = "Only the initramfs of this preset.")
-                    @Nullable String preset)
+                            description = "Only the kernel and initramfs of this preset.")
+                    @Nullable String preset,
+            @Option(
+                            names = "--architecture",
+                            paramLabel = "NAME",
+                            defaultValue = "arm64",
+                            description =
+                                    "Of the guests: arm64 or amd64. Default: ${DEFAULT-VALUE}, or the preset's.")
+                    String architecture)
             throws ImageException, CommandException {
         ImageStore store = open();
         List<GuestProfile> profiles =
                 preset == null
-                        ? GuestProfile.all().stream().filter(runsOn(release)).toList()
+                        ? profiles(architecture, release)
                         : List.of(Preset.of("--preset", preset).profile());
         if (refresh) {
             store.refresh();
         }
-        Kernel kernel = store.kernel(Guest.ARCHITECTURE, release);
+        Kernel kernel = store.kernel(profiles.getFirst().architecture(), release);
         host.out().printf("kernel\t%s\t%s\n", kernel.release(), kernel.image());
         for (GuestProfile profile : profiles) {
             host.out()
@@ -85,9 +93,21 @@ final class ImagesCommand {
         return ExitCode.OK;
     }
 
-    private static Predicate<GuestProfile> runsOn(String release) {
+    /** Those that run on a kernel. */
+    private static List<GuestProfile> profiles(String architecture, String release)
+            throws CommandException {
         boolean lab = release.equals(ImageStore.LAB);
-        return profile -> profile.kernelRelease().equals(ImageStore.LAB) == lab;
+        List<GuestProfile> profiles =
+                GuestProfile.all().stream()
+                        .filter(profile -> profile.architecture().equals(architecture))
+                        .filter(profile -> profile.kernelRelease().equals(ImageStore.LAB) == lab)
+                        .toList();
+        if (profiles.isEmpty()) {
+            throw CommandException.usage(
+                    "--architecture: no guest is for '%s' and kernel release %s; known: arm64, amd64"
+                            .formatted(architecture, release));
+        }
+        return profiles;
     }
 
     @Command(
@@ -105,11 +125,11 @@ final class ImagesCommand {
             @Parameters(paramLabel = "KERNEL", description = "What to build: lab-arm64.")
                     String kernel)
             throws ImageException, CommandException {
-        if (!kernel.equals(ImageStore.LAB + "-" + Guest.ARCHITECTURE)) {
+        if (!kernel.equals(ImageStore.LAB + "-" + LAB_ARCHITECTURE)) {
             throw CommandException.usage(
                     "images build: unknown kernel '%s'; known: lab-arm64".formatted(kernel));
         }
-        Kernel built = open().kernel(Guest.ARCHITECTURE, ImageStore.LAB);
+        Kernel built = open().kernel(LAB_ARCHITECTURE, ImageStore.LAB);
         host.out().printf("kernel\t%s\t%s\n", built.release(), built.image());
         return ExitCode.OK;
     }

@@ -38,19 +38,24 @@ record MachinePlan(
         List<DeviceConfig> devices,
         SequencedMap<String, Chardev> chardevs,
         Chardev serial,
-        boolean noReboot) {
+        boolean noReboot,
+        List<DeviceConfig> objects) {
     private static final String DEFAULT_MEMORY = "512M";
     private static final long MIN_MEMORY = 64L << 20;
     private static final Set<String> DRIVE_PROPERTIES =
             new LinkedHashSet<>(List.of("file", "format", "if", "id", "readonly"));
 
-    private static final String IOMMU = "virtio-iommu-pci";
+    private static final Set<String> IOMMUS = Set.of("virtio-iommu-pci", "intel-iommu");
 
     /** Checks everything; adds the devices of the preset. */
     static MachinePlan of(Settings settings) throws CommandException {
         Optional<Path> kernel = file(settings, Setting.KERNEL);
         Optional<Path> initrd = file(settings, Setting.INITRD);
-        Optional<Preset> preset = preset(settings, kernel.isPresent());
+        Accelerator accelerator = accelerator(settings);
+        boolean driven = accelerator == Accelerator.QTEST;
+        boolean ownKernel = kernel.isPresent() || driven;
+        OptionList machine = machine(settings);
+        Optional<Preset> preset = preset(settings, machine.head(), ownKernel);
         if (kernel.isPresent() && settings.get(Setting.KERNEL_RELEASE).isPresent()) {
             throw CommandException.usage(
                     "%s and %s exclude each other"
@@ -58,31 +63,23 @@ record MachinePlan(
                                     settings.origin(Setting.KERNEL),
                                     settings.origin(Setting.KERNEL_RELEASE)));
         }
-        if (kernel.isEmpty() && initrd.isPresent()) {
+        if (kernel.isEmpty() && initrd.isPresent() && !driven) {
             throw CommandException.usage(
                     "%s needs -kernel FILE".formatted(settings.origin(Setting.INITRD)));
         }
-        Accelerator accelerator = accelerator(settings);
         checkCpu(settings, accelerator);
-        OptionList machine =
-                OptionList.parse(
-                        settings.origin(Setting.MACHINE),
-                        settings.text(Setting.MACHINE, "virt"),
-                        "type");
-        if (!machine.head().isEmpty() && !machine.head().equals("virt") && kernel.isEmpty()) {
-            throw CommandException.usage(
-                    "%s %s needs -kernel FILE"
-                            .formatted(settings.origin(Setting.MACHINE), machine.head()));
-        }
+        String type = type(settings, machine.head(), preset, ownKernel);
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
         Chardev serial =
                 Chardev.decodeSerial(
                         settings.origin(Setting.SERIAL),
-                        settings.text(Setting.SERIAL, usesStdio(chardevs) ? "null" : "mon:stdio"));
+                        settings.text(
+                                Setting.SERIAL,
+                                driven || usesStdio(chardevs) ? "null" : "mon:stdio"));
         checkSerial(settings, serial, chardevs);
         return new MachinePlan(
                 preset,
-                machine.head().isEmpty() ? "virt" : machine.head(),
+                type,
                 typeProperties(machine, preset),
                 accelerator,
                 memory(settings),
@@ -99,7 +96,10 @@ record MachinePlan(
                 serial,
                 OptionList.parseSwitch(
                         settings.origin(Setting.NO_REBOOT),
-                        settings.text(Setting.NO_REBOOT, "off")));
+                        settings.text(Setting.NO_REBOOT, "off")),
+                settings.objects().stream()
+                        .map(object -> new DeviceConfig(object.head(), object.properties()))
+                        .toList());
     }
 
     /** The machine that boots this guest. */
@@ -115,10 +115,40 @@ record MachinePlan(
                 guest.append(),
                 drives,
                 devices,
-                noReboot);
+                noReboot,
+                objects);
     }
 
-    private static Optional<Preset> preset(Settings settings, boolean ownKernel)
+    private static OptionList machine(Settings settings) throws CommandException {
+        return OptionList.parse(
+                settings.origin(Setting.MACHINE), settings.text(Setting.MACHINE, ""), "type");
+    }
+
+    /** The board: the user's, else the preset's. A kernel of ours runs on those we know only. */
+    private static String type(
+            Settings settings, String named, Optional<Preset> preset, boolean ownKernel)
+            throws CommandException {
+        String board = preset.map(Preset::board).orElse(Preset.VIRT);
+        if (named.isEmpty() || named.equals(board)) {
+            return board;
+        }
+        if (preset.isPresent()) {
+            throw CommandException.usage(
+                    "%s %s: the preset %s is a machine of type %s"
+                            .formatted(
+                                    settings.origin(Setting.MACHINE),
+                                    named,
+                                    preset.get().profile().name(),
+                                    board));
+        }
+        if (!ownKernel && !named.equals(Preset.Q35)) {
+            throw CommandException.usage(
+                    "%s %s needs -kernel FILE".formatted(settings.origin(Setting.MACHINE), named));
+        }
+        return named;
+    }
+
+    private static Optional<Preset> preset(Settings settings, String board, boolean ownKernel)
             throws CommandException {
         Optional<Settings.Value> named = settings.get(Setting.PRESET);
         if (named.isPresent()) {
@@ -128,7 +158,7 @@ record MachinePlan(
         // the rest, too.
         return ownKernel || !settings.devices().isEmpty()
                 ? Optional.empty()
-                : Optional.of(Preset.of("--preset", "virtio-iommu"));
+                : Preset.ofBoard(board);
     }
 
     private static Map<String, String> typeProperties(OptionList machine, Optional<Preset> preset) {
@@ -166,7 +196,7 @@ record MachinePlan(
         return Accelerator.titled(name)
                 .orElseThrow(() ->
                         CommandException.usage(
-                                "%s: unknown accelerator '%s'; known: tcg, kvm"
+                                "%s: unknown accelerator '%s'; known: tcg, kvm, qtest"
                                         .formatted(settings.origin(Setting.ACCELERATOR), name)));
     }
 
@@ -257,7 +287,7 @@ record MachinePlan(
         List<DeviceConfig> devices = new ArrayList<>();
         for (String device : preset.map(Preset::devices).orElse(List.of())) {
             OptionList list = OptionList.parse("--preset", device, "driver");
-            if (!list.head().equals(IOMMU) || !hasIommu(settings)) {
+            if (!IOMMUS.contains(list.head()) || !hasIommu(settings)) {
                 devices.add(new DeviceConfig(list.head(), list.properties()));
             }
         }
@@ -267,9 +297,9 @@ record MachinePlan(
         return devices;
     }
 
-    /** A machine has one: who gives it takes the place of the preset's. */
+    /** A machine has one: who gives any takes the place of the preset's. */
     private static boolean hasIommu(Settings settings) {
-        return settings.devices().stream().anyMatch(device -> device.head().equals(IOMMU));
+        return settings.devices().stream().anyMatch(device -> IOMMUS.contains(device.head()));
     }
 
     private static SequencedMap<String, Chardev> chardevs(Settings settings)

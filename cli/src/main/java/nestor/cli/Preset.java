@@ -3,6 +3,7 @@ package nestor.cli;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Collectors;
 import nestor.guest.GuestProfile;
 
@@ -13,6 +14,12 @@ import nestor.guest.GuestProfile;
  * @param profile what the guest loads and checks
  */
 record Preset(GuestProfile profile) {
+    /** The board of x86-64 guests. */
+    static final String Q35 = "q35";
+
+    /** The board of arm64 guests. */
+    static final String VIRT = "virt";
+
     static Preset of(String origin, String name) throws CommandException {
         return new Preset(
                 GuestProfile.named(name)
@@ -20,6 +27,15 @@ record Preset(GuestProfile profile) {
                                 CommandException.usage(
                                         "%s: unknown preset '%s'; known: %s"
                                                 .formatted(origin, name, names()))));
+    }
+
+    /** The machine that a board is by itself; none of a board that is not known. */
+    static Optional<Preset> ofBoard(String board) {
+        return switch (board) {
+            case "", VIRT -> Optional.of(new Preset(GuestProfile.VIRTIO_IOMMU));
+            case Q35 -> Optional.of(new Preset(GuestProfile.VTD));
+            default -> Optional.empty();
+        };
     }
 
     /** What {@code nestor test} boots, in order. */
@@ -30,6 +46,26 @@ record Preset(GuestProfile profile) {
     /** Whether DMA is translated at all. */
     boolean hasIommu() {
         return !profile.equals(GuestProfile.NONE);
+    }
+
+    /** The machine type. */
+    String board() {
+        return isVtd() ? Q35 : VIRT;
+    }
+
+    /** The kernel's console on the board's serial port. */
+    static String consoleArguments(String board, String kernelArguments) {
+        return ("console=" + (board.equals(Q35) ? "ttyS0" : "ttyAMA0") + " " + kernelArguments)
+                .strip();
+    }
+
+    private boolean isVtd() {
+        return profile.equals(GuestProfile.VTD) || hasDsa();
+    }
+
+    /** Whether the function that processes share their memory with is a DSA. */
+    private boolean hasDsa() {
+        return profile.equals(GuestProfile.VTD_DSA);
     }
 
     /** Whether the IOMMU is a device of its own, rather than the board's. */
@@ -56,7 +92,10 @@ record Preset(GuestProfile profile) {
 
     /** The machine in QEMU's spelling. */
     String machine() {
-        StringBuilder machine = new StringBuilder("virt,gic-version=3");
+        StringBuilder machine = new StringBuilder(board());
+        if (board().equals(VIRT)) {
+            machine.append(",gic-version=3");
+        }
         machineProperties().forEach((name, value) -> machine.append("," + name + "=" + value));
         return machine.toString();
     }
@@ -67,7 +106,17 @@ record Preset(GuestProfile profile) {
         if (hasVirtioIommu()) {
             devices.add(hasTables() ? "virtio-iommu-pci,table-profile=nestor" : "virtio-iommu-pci");
         }
+        if (hasDsa()) {
+            devices.add(
+                    "intel-iommu,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,pri=on");
+        } else if (isVtd()) {
+            devices.add("intel-iommu,intremap=on,device-iotlb=on");
+        }
         devices.add("virtio-rng-pci" + platform());
+        if (hasDsa()) {
+            devices.add("dsa");
+            return devices;
+        }
         if (isShared()) {
             // Only an SMMU's faults stall; those of others are page requests.
             String faults = hasTables() ? "" : ",stall=on";

@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import nestor.cli.terminal.Monitor;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.ImageException;
+import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
 import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
@@ -48,11 +50,13 @@ import picocli.CommandLine.Option;
             "on. Exit codes: see 'nestor --help'."
         })
 final class RunCommand implements Callable<Integer> {
+    private static final int SIGTERM = 15;
     private static final long SCRATCH_DISK_BYTES = 64L << 20;
 
     private final Host host;
 
     @Mixin private MachineOptions options = new MachineOptions();
+    @Mixin private DebugOptions debug = new DebugOptions();
 
     @Option(
             names = "--timeout",
@@ -67,6 +71,7 @@ final class RunCommand implements Callable<Integer> {
     @Override
     public Integer call() throws CommandException, ConfigException, ImageException, IOException {
         Settings settings = options.settings();
+        debug.imply(settings);
         Optional<String> help = OptionHelp.answer(settings);
         if (help.isPresent()) {
             host.out().print(help.get());
@@ -85,7 +90,7 @@ final class RunCommand implements Callable<Integer> {
                         "");
                 plan = MachinePlan.of(settings);
             }
-            Guest guest = Guest.of(plan, host, terminal, "console=ttyAMA0");
+            Guest guest = Guest.of(plan, host, terminal, Preset.consoleArguments(plan.type(), ""));
             return run(terminal, plan, plan.config(guest));
         }
     }
@@ -95,7 +100,9 @@ final class RunCommand implements Callable<Integer> {
         VirtualMachine vm =
                 new VirtualMachine(
                         terminal, Optional.ofNullable(timeoutSeconds).map(Duration::ofSeconds));
-        Monitor monitor = new Monitor(new MonitorCommands(vm::machine, vm::stop)::execute);
+        MonitorCommands commands = new MonitorCommands(vm::machine, vm::stop);
+        Monitor monitor = new Monitor(commands::execute);
+        vm.attach(machine -> debug.attach(host, machine, config, commands::execute));
         vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
         VirtualMachine.Ending ending;
         try (Consoles consoles = new Consoles(host, terminal, monitor, vm::stop)) {
@@ -114,6 +121,9 @@ final class RunCommand implements Callable<Integer> {
             host.log()
                     .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
-        return ending.exitCode(ExitCode.TIMEOUT);
+        boolean driven = config.accelerator() == Accelerator.QTEST;
+        return driven && ending.signal().equals(OptionalInt.of(SIGTERM))
+                ? ExitCode.OK // how a test program ends its board
+                : ending.exitCode(ExitCode.TIMEOUT);
     }
 }

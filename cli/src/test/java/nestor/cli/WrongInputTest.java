@@ -35,8 +35,7 @@ final class WrongInputTest {
                 wrong("-smp two", "-smp: 'two' is not a number"),
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
-                wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm"),
-                wrong("-M q35", "-machine q35 needs -kernel FILE"),
+                wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm, qtest"),
                 wrong(
                         "-accel kvm -cpu neoverse-n1",
                         "-cpu: unknown model 'neoverse-n1'; known: max, host"),
@@ -71,9 +70,12 @@ final class WrongInputTest {
                         "-M q35 -kernel DIR/file",
                         "-kernel DIR/file: not an x86-64 kernel (an ELF file or a bzImage)"),
                 wrong(
-                        "--preset vtd",
-                        "--preset: unknown preset 'vtd'; known: virtio-iommu,"
-                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, none"),
+                        "--preset amd-vi",
+                        "--preset: unknown preset 'amd-vi'; known: virtio-iommu,"
+                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, vtd-dsa, none"),
+                wrong(
+                        "-M virt --preset vtd",
+                        "-machine virt: the preset vtd is a machine of type q35"),
                 wrong("-kernel DIR/Image", "-kernel: DIR/Image: no such file"),
                 wrong("-kernel DIR", "-kernel: DIR: is a directory"),
                 wrong("-kernel DIR/file -initrd DIR/rd", "-initrd: DIR/rd: no such file"),

@@ -151,7 +151,8 @@ final class AptRoot {
                                         + name));
     }
 
-    private Optional<DebianPackage> find(String name, String suite)
+    /** The same, or nothing: for example for a name that several packages provide. */
+    Optional<DebianPackage> find(String name, String suite)
             throws ImageException, IOException, InterruptedException {
         ChildProcess.Result shown =
                 runAnyStatus(

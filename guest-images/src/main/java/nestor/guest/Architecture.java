@@ -8,18 +8,25 @@ import java.util.List;
  *
  * @param name of the folder of the bare-metal kit that is about it
  * @param triplet what the distribution's compiler for it is called by
- * @param packages the compiler, and the C library's headers for programs that run under an
- *     operating system
+ * @param host what Java calls a machine with that CPU
+ * @param packages the compiler for machines with another CPU, and the C library's headers for
+ *     programs that run under an operating system
  * @param flatImage whether a kernel is loaded as it lies in memory, not as an ELF file
  * @param flags for code without an operating system
  */
 record Architecture(
-        String name, String triplet, List<String> packages, boolean flatImage, List<String> flags) {
+        String name,
+        String triplet,
+        String host,
+        List<String> packages,
+        boolean flatImage,
+        List<String> flags) {
     /** Unaligned accesses are none as long as the MMU is off. */
     static final Architecture ARM64 =
             new Architecture(
                     "arm64",
                     "aarch64-linux-gnu",
+                    "aarch64",
                     List.of("gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross"),
                     true,
                     List.of("-mstrict-align"));
@@ -29,9 +36,28 @@ record Architecture(
             new Architecture(
                     "x86_64",
                     "x86_64-linux-gnu",
-                    List.of("gcc-x86-64-linux-gnu"),
+                    "amd64",
+                    List.of("gcc-x86-64-linux-gnu", "libc6-dev-amd64-cross"),
                     false,
                     List.of("-m64", "-mno-red-zone"));
+
+    /** By Debian's name. */
+    static Architecture ofDebian(String name) {
+        return switch (name) {
+            case "arm64" -> ARM64;
+            case "amd64" -> X86_64;
+            default -> throw new IllegalArgumentException("no compiler for " + name);
+        };
+    }
+
+    /**
+     * The packages of the compiler and of the C library's headers.
+     *
+     * @param machine as {@code os.arch} names it
+     */
+    List<String> packagesOn(String machine) {
+        return machine.equals(host) ? List.of("gcc", "libc6-dev") : packages;
+    }
 
     /** The C compiler. */
     String compiler() {

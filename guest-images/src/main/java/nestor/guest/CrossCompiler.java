@@ -91,7 +91,10 @@ final class CrossCompiler {
     private Path make(
             Map<String, byte[]> sources, List<String> flags, String output, List<String> convert)
             throws ImageException, IOException, InterruptedException {
-        Path compiler = programs.require(architecture.compiler(), architecture.packages());
+        Path compiler =
+                programs.require(
+                        architecture.compiler(),
+                        architecture.packagesOn(System.getProperty("os.arch", "")));
         ContentKey key = new ContentKey().with(version(compiler)).with(output);
         convert.forEach(key::with);
         flags.forEach(key::with);

@@ -16,11 +16,13 @@ import org.tukaani.xz.XZInputStream;
 /** A {@code .deb} file: an ar archive with a compressed tar archive in it (deb(5)). */
 final class DebArchive {
 
-    /** Takes the regular files of a package. */
+    /** Takes the regular files of a package, and its symbolic links if it likes. */
     @FunctionalInterface
     interface Visitor {
         /** The path has no {@code ./} in front; the content is valid during the call only. */
         void file(String path, InputStream content) throws IOException;
+
+        default void link(String path, String target) {}
     }
 
     private DebArchive() {}
@@ -53,9 +55,13 @@ final class DebArchive {
         @SuppressWarnings("resource")
         TarArchiveInputStream data = new TarArchiveInputStream(plain);
         for (TarArchiveEntry entry; (entry = data.getNextEntry()) != null; ) {
-            if (entry.isFile()) {
-                String path = entry.getName();
-                visitor.file(path.startsWith("./") ? path.substring(2) : path, data);
+            String path = entry.getName();
+            path = path.startsWith("./") ? path.substring(2) : path;
+            // A link is a "file" to that library, too.
+            if (entry.isSymbolicLink()) {
+                visitor.link(path, entry.getLinkName());
+            } else if (entry.isFile()) {
+                visitor.file(path, data);
             }
         }
     }

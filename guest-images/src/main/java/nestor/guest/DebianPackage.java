@@ -9,7 +9,8 @@ import java.util.stream.Stream;
  *
  * @param sha256 of the {@code .deb} file, in hex
  * @param sizeBytes of the {@code .deb} file
- * @param depends names of the packages it depends on, alternatives and versions left out
+ * @param depends names of the packages it depends on, before it can be unpacked or later;
+ *     alternatives and versions left out
  */
 record DebianPackage(
         String name, String version, String sha256, long sizeBytes, List<String> depends) {
@@ -27,7 +28,8 @@ record DebianPackage(
                     "apt describes package \"" + name + "\" without version, size or SHA-256");
         }
         List<String> depends =
-                Stream.of(stanza.getOrDefault("depends", "").split(",", -1))
+                Stream.of("pre-depends", "depends")
+                        .flatMap(field -> Stream.of(stanza.getOrDefault(field, "").split(",", -1)))
                         .map(clause -> clause.strip().replaceFirst("[\\s(:|].*", ""))
                         .filter(depend -> !depend.isEmpty())
                         .toList();

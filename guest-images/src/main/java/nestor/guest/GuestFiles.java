@@ -10,18 +10,27 @@ import java.util.stream.Stream;
 /** Our own files of the guest: its first process and its checks, by their path in the initramfs. */
 final class GuestFiles {
     private static final String RESOURCES = "initramfs/";
-    private static final String[] SCRIPTS = {"lib.sh", "reboots", "run-checks"};
+    private static final String[] SCRIPTS = {"idxd.sh", "lib.sh", "reboots", "run-checks"};
     private static final String[] CHECKS = {
         "ats-enabled",
         "console",
+        "dsa",
+        "dsa-runner",
+        "dsa-test",
         "disk-discard",
         "disk-read",
         "disk-write",
+        "domain-live",
         "edu-dma",
         "hotplug",
+        "idxd-configured",
+        "idxd-log",
+        "idxd-probed",
+        "idxd-removed",
         "iobench",
         "iommu-probed",
         "kernel-log",
+        "kernel-warnings",
         "kunit",
         "lazy-flush",
         "msi",
@@ -31,13 +40,22 @@ final class GuestFiles {
         "sva",
         "testdev-dma",
         "viommu-counters",
-        "viommu-live",
-        "viommu-tables"
+        "viommu-tables",
+        "vtd-probed"
     };
 
     /** The source files of each program. */
     private static final Map<String, List<String>> PROGRAMS =
             Map.of(
+                    "dsa",
+                    List.of(
+                            "check_fault.c",
+                            "check_mapping.c",
+                            "check_process.c",
+                            "dsa.h",
+                            "main.c",
+                            "queue.c",
+                            "support.c"),
                     "sva",
                     List.of(
                             "check_engine.c",

@@ -13,6 +13,8 @@ import java.util.Optional;
  * @param checks the checks of {@code ./nestor test}, in order; each is a file in {@code
  *     initramfs/checks}, or the file's name, a dash and what the file is told to check
  * @param programs of our own, compiled for the guest
+ * @param packages of Debian stable that are in the guest with all they depend on
+ * @param architecture Debian's name of the guest's CPU, such as {@code arm64}
  * @param kernelRelease the kernel it needs, as {@link ImageStore#kernel} takes it
  */
 public record GuestProfile(
@@ -20,7 +22,11 @@ public record GuestProfile(
         List<String> modules,
         List<String> checks,
         List<String> programs,
+        List<String> packages,
+        String architecture,
         String kernelRelease) {
+    private static final String ARM64 = "arm64";
+    private static final String AMD64 = "amd64";
 
     /**
      * Devices behind virtio-iommu, which is loaded first so that they attach to it before their
@@ -73,6 +79,79 @@ public record GuestProfile(
                             "edu-dma",
                             "testdev-dma"));
 
+    /**
+     * Devices behind VT-d on the x86-64 board, whose driver is part of the kernel; that of a
+     * virtio-iommu in its place is not.
+     */
+    public static final GuestProfile VTD =
+            new GuestProfile(
+                    "vtd",
+                    List.of("virtio_iommu", "pci_stub", "virtio_blk", "virtio_rng"),
+                    List.of(
+                            "vtd-probed",
+                            "console",
+                            "disk-read",
+                            "disk-write",
+                            "disk-discard",
+                            "msi",
+                            "rng",
+                            "edu-dma",
+                            "testdev-dma",
+                            "kernel-warnings"),
+                    List.of(),
+                    List.of(),
+                    AMD64,
+                    "stable");
+
+    /**
+     * Processes that share their memory with a DSA behind VT-d: Debian's newest kernel, whose own
+     * driver has the device, and Debian's own tools and test program for it.
+     */
+    public static final GuestProfile VTD_DSA =
+            new GuestProfile(
+                    "vtd-dsa",
+                    List.of(
+                            "pci_stub",
+                            "virtio_blk",
+                            "virtio_rng",
+                            "idxd",
+                            "iaa_crypto",
+                            "vfio_pci"),
+                    List.of(
+                            "vtd-probed",
+                            "console",
+                            "disk-read",
+                            "disk-write",
+                            "msi",
+                            "idxd-probed",
+                            "idxd-configured",
+                            "dsa-test",
+                            "dsa-write-untouched",
+                            "dsa-read-untouched",
+                            "dsa-record-untouched",
+                            "dsa-batch-untouched",
+                            "dsa-no-block",
+                            "dsa-huge-page",
+                            "dsa-unmapped",
+                            "dsa-read-only",
+                            "dsa-copy-on-write",
+                            "dsa-dontneed",
+                            "dsa-mremap",
+                            "dsa-munmap-under-dma",
+                            "dsa-threads",
+                            "dsa-two-processes",
+                            "dsa-exit-under-dma",
+                            "dsa-exec-under-dma",
+                            "dsa-kill-under-dma",
+                            "dsa-reopen",
+                            "idxd-removed",
+                            "idxd-log",
+                            "kernel-log"),
+                    List.of("dsa"),
+                    List.of("accel-config", "accel-config-test", "bash", "coreutils", "grep", "kmod", "sed"),
+                    AMD64,
+                    "backports");
+
     /** Processes that share their memory with devices behind the SMMUv3, on the lab kernel. */
     public static final GuestProfile SMMUV3_SVA =
             new GuestProfile(
@@ -113,6 +192,8 @@ public record GuestProfile(
                             "kunit-io-pgtable-arm-test",
                             "kernel-log"),
                     List.of("sva"),
+                    List.of(),
+                    ARM64,
                     ImageStore.LAB);
 
     /**
@@ -126,6 +207,19 @@ public record GuestProfile(
                     List.of("virtio_iommu_tables", "uio_pci_sva_drain"),
                     virtioIommuSvaChecks(),
                     List.of("sva"),
+                    List.of(),
+                    ARM64,
+                    ImageStore.LAB);
+
+    /** A guest that is a host: the lab kernel's iommufd and VFIO, and Java to use them. */
+    public static final GuestProfile HOST_SUITE =
+            new GuestProfile(
+                    "host-suite",
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    ARM64,
                     ImageStore.LAB);
 
     private static List<String> virtioIommuSvaChecks() {
@@ -141,15 +235,16 @@ public record GuestProfile(
         modules = List.copyOf(modules);
         checks = List.copyOf(checks);
         programs = List.copyOf(programs);
+        packages = List.copyOf(packages);
     }
 
     private GuestProfile(String name, List<String> modules, List<String> checks) {
-        this(name, modules, checks, List.of(), "stable");
+        this(name, modules, checks, List.of(), List.of(), ARM64, "stable");
     }
 
     /** The profiles there are. */
     public static List<GuestProfile> all() {
-        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, NONE);
+        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, VTD, VTD_DSA, NONE);
     }
 
     /** The profile of a preset. */

@@ -109,17 +109,47 @@ public final class ImageStore {
             Path program =
                     busybox.orElseThrow(() -> vanished(DebianFetch.BUSYBOX))
                             .resolve(DebianFetch.BUSYBOX);
-            return initramfs(kernel, profile, Files.readAllBytes(program));
+            Optional<Path> packages =
+                    profile.packages().isEmpty()
+                            ? Optional.empty()
+                            : Optional.of(packages(architecture, profile.packages()));
+            return initramfs(kernel, profile, Files.readAllBytes(program), packages);
         });
     }
 
-    private Path initramfs(Kernel kernel, GuestProfile profile, byte[] busybox)
+    /** An archive of programs of Debian, fetched if it is not in the cache. */
+    private Path packages(String architecture, List<String> names)
+            throws ImageException, IOException, InterruptedException {
+        ContentKey key = new ContentKey();
+        names.forEach(key::with);
+        String selection = architecture + "-packages-" + key.hex();
+        if (selected(DebianFetch.PROGRAMS, selection).isEmpty()) {
+            try (CacheDirectory.Lock lock = lock()) {
+                fetch(
+                        lock,
+                        architecture,
+                        fetch ->
+                                select(
+                                        lock,
+                                        DebianFetch.PROGRAMS,
+                                        selection,
+                                        fetch.packages(names)));
+            }
+        }
+        return selected(DebianFetch.PROGRAMS, selection)
+                .orElseThrow(() -> vanished("packages"))
+                .resolve(DebianPrograms.ARCHIVE);
+    }
+
+    private Path initramfs(
+            Kernel kernel, GuestProfile profile, byte[] busybox, Optional<Path> packages)
             throws ImageException, IOException, InterruptedException {
         Map<String, byte[]> files = GuestFiles.all();
         for (String program : profile.programs()) {
-            files.put("bin/" + program, Files.readAllBytes(compiled(program)));
+            files.put("bin/" + program, Files.readAllBytes(compiled(kernel, program)));
         }
         ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
+        packages.ifPresent(archive -> key.with(archive.toString()));
         profile.modules().forEach(key::with);
         files.forEach((path, content) -> key.with(path).with(content));
         String name = kernel.release() + "-" + profile.name() + "-" + key.hex();
@@ -140,9 +170,63 @@ public final class ImageStore {
                                         OutputStream buffered =
                                                 new BufferedOutputStream(file, 1 << 16)) {
                                     archive.writeTo(buffered);
+                                    if (packages.isPresent()) {
+                                        Files.copy(packages.get(), buffered);
+                                    }
                                 }
                             })
                     .resolve(INITRAMFS);
+        }
+    }
+
+    /**
+     * An initramfs for a kernel, with Java under {@code /java} and more files of the caller's.
+     *
+     * @param files by path, made programs
+     * @param target is written
+     */
+    public void javaInitramfs(
+            Kernel kernel, GuestProfile profile, Map<String, byte[]> files, Path target)
+            throws ImageException {
+        Path base = initramfs(kernel, profile);
+        guarded(() -> {
+            String architecture = kernel.architecture();
+            Optional<Path> runtime = selected(JavaRuntime.KIND, JavaRuntime.selection(architecture));
+            if (runtime.isEmpty()) {
+                fetchRuntime(architecture);
+                runtime = selected(JavaRuntime.KIND, JavaRuntime.selection(architecture));
+            }
+            Path java = runtime.orElseThrow(() -> vanished("Java"));
+            CpioArchive archive = new CpioArchive();
+            files.forEach(archive::program);
+            // The kernel unpacks one archive after the other.
+            try (OutputStream file = Files.newOutputStream(target);
+                    OutputStream buffered = new BufferedOutputStream(file, 1 << 16)) {
+                Files.copy(base, buffered);
+                Files.copy(java.resolve(JavaRuntime.FILE), buffered);
+                archive.writeTo(buffered);
+            }
+            return target;
+        });
+    }
+
+    private void fetchRuntime(String architecture)
+            throws ImageException, IOException, InterruptedException {
+        try (CacheDirectory.Lock lock = lock()) {
+            if (selected(JavaRuntime.KIND, JavaRuntime.selection(architecture)).isPresent()) {
+                return;
+            }
+            DebianMirror mirror = DebianMirror.find(machine);
+            lock.scratch(root -> {
+                AptRoot apt = new AptRoot(root, architecture, mirror, progress);
+                apt.update();
+                DebianFetch fetch = new DebianFetch(cache, lock, apt, architecture, progress);
+                select(
+                        lock,
+                        JavaRuntime.KIND,
+                        JavaRuntime.selection(architecture),
+                        fetch.runtime());
+            });
         }
     }
 
@@ -153,8 +237,10 @@ public final class ImageStore {
                         .kernel(kit.sources(), kit.architecture().freestanding(), kit.image()));
     }
 
-    private Path compiled(String program) throws ImageException, IOException, InterruptedException {
-        return CrossCompiler.ofHost(Architecture.ARM64, cache, progress)
+    private Path compiled(Kernel kernel, String program)
+            throws ImageException, IOException, InterruptedException {
+        Architecture architecture = Architecture.ofDebian(kernel.architecture());
+        return CrossCompiler.ofHost(architecture, cache, progress)
                 .compile(GuestFiles.sources(program), PROGRAM_FLAGS, program);
     }
 
@@ -172,19 +258,37 @@ public final class ImageStore {
             if (!kernelMissing && !busyboxMissing) {
                 return;
             }
-            DebianMirror mirror = DebianMirror.find(machine);
-            lock.scratch(root -> {
-                AptRoot apt = new AptRoot(root, architecture, mirror, progress);
-                apt.update();
-                DebianFetch fetch = new DebianFetch(cache, lock, apt, architecture, progress);
-                if (kernelMissing) {
-                    select(lock, DebianFetch.KERNELS, selection, fetch.kernel(release.get()));
-                }
-                if (busyboxMissing) {
-                    select(lock, DebianFetch.PROGRAMS, architecture, fetch.busybox());
-                }
-            });
+            fetch(
+                    lock,
+                    architecture,
+                    fetch -> {
+                        if (kernelMissing) {
+                            select(
+                                    lock,
+                                    DebianFetch.KERNELS,
+                                    selection,
+                                    fetch.kernel(release.get()));
+                        }
+                        if (busyboxMissing) {
+                            select(lock, DebianFetch.PROGRAMS, architecture, fetch.busybox());
+                        }
+                    });
         }
+    }
+
+    private interface Fetching {
+        void by(DebianFetch fetch) throws ImageException, IOException, InterruptedException;
+    }
+
+    /** Fetches with an index of the moment. */
+    private void fetch(CacheDirectory.Lock lock, String architecture, Fetching fetching)
+            throws ImageException, IOException, InterruptedException {
+        DebianMirror mirror = DebianMirror.find(machine);
+        lock.scratch(root -> {
+            AptRoot apt = new AptRoot(root, architecture, mirror, progress);
+            apt.update();
+            fetching.by(new DebianFetch(cache, lock, apt, architecture, progress));
+        });
     }
 
     /** Builds under a lock of its own: it takes minutes, and others need the cache meanwhile. */
@@ -222,6 +326,7 @@ public final class ImageStore {
                             DebianFetch.KERNELS,
                             INITRAMFS,
                             DebianFetch.PROGRAMS,
+                            JavaRuntime.KIND,
                             CrossCompiler.KIND)) {
                 images.addAll(cache.list(kind));
             }
@@ -262,6 +367,7 @@ public final class ImageStore {
                                 DebianFetch.KERNELS,
                                 INITRAMFS,
                                 DebianFetch.PROGRAMS,
+                                JavaRuntime.KIND,
                                 CrossCompiler.KIND)) {
                     lock.drop(cache.root().resolve(kind));
                 }

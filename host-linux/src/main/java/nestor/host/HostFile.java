@@ -1,6 +1,9 @@
 package nestor.host;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import nestor.iommu.host.HostException;
 
@@ -16,6 +19,13 @@ public final class HostFile implements AutoCloseable {
 
     /** Set in {@link #users} once the descriptor has been given back. */
     private static final int GONE = 1 << 30;
+
+    // struct pollfd: int fd, short events, short revents; a negative fd is passed over.
+    private static final long POLLFD_BYTES = 8;
+    private static final long POLLFD_EVENTS = 4;
+    private static final long POLLFD_REVENTS = 6;
+    private static final short POLLIN = 1;
+    private static final int NO_FILE = -1;
 
     private final LinuxHost host;
     private final String name;
@@ -102,6 +112,31 @@ public final class HostFile implements AutoCloseable {
         }
     }
 
+    /** pread(2): the number of bytes, or the negative of an error number. */
+    public long tryRead(MemorySegment destination, long offset) {
+        if (!enter()) {
+            return -Errno.EBADF;
+        }
+        try {
+            return host.calls()
+                    .pread(fd, destination.address(), destination.byteSize(), offset);
+        } finally {
+            leave();
+        }
+    }
+
+    /** pwrite(2): the number of bytes, or the negative of an error number. */
+    public long tryWrite(MemorySegment source, long offset) {
+        if (!enter()) {
+            return -Errno.EBADF;
+        }
+        try {
+            return host.calls().pwrite(fd, source.address(), source.byteSize(), offset);
+        } finally {
+            leave();
+        }
+    }
+
     /** mmap(2) of a part: its address, or the negative of an error number. */
     long mapShared(long offset, long sizeBytes) {
         if (!enter()) {
@@ -121,15 +156,49 @@ public final class HostFile implements AutoCloseable {
      * @return whether there is
      */
     public boolean awaitReadable(int timeoutMillis) {
-        final int pollin = 1;
         if (!enter()) {
             return false;
         }
         try {
-            int ready = host.calls().poll(fd, pollin, timeoutMillis);
-            return ready > 0 && (ready & pollin) != 0;
+            int ready = host.calls().poll(fd, POLLIN, timeoutMillis);
+            return ready > 0 && (ready & POLLIN) != 0;
         } finally {
             leave();
+        }
+    }
+
+    /**
+     * poll(2) of several files of one host for something to read; a closed one never has.
+     *
+     * @param readable which have, when this returns
+     * @param timeoutMillis how long to wait; negative waits for ever
+     * @return how many have; 0 also if a signal came; or the negative of an error number
+     */
+    public static int poll(
+            LinuxHost host, List<HostFile> files, boolean[] readable, int timeoutMillis) {
+        boolean[] entered = new boolean[files.size()];
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment descriptors =
+                    arena.allocate(POLLFD_BYTES * Math.max(files.size(), 1), Integer.BYTES);
+            for (int i = 0; i < files.size(); i++) {
+                entered[i] = files.get(i).enter();
+                int fd = entered[i] ? files.get(i).fd : NO_FILE;
+                descriptors.set(ValueLayout.JAVA_INT, i * POLLFD_BYTES, fd);
+                descriptors.set(ValueLayout.JAVA_SHORT, i * POLLFD_BYTES + POLLFD_EVENTS, POLLIN);
+            }
+            int ready = host.calls().poll(descriptors.address(), files.size(), timeoutMillis);
+            for (int i = 0; i < files.size(); i++) {
+                int events =
+                        descriptors.get(ValueLayout.JAVA_SHORT, i * POLLFD_BYTES + POLLFD_REVENTS);
+                readable[i] = ready > 0 && (events & POLLIN) != 0;
+            }
+            return ready == -Errno.EINTR ? 0 : ready;
+        } finally {
+            for (int i = 0; i < files.size(); i++) {
+                if (entered[i]) {
+                    files.get(i).leave();
+                }
+            }
         }
     }
 

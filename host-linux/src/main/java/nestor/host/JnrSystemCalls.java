@@ -82,6 +82,21 @@ final class JnrSystemCalls implements SystemCalls {
     }
 
     @Override
+    public long pread(int fd, long address, long sizeBytes, long offset) {
+        return kernel(libc.pread(fd, address, sizeBytes, offset));
+    }
+
+    @Override
+    public long pwrite(int fd, long address, long sizeBytes, long offset) {
+        return kernel(libc.pwrite(fd, address, sizeBytes, offset));
+    }
+
+    @Override
+    public int poll(long descriptors, int count, int timeoutMillis) {
+        return kernel(libc.poll(descriptors, count, timeoutMillis));
+    }
+
+    @Override
     public int poll(int fd, int events, int timeoutMillis) {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment descriptor = arena.allocate(POLLFD_BYTES, Integer.BYTES);

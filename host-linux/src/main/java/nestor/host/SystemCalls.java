@@ -34,6 +34,15 @@ public interface SystemCalls {
     /** write(2). */
     long write(int fd, long address, long sizeBytes);
 
+    /** pread(2). */
+    long pread(int fd, long address, long sizeBytes, long offset);
+
+    /** pwrite(2). */
+    long pwrite(int fd, long address, long sizeBytes, long offset);
+
+    /** poll(2) of an array of {@code struct pollfd}. */
+    int poll(long descriptors, int count, int timeoutMillis);
+
     /** poll(2) of one descriptor. */
     int poll(int fd, int events, int timeoutMillis);
 

@@ -28,6 +28,13 @@ final class EventCounter implements HostFile {
         return Long.BYTES;
     }
 
+    /** A driver adds one; at the largest number it stays. */
+    void signal() {
+        if (count != MAX) {
+            count++;
+        }
+    }
+
     @Override
     public boolean isReadable() {
         return count != 0;

@@ -14,7 +14,14 @@ import nestor.iommufd.Uapi.PageFault;
 /** Page requests on their way to user space, and their answers. */
 final class FaultQueue extends HostObject implements HostFile {
     /** A group that waits to be read or answered. */
-    record Group(BoundDevice device, int pasid, int grpid, int perm, long addr, int cookie) {}
+    record Group(BoundDevice device, int pasid, int grpid, List<Page> pages, int cookie) {}
+
+    /**
+     * One page of a group.
+     *
+     * @param perm of {@link PageFault}
+     */
+    record Page(int perm, long addr) {}
 
     /** How a group ended: the code of the answer. */
     interface Ended {
@@ -31,8 +38,8 @@ final class FaultQueue extends HostObject implements HostFile {
         this.ended = ended;
     }
 
-    void add(BoundDevice device, int pasid, int grpid, int perm, long addr) {
-        unread.add(new Group(device, pasid, grpid, perm, addr, ++nextCookie));
+    void add(BoundDevice device, int pasid, int grpid, List<Page> pages) {
+        unread.add(new Group(device, pasid, grpid, List.copyOf(pages), ++nextCookie));
     }
 
     /** What is about an attachment that goes ends as invalid. */
@@ -49,23 +56,36 @@ final class FaultQueue extends HostObject implements HostFile {
     public int read(Struct into, long room) throws Refusal {
         Refusal.when(room % PageFault.BYTES != 0, Errno.ESPIPE);
         int at = 0;
-        while (!unread.isEmpty() && at + PageFault.BYTES <= room) {
-            Group group = unread.remove();
+        for (Group group = unread.peek(); group != null; group = unread.peek()) {
+            int bytes = group.pages().size() * PageFault.BYTES;
+            if (at + bytes > room) {
+                Refusal.when(at == 0, Errno.EINVAL);
+                break;
+            }
+            unread.remove();
             unanswered.put(group.cookie(), group);
-            boolean pasid = group.pasid() != BoundDevice.NO_PASID;
+            put(into, at, group);
+            at += bytes;
+        }
+        return at;
+    }
+
+    private static void put(Struct into, int first, Group group) {
+        boolean pasid = group.pasid() != BoundDevice.NO_PASID;
+        int flags = pasid ? PageFault.PASID_VALID : 0;
+        for (int i = 0; i < group.pages().size(); i++) {
+            Page page = group.pages().get(i);
+            boolean last = i + 1 == group.pages().size();
+            int at = first + i * PageFault.BYTES;
             into.bytes().asSlice(at, PageFault.BYTES).fill((byte) 0);
-            into.word(
-                            at + PageFault.FLAGS,
-                            PageFault.LAST_PAGE | (pasid ? PageFault.PASID_VALID : 0))
+            into.word(at + PageFault.FLAGS, flags | (last ? PageFault.LAST_PAGE : 0))
                     .word(at + PageFault.DEV_ID, group.device().id())
                     .word(at + PageFault.PASID, pasid ? group.pasid() : 0)
                     .word(at + PageFault.GRPID, group.grpid())
-                    .word(at + PageFault.PERM, group.perm())
-                    .doubleword(at + PageFault.ADDR, group.addr())
+                    .word(at + PageFault.PERM, page.perm())
+                    .doubleword(at + PageFault.ADDR, page.addr())
                     .word(at + PageFault.COOKIE, group.cookie());
-            at += PageFault.BYTES;
         }
-        return at;
     }
 
     @Override

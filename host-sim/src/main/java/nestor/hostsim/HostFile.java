@@ -21,6 +21,16 @@ interface HostFile {
         throw new Refusal(Errno.EINVAL);
     }
 
+    /** pread(2): bytes read. Called without the host's lock. */
+    default int pread(Struct into, long room, long offset) throws Refusal {
+        throw new Refusal(Errno.ESPIPE);
+    }
+
+    /** pwrite(2): bytes written. Called without the host's lock. */
+    default int pwrite(Struct from, long sizeBytes, long offset) throws Refusal {
+        throw new Refusal(Errno.ESPIPE);
+    }
+
     /** poll(2): whether a read has something. */
     default boolean isReadable() {
         return false;

@@ -172,7 +172,7 @@ final class IommufdFile implements HostFile {
             case FAULT_QUEUE_ALLOC -> {
                 Refusal.when(s.word(FaultQueueAlloc.FLAGS) != 0, Errno.EOPNOTSUPP);
                 FaultQueue queue =
-                        add(new FaultQueue((group, code) -> group.device().device().ended(code)));
+                        add(new FaultQueue((group, code) -> group.device().device().ended(group, code)));
                 s.word(FaultQueueAlloc.OUT_FAULT_ID, queue.id())
                         .word(FaultQueueAlloc.OUT_FAULT_FD, host.install(queue));
             }
@@ -180,7 +180,14 @@ final class IommufdFile implements HostFile {
             case VDEVICE_ALLOC -> allocVdevice(s);
             case VEVENTQ_ALLOC -> allocVeventQueue(s);
             case TEST -> mock.perform(s);
-            case DEVICE_BIND_IOMMUFD, DEVICE_ATTACH_IOMMUFD_PT, DEVICE_DETACH_IOMMUFD_PT ->
+            case DEVICE_GET_INFO,
+                    DEVICE_GET_REGION_INFO,
+                    DEVICE_GET_IRQ_INFO,
+                    DEVICE_SET_IRQS,
+                    DEVICE_RESET,
+                    DEVICE_BIND_IOMMUFD,
+                    DEVICE_ATTACH_IOMMUFD_PT,
+                    DEVICE_DETACH_IOMMUFD_PT ->
                     throw new Refusal(Errno.ENOTTY);
         }
     }

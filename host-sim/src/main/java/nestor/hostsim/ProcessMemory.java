@@ -5,13 +5,28 @@ import java.util.Map;
 import java.util.TreeMap;
 import nestor.iommufd.Errno;
 import nestor.iommufd.Struct;
+import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.RamRegion;
 
 /** The memory of the process that calls: what it exposed, by address. */
 final class ProcessMemory {
+    private static final long PAGE_MASK = (1L << GuestMemory.PAGE_LOG2) - 1;
+
     private final TreeMap<Long, MemorySegment> segments = new TreeMap<>(Long::compareUnsigned);
 
     void expose(MemorySegment segment) {
         segments.put(segment.address(), segment);
+    }
+
+    /** Its whole pages, at their own addresses. */
+    GuestMemory pages() {
+        return GuestMemory.over(
+                segments.values().stream()
+                        .filter(segment -> segment.scope().isAlive())
+                        .filter(segment ->
+                                ((segment.address() | segment.byteSize()) & PAGE_MASK) == 0)
+                        .map(segment -> new RamRegion(segment.address(), segment))
+                        .toList());
     }
 
     boolean contains(long address, long sizeBytes) {

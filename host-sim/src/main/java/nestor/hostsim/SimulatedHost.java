@@ -2,14 +2,19 @@ package nestor.hostsim;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Supplier;
 import nestor.iommu.host.HostException;
 import nestor.iommufd.Errno;
 import nestor.iommufd.HostSystem;
 import nestor.iommufd.Struct;
+import nestor.pci.PciFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The host: /dev/iommu, and devices by the path of their cdev. Any thread; one call at a time.
@@ -38,6 +43,8 @@ public final class SimulatedHost implements HostSystem {
     private final Map<String, SimulatedDevice> devices = new HashMap<>();
     private final Set<IommufdFile> contexts = new LinkedHashSet<>();
     private final MockHardware mock = new MockHardware();
+    private final Map<String, String> names = new HashMap<>();
+    private final List<Runnable> later = new ArrayList<>();
     private int nextFd = 3;
     private int callsUntilFailure = -1;
     private int errno;
@@ -77,7 +84,25 @@ public final class SimulatedHost implements HostSystem {
          * @param ats whether it caches translations of its own
          */
         public SimulatedDevice device(String path, boolean ats) {
-            var device = new SimulatedDevice(SimulatedHost.this, hardware, ats, true, true);
+            return add(path, ats, null);
+        }
+
+        /**
+         * A device with a function behind it, which does its own DMA, ATS and PRI, and whose
+         * registers and interrupts are those of the device's file.
+         *
+         * @param path of its cdev
+         * @param maker makes the function, not plugged, each time the device is bound; memory that
+         *     is not exposed by then is out of its reach
+         */
+        public SimulatedDevice function(String path, Supplier<PciFunction> maker) {
+            return add(path, false, maker);
+        }
+
+        private SimulatedDevice add(
+                String path, boolean ats, @Nullable Supplier<PciFunction> maker) {
+            var device =
+                    new SimulatedDevice(SimulatedHost.this, hardware, ats, true, true, maker);
             synchronized (SimulatedHost.this) {
                 devices.put(path, device);
             }
@@ -127,6 +152,20 @@ public final class SimulatedHost implements HostSystem {
         files.values().remove(file);
     }
 
+    /** What {@link #cdev} answers for the directory {@code sysfs}. */
+    public synchronized void name(String sysfs, String path) {
+        names.put(sysfs, path);
+    }
+
+    @Override
+    public synchronized String cdev(String sysfs) throws HostException {
+        String path = names.get(sysfs);
+        if (path == null) {
+            throw new HostException("finding the VFIO device of " + sysfs, Errno.ENODEV);
+        }
+        return path;
+    }
+
     @Override
     public synchronized int open(String path) {
         if (path.equals(IOMMU)) {
@@ -138,33 +177,59 @@ public final class SimulatedHost implements HostSystem {
         return device == null ? -Errno.ENOENT : install(new VfioFile(this, device));
     }
 
+    /** Has {@code task} run when the call that is under way has let go of the lock. */
+    void later(Runnable task) {
+        later.add(task);
+    }
+
+    /** What functions are told. They may do DMA meanwhile, on threads of their own. */
+    private void settle() {
+        List<Runnable> tasks;
+        do {
+            synchronized (this) {
+                tasks = List.copyOf(later);
+                later.clear();
+                notifyAll();
+            }
+            tasks.forEach(Runnable::run);
+        } while (!tasks.isEmpty());
+    }
+
     @Override
-    public synchronized int close(int fd) {
-        HostFile file = files.remove(fd);
-        if (file == null) {
-            return -Errno.EBADF;
+    public int close(int fd) {
+        synchronized (this) {
+            HostFile file = files.remove(fd);
+            if (file == null) {
+                return -Errno.EBADF;
+            }
+            file.closed();
+            if (file instanceof IommufdFile context) {
+                contexts.remove(context);
+            }
         }
-        file.closed();
-        if (file instanceof IommufdFile context) {
-            contexts.remove(context);
-        }
+        settle();
         return 0;
     }
 
     @Override
-    public synchronized int ioctl(int fd, int request, MemorySegment argument) {
-        if (callsUntilFailure == 0) {
-            callsUntilFailure = -1;
-            return -errno;
+    public int ioctl(int fd, int request, MemorySegment argument) {
+        int result;
+        synchronized (this) {
+            if (callsUntilFailure == 0) {
+                callsUntilFailure = -1;
+                return -errno;
+            }
+            if (callsUntilFailure > 0) {
+                callsUntilFailure--;
+            }
+            try {
+                result = file(fd).ioctl(request, argument);
+            } catch (Refusal refusal) {
+                result = -refusal.errno();
+            }
         }
-        if (callsUntilFailure > 0) {
-            callsUntilFailure--;
-        }
-        try {
-            return file(fd).ioctl(request, argument);
-        } catch (Refusal refusal) {
-            return -refusal.errno();
-        }
+        settle();
+        return result;
     }
 
     @Override
@@ -177,11 +242,63 @@ public final class SimulatedHost implements HostSystem {
     }
 
     @Override
-    public synchronized int write(int fd, MemorySegment from) {
+    public int write(int fd, MemorySegment from) {
+        int result;
+        synchronized (this) {
+            try {
+                result = file(fd).write(new Struct(from), from.byteSize());
+            } catch (Refusal refusal) {
+                result = -refusal.errno();
+            }
+        }
+        settle();
+        return result;
+    }
+
+    private synchronized HostFile lookup(int fd) throws Refusal {
+        return file(fd);
+    }
+
+    @Override
+    public int pread(int fd, MemorySegment into, long offset) {
         try {
-            return file(fd).write(new Struct(from), from.byteSize());
+            return lookup(fd).pread(new Struct(into), into.byteSize(), offset);
         } catch (Refusal refusal) {
             return -refusal.errno();
+        }
+    }
+
+    @Override
+    public int pwrite(int fd, MemorySegment from, long offset) {
+        try {
+            return lookup(fd).pwrite(new Struct(from), from.byteSize(), offset);
+        } catch (Refusal refusal) {
+            return -refusal.errno();
+        }
+    }
+
+    @Override
+    public synchronized int poll(int[] fds, boolean[] readable, int timeoutMillis) {
+        long end = System.nanoTime() + timeoutMillis * 1_000_000L;
+        for (; ; ) {
+            int ready = 0;
+            for (int i = 0; i < fds.length; i++) {
+                if (!files.containsKey(fds[i])) {
+                    return -Errno.EBADF;
+                }
+                readable[i] = isReadable(fds[i]);
+                ready += readable[i] ? 1 : 0;
+            }
+            long left = timeoutMillis < 0 ? Long.MAX_VALUE : (end - System.nanoTime()) / 1_000_000;
+            if (ready != 0 || timeoutMillis == 0 || left <= 0) {
+                return ready;
+            }
+            try {
+                wait(left);
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+                return 0;
+            }
         }
     }
 

@@ -250,11 +250,12 @@ final class SmmuHardware implements Hardware {
     }
 
     Translation.@Nullable Mapping translate(
-            BoundDevice device, Hwpt hwpt, int pasid, long iova, int access) {
+            BoundDevice device, Hwpt hwpt, int pasid, long iova, int access, boolean reports) {
         Viommu viommu = hwpt.viommu();
         if (viommu == null || !(hwpt.stage1() instanceof Stage1.SmmuV3(long ste0, long ste1))) {
             return null;
         }
+        Viommu told = reports ? viommu : null;
         var identity = new Translation.Mapping(0, 64, 0, Translation.READ | Translation.WRITE);
         if (config(hwpt) == BYPASS) {
             return pasid == BoundDevice.NO_PASID ? identity : null;
@@ -276,12 +277,12 @@ final class SmmuHardware implements Hardware {
             context = read(hwpt, ste0, ssid);
             if (context == null || !context.valid() || !context.hasLegalRanges(OUTPUT_BITS)) {
                 boolean beyond = ssid >>> S1CDMAX.getInt(ste0) != 0;
-                event(viommu, device, pasid, beyond ? C_BAD_SUBSTREAMID : C_BAD_CD, iova, access);
+                event(told, device, pasid, beyond ? C_BAD_SUBSTREAMID : C_BAD_CD, iova, access);
                 return null;
             }
             contexts.put(substream, context);
         }
-        return walk(viommu, device, hwpt, context, pasid, iova, access);
+        return walk(vmid(viommu), told, device, hwpt, context, pasid, iova, access);
     }
 
     private static @Nullable ContextDescriptor read(Hwpt hwpt, long ste0, int ssid) {
@@ -314,20 +315,21 @@ final class SmmuHardware implements Hardware {
     }
 
     private Translation.@Nullable Mapping walk(
-            Viommu viommu,
+            long vmid,
+            @Nullable Viommu told,
             BoundDevice device,
             Hwpt hwpt,
             ContextDescriptor context,
             int pasid,
             long iova,
             int access) {
-        long tag = vmid(viommu) | context.asid();
+        long tag = vmid | context.asid();
         Translation.Mapping hit = iotlb.lookup(tag, iova);
         if (hit != null && (access & ~hit.access()) == 0) {
             return hit;
         }
         if (ContextDescriptor.isUpper(iova) || context.range0().disabled()) {
-            event(viommu, device, pasid, F_TRANSLATION, iova, access);
+            event(told, device, pasid, F_TRANSLATION, iova, access);
             return null;
         }
         WalkResult result =
@@ -340,10 +342,10 @@ final class SmmuHardware implements Hardware {
             case WalkResult.Fault fault -> {
                 switch (fault.kind()) {
                     case INPUT_RANGE, TRANSLATION, RESERVED ->
-                            event(viommu, device, pasid, F_TRANSLATION, iova, access);
-                    case ADDRESS_SIZE -> event(viommu, device, pasid, F_ADDR_SIZE, iova, access);
-                    case ACCESS_FLAG -> event(viommu, device, pasid, F_ACCESS, iova, access);
-                    case PERMISSION -> event(viommu, device, pasid, F_PERMISSION, iova, access);
+                            event(told, device, pasid, F_TRANSLATION, iova, access);
+                    case ADDRESS_SIZE -> event(told, device, pasid, F_ADDR_SIZE, iova, access);
+                    case ACCESS_FLAG -> event(told, device, pasid, F_ACCESS, iova, access);
+                    case PERMISSION -> event(told, device, pasid, F_PERMISSION, iova, access);
                     case EXTERNAL_ABORT, UPDATE_FAILED -> {} // stage 2's: the host's own affair
                 }
                 yield null;
@@ -363,8 +365,13 @@ final class SmmuHardware implements Hardware {
 
     /** To the guest, under its number of the stream. */
     private static void event(
-            Viommu viommu, BoundDevice device, int pasid, int number, long iova, int access) {
-        VeventQueue queue = viommu.events();
+            @Nullable Viommu told,
+            BoundDevice device,
+            int pasid,
+            int number,
+            long iova,
+            int access) {
+        VeventQueue queue = told == null ? null : told.events();
         Vdevice vdevice = device.vdevice();
         if (queue == null || vdevice == null) {
             return;

@@ -7,6 +7,9 @@ import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.DeviceAttach;
 import nestor.iommufd.Uapi.DeviceBind;
 import nestor.iommufd.Uapi.DeviceDetach;
+import nestor.iommufd.Uapi.DeviceInfo;
+import nestor.iommufd.Uapi.IrqInfo;
+import nestor.iommufd.Uapi.RegionInfo;
 import org.jspecify.annotations.Nullable;
 
 /** A VFIO device's cdev: of no use until it is bound. */
@@ -16,6 +19,12 @@ final class VfioFile implements HostFile {
     private @Nullable BoundDevice bound;
     private @Nullable IommufdFile context;
 
+    /** Once it is bound. */
+    private @Nullable VfioInterrupts interrupts;
+
+    /** Once it is bound, of a device with a function behind it; read without the host's lock. */
+    private volatile @Nullable VfioRegions regions;
+
     VfioFile(SimulatedHost host, SimulatedDevice device) {
         this.host = host;
         this.device = device;
@@ -24,6 +33,10 @@ final class VfioFile implements HostFile {
     @Override
     public int ioctl(int request, MemorySegment argument) throws Refusal {
         Ioctl ioctl = Ioctl.of(request).orElseThrow(() -> new Refusal(Errno.ENOTTY));
+        if (ioctl == Ioctl.DEVICE_RESET) {
+            reset();
+            return 0;
+        }
         Refusal.when(argument.byteSize() < 4, Errno.EFAULT);
         var struct = new Struct(argument);
         Refusal.when(struct.word(0) < ioctl.minBytes(), Errno.EINVAL);
@@ -31,9 +44,67 @@ final class VfioFile implements HostFile {
             case DEVICE_BIND_IOMMUFD -> bind(struct);
             case DEVICE_ATTACH_IOMMUFD_PT -> attach(struct);
             case DEVICE_DETACH_IOMMUFD_PT -> detach(struct);
+            case DEVICE_GET_INFO -> {
+                bound();
+                struct.word(DeviceInfo.FLAGS, DeviceInfo.FLAG_RESET | DeviceInfo.FLAG_PCI)
+                        .word(DeviceInfo.NUM_REGIONS, RegionInfo.NUM_REGIONS)
+                        .word(DeviceInfo.NUM_IRQS, IrqInfo.NUM_IRQS);
+            }
+            case DEVICE_GET_REGION_INFO -> {
+                bound();
+                VfioRegions all = regions;
+                if (all == null) {
+                    throw new Refusal(Errno.EINVAL);
+                }
+                all.info(struct);
+            }
+            case DEVICE_GET_IRQ_INFO -> interrupts().info(struct);
+            case DEVICE_SET_IRQS -> interrupts().set(struct, argument.byteSize());
             default -> throw new Refusal(Errno.ENOTTY);
         }
         return 0;
+    }
+
+    private BoundDevice bound() throws Refusal {
+        BoundDevice now = bound;
+        if (now == null) {
+            throw new Refusal(Errno.EINVAL);
+        }
+        return now;
+    }
+
+    private VfioInterrupts interrupts() throws Refusal {
+        VfioInterrupts now = interrupts;
+        if (now == null) {
+            throw new Refusal(Errno.EINVAL);
+        }
+        return now;
+    }
+
+    private void reset() throws Refusal {
+        bound();
+        PhysicalFunction function = device.function();
+        if (function != null) {
+            host.later(function::reset);
+        }
+    }
+
+    @Override
+    public int pread(Struct into, long room, long offset) throws Refusal {
+        VfioRegions all = regions;
+        if (all == null) {
+            throw new Refusal(Errno.EINVAL);
+        }
+        return all.read(into, room, offset);
+    }
+
+    @Override
+    public int pwrite(Struct from, long sizeBytes, long offset) throws Refusal {
+        VfioRegions all = regions;
+        if (all == null) {
+            throw new Refusal(Errno.EINVAL);
+        }
+        return all.write(from, sizeBytes, offset);
     }
 
     private void bind(Struct struct) throws Refusal {
@@ -46,6 +117,10 @@ final class VfioFile implements HostFile {
         context = iommufd;
         BoundDevice now = iommufd.bind(device);
         bound = now;
+        PhysicalFunction function = device.function();
+        interrupts = new VfioInterrupts(host, function);
+        device.interrupts(interrupts);
+        regions = function == null ? null : new VfioRegions(function);
         struct.word(DeviceBind.OUT_DEVID, now.id());
     }
 
@@ -55,9 +130,9 @@ final class VfioFile implements HostFile {
     }
 
     private void attach(Struct struct) throws Refusal {
-        BoundDevice now = bound;
+        BoundDevice now = bound();
         IommufdFile iommufd = context;
-        if (now == null || iommufd == null) {
+        if (iommufd == null) {
             throw new Refusal(Errno.EINVAL);
         }
         int pasid = pasid(struct.word(DeviceAttach.FLAGS), struct.word(DeviceAttach.PASID));
@@ -66,11 +141,8 @@ final class VfioFile implements HostFile {
     }
 
     private void detach(Struct struct) throws Refusal {
-        Refusal.when(bound == null, Errno.EINVAL);
-        int pasid = pasid(struct.word(DeviceDetach.FLAGS), struct.word(DeviceDetach.PASID));
-        if (bound != null) {
-            bound.detach(pasid);
-        }
+        BoundDevice now = bound();
+        now.detach(pasid(struct.word(DeviceDetach.FLAGS), struct.word(DeviceDetach.PASID)));
     }
 
     @Override
@@ -78,6 +150,8 @@ final class VfioFile implements HostFile {
         if (bound != null && context != null) {
             context.unbind(bound);
             bound = null;
+            interrupts = null;
+            regions = null;
         }
     }
 }

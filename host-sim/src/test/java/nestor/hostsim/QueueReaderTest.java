@@ -52,6 +52,11 @@ class QueueReaderTest {
         }
 
         @Override
+        public String cdev(String sysfs) throws HostException {
+            return kernel.cdev(sysfs);
+        }
+
+        @Override
         public int close(int fd) {
             use("close", fd);
             closed.add(fd);
@@ -74,6 +79,23 @@ class QueueReaderTest {
         public int write(int fd, MemorySegment from) {
             use("write", fd);
             return kernel.write(fd, from);
+        }
+
+        @Override
+        public int pread(int fd, MemorySegment into, long offset) {
+            use("pread", fd);
+            return kernel.pread(fd, into, offset);
+        }
+
+        @Override
+        public int pwrite(int fd, MemorySegment from, long offset) {
+            use("pwrite", fd);
+            return kernel.pwrite(fd, from, offset);
+        }
+
+        @Override
+        public int poll(int[] fds, boolean[] readable, int timeoutMillis) {
+            return kernel.poll(fds, readable, timeoutMillis);
         }
 
         @Override
@@ -193,6 +215,31 @@ class QueueReaderTest {
 
         assertThat(system.stale).isEmpty();
         assertThat(device.pageResponses()).describedAs("the kernel's: invalid").containsExactly(1);
+    }
+
+    @Test
+    void aDeviceThatDoesNotStopFaultingKeepsNobodyWaiting() throws HostException {
+        SimulatedDevice faulting = kernel.smmuV3().device(PATH + 1, true);
+        host.add(RID, PATH + 1);
+        HostDevice bound = host.device(RID);
+        bound.attach(-1, bound.nest(new Stage1.SmmuV3(1 | 5 << 1 | 0x1000, 2)));
+        int[] events = new int[1];
+        bound.report(
+                new HostReports() {
+                    @Override
+                    public void pageGroup(PageGroup group) {}
+
+                    @Override
+                    public void event(SmmuV3Event event) {
+                        assertThat(++events[0]).isLessThan(1 << 16);
+                        faulting.load(-1, 0x9000);
+                    }
+                });
+        assertThat(faulting.load(-1, 0x9000)).isEmpty();
+
+        host.poll();
+
+        assertThat(events[0]).isOne();
     }
 
     @Test

@@ -29,6 +29,13 @@ public enum Ioctl {
     /** Of kernels with IOMMUFD_TEST only. */
     TEST(0x3ba0, 72, 68),
 
+    DEVICE_GET_INFO(0x3b6b, 24, 16),
+    DEVICE_GET_REGION_INFO(0x3b6c, 32, 32),
+    DEVICE_GET_IRQ_INFO(0x3b6d, 16, 16),
+    DEVICE_SET_IRQS(0x3b6e, 20, 20),
+
+    /** Takes no structure. */
+    DEVICE_RESET(0x3b6f, 0, 0),
     DEVICE_BIND_IOMMUFD(0x3b76, 24, 16),
     DEVICE_ATTACH_IOMMUFD_PT(0x3b77, 16, 12),
     DEVICE_DETACH_IOMMUFD_PT(0x3b78, 12, 8);

@@ -28,6 +28,9 @@ final class IommufdDevice implements HostDevice {
     /** Its page requests; a kernel without fault queues has none to report. */
     private final EventQueue faults;
 
+    /** After which nothing is attached. */
+    private final Runnable release;
+
     private volatile @Nullable HostReports reports;
 
     private IommufdDevice(
@@ -36,7 +39,9 @@ final class IommufdDevice implements HostDevice {
             int rid,
             boolean pasids,
             int vdevice,
-            EventQueue faults) {
+            EventQueue faults,
+            Runnable release) {
+        this.release = release;
         this.host = host;
         this.device = device;
         this.rid = rid;
@@ -45,23 +50,24 @@ final class IommufdDevice implements HostDevice {
         this.faults = faults;
     }
 
-    static IommufdDevice of(IommufdHost host, VfioDevice device, int rid, Iommufd.HwInfo info)
+    /**
+     * @param release detaches whatever is attached
+     */
+    static IommufdDevice of(
+            IommufdHost host, VfioDevice device, int rid, Iommufd.HwInfo info, Runnable release)
             throws HostException {
         Iommufd iommufd = host.iommufd();
         boolean smmu = info.type() == Uapi.HwInfo.TYPE_ARM_SMMUV3;
-        EventQueue faults;
-        try {
-            faults = EventQueue.of(iommufd, iommufd.allocFaultQueue());
-        } catch (HostException e) {
-            if (e.errno() != Errno.ENOTTY) {
-                throw e;
-            }
-            faults = EventQueue.none(iommufd);
-        }
+        EventQueue faults =
+                EventQueue.orNone(
+                        iommufd,
+                        iommufd::allocFaultQueue,
+                        "no IOMMU_FAULT_QUEUE_ALLOC (Linux 6.11):"
+                                + " no page requests of assigned devices");
         try {
             int vdevice = smmu ? iommufd.allocVdevice(host.viommu(), device.id(), rid) : 0;
             boolean pasids = !smmu && info.maxPasidLog2() != 0;
-            return new IommufdDevice(host, device, rid, pasids, vdevice, faults);
+            return new IommufdDevice(host, device, rid, pasids, vdevice, faults, release);
         } catch (HostException e) {
             faults.end();
             throw e;
@@ -178,14 +184,18 @@ final class IommufdDevice implements HostDevice {
         faults.respond(cookie, resolved);
     }
 
-    /** Nobody is told of more, and closing the descriptor detaches whatever is attached. */
+    EventQueue faults() {
+        return faults;
+    }
+
+    /** Nobody is told of more, and nothing stays attached. */
     @Override
     public void release() {
         reports = null;
         if (vdevice != 0) {
             host.iommufd().destroyLater(vdevice);
         }
-        device.close();
+        release.run();
         faults.end();
         host.released(rid);
     }
@@ -203,9 +213,8 @@ final class IommufdDevice implements HostDevice {
     }
 
     void pollFaults() throws HostException {
-        for (byte[] bytes = faults.next(); bytes.length != 0; bytes = faults.next()) {
-            take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
-        }
+        byte[] bytes = faults.next();
+        take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
     }
 
     /** Groups come whole; the last record of one says so. */

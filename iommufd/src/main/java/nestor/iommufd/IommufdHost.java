@@ -1,6 +1,7 @@
 package nestor.iommufd;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentSkipListMap;
@@ -12,6 +13,7 @@ import nestor.iommu.host.HostIommu;
 import nestor.iommu.host.InvalidationProgress;
 import nestor.iommu.host.SmmuCommands;
 import nestor.iommu.host.Stage1;
+import nestor.pci.Requester;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.memory.RamRegion;
 
@@ -91,18 +93,82 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
         }
         VfioDevice device = VfioDevice.bind(iommufd, path);
         try {
+            add(rid, device, device::close);
+        } catch (HostException e) {
+            device.close();
+            throw e;
+        }
+    }
+
+    /**
+     * Opens and binds a device of which the guest has no number yet; {@link VfioDevice#close} gives
+     * it back.
+     *
+     * @param path of its cdev
+     */
+    public VfioDevice bind(String path) throws HostException {
+        return VfioDevice.bind(iommufd, path);
+    }
+
+    /**
+     * Takes a device that {@link #bind} of this host opened; it is blocked. When it is released
+     * nothing is attached, and it stays open.
+     *
+     * @param rid the Requester ID it has in the guest
+     */
+    public synchronized void add(int rid, VfioDevice device) throws HostException {
+        if (devices.containsKey(rid)) {
+            throw new HostException("a second device at this Requester ID", Errno.EEXIST);
+        }
+        add(rid, device, () -> detach(device));
+    }
+
+    /** The guest's RAM, at its own addresses, is what the device reaches; there is no nesting. */
+    public void passThrough(VfioDevice device) throws HostException {
+        device.attach(Requester.NO_PASID, ioas);
+    }
+
+    /** What the IOMMU in front of a device can do for a guest. */
+    public HostCapabilities capabilities(VfioDevice device) throws HostException {
+        return HostInfo.capabilities(iommufd.hwInfo(device.id()));
+    }
+
+    /**
+     * IOMMU_GET_HW_INFO's out_capabilities of a device's, flags of {@link Uapi.HwInfo}.
+     */
+    public long features(VfioDevice device) throws HostException {
+        return iommufd.hwInfo(device.id()).capabilities();
+    }
+
+    private static void detach(VfioDevice device) {
+        try {
+            device.detachAll();
+        } catch (HostException e) {
+            device.close(); // what the kernel would not detach goes with the descriptor
+        }
+    }
+
+    private void add(int rid, VfioDevice device, Runnable release) throws HostException {
+        try {
             Iommufd.HwInfo info = iommufd.hwInfo(device.id());
             if (devices.isEmpty()) {
                 prepare(device, info);
             }
-            devices.put(rid, IommufdDevice.of(this, device, rid, info));
+            devices.put(rid, IommufdDevice.of(this, device, rid, info, release));
         } catch (HostException e) {
-            device.close();
             if (devices.isEmpty()) {
                 forgetIommu();
             }
             throw e;
         }
+    }
+
+    /** Files that have something for {@link #poll} when they are readable. */
+    public List<Integer> queues() {
+        List<Integer> fds = new ArrayList<>();
+        devices.values().forEach(device -> device.faults().addTo(fds));
+        events.addTo(fds);
+        return fds;
     }
 
     /** What all devices of one IOMMU share. */
@@ -117,10 +183,15 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
             viommu = iommufd.allocViommu(Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
             probeSmmuV3();
             events =
-                    EventQueue.of(
+                    EventQueue.orNone(
                             iommufd,
-                            iommufd.allocVeventQueue(
-                                    viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH));
+                            () ->
+                                    iommufd.allocVeventQueue(
+                                            viommu,
+                                            Uapi.VeventqAlloc.TYPE_ARM_SMMUV3,
+                                            EVENT_DEPTH),
+                            "no IOMMU_VEVENTQ_ALLOC (Linux 6.15):"
+                                    + " no fault events of assigned devices");
         } else if (info.type() == Uapi.HwInfo.TYPE_INTEL_VTD) {
             probeVtd(device);
         }
@@ -198,17 +269,16 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
     }
 
     /**
-     * Takes what waits in the kernel's queues to those who listen. One thread at a time, not the
-     * guest's loops: answers may come before this returns.
+     * Takes what waits in the kernel's queues to those who listen: of each queue as much as one
+     * read gives, so that a device that does not stop faulting keeps no other's reports back. One
+     * thread at a time, not the guest's loops: answers may come before this returns.
      */
     public void poll() throws HostException {
         for (IommufdDevice device : List.copyOf(devices.values())) {
             device.pollFaults();
         }
-        EventQueue queue = events;
-        for (byte[] bytes = queue.next(); bytes.length != 0; bytes = queue.next()) {
-            take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
-        }
+        byte[] bytes = events.next();
+        take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
     }
 
     /** Lost events are what a full Event queue loses: the guest is told of none of them. */

@@ -313,6 +313,16 @@ public final class Uapi {
         private VeventqAlloc() {}
     }
 
+    /** struct iommu_test_cmd of kernels with IOMMUFD_TEST; in no header for programs. */
+    public static final class TestCommand {
+        public static final int OP = 4;
+        public static final int OUT_ACCESS_FD = 16;
+
+        public static final int CREATE_ACCESS = 5;
+
+        private TestCommand() {}
+    }
+
     /** struct iommufd_vevent_header, before each record that is read. */
     public static final class Vevent {
         public static final int FLAGS = 0;
@@ -354,5 +364,97 @@ public final class Uapi {
         public static final int PASID = 8;
 
         private DeviceDetach() {}
+    }
+
+    /** struct vfio_device_info. */
+    public static final class DeviceInfo {
+        public static final int FLAGS = 4;
+        public static final int NUM_REGIONS = 8;
+        public static final int NUM_IRQS = 12;
+
+        /** VFIO_DEVICE_RESET is there. */
+        public static final int FLAG_RESET = 1;
+
+        public static final int FLAG_PCI = 2;
+
+        private DeviceInfo() {}
+    }
+
+    /** struct vfio_region_info, and the regions of a PCI device. */
+    public static final class RegionInfo {
+        public static final int FLAGS = 4;
+        public static final int INDEX = 8;
+        public static final int CAP_OFFSET = 12;
+        public static final int SIZE = 16;
+        public static final int OFFSET = 24;
+        public static final int BYTES = 32;
+
+        public static final int FLAG_READ = 1;
+        public static final int FLAG_WRITE = 2;
+        public static final int FLAG_MMAP = 4;
+        public static final int FLAG_CAPS = 8;
+
+        public static final int INDEX_BAR0 = 0;
+        public static final int INDEX_ROM = 6;
+        public static final int INDEX_CONFIG = 7;
+        public static final int NUM_REGIONS = 9;
+
+        private RegionInfo() {}
+    }
+
+    /** struct vfio_info_cap_header, and of the capability by which parts can be mapped. */
+    public static final class SparseMmap {
+        public static final int ID = 0;
+        public static final int NEXT = 4;
+        public static final int NR_AREAS = 8;
+        public static final int AREAS = 16;
+        public static final int AREA_OFFSET = 0;
+        public static final int AREA_SIZE = 8;
+        public static final int AREA_BYTES = 16;
+
+        public static final int CAP_ID = 1;
+
+        private SparseMmap() {}
+    }
+
+    /** struct vfio_irq_info, and the interrupts of a PCI device. */
+    public static final class IrqInfo {
+        public static final int FLAGS = 4;
+        public static final int INDEX = 8;
+        public static final int COUNT = 12;
+
+        public static final int FLAG_EVENTFD = 1;
+        public static final int FLAG_MASKABLE = 2;
+        public static final int FLAG_AUTOMASKED = 4;
+
+        /** A vector cannot be added while others are set. */
+        public static final int FLAG_NORESIZE = 8;
+
+        public static final int INDEX_INTX = 0;
+        public static final int INDEX_MSI = 1;
+        public static final int INDEX_MSIX = 2;
+        public static final int INDEX_ERR = 3;
+        public static final int INDEX_REQ = 4;
+        public static final int NUM_IRQS = 5;
+
+        private IrqInfo() {}
+    }
+
+    /** struct vfio_irq_set. */
+    public static final class IrqSet {
+        public static final int FLAGS = 4;
+        public static final int INDEX = 8;
+        public static final int START = 12;
+        public static final int COUNT = 16;
+        public static final int DATA = 20;
+
+        public static final int DATA_NONE = 1;
+        public static final int DATA_BOOL = 2;
+        public static final int DATA_EVENTFD = 4;
+        public static final int ACTION_MASK = 8;
+        public static final int ACTION_UNMASK = 16;
+        public static final int ACTION_TRIGGER = 32;
+
+        private IrqSet() {}
     }
 }

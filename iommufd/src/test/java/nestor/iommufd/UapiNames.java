@@ -25,6 +25,11 @@ final class UapiNames {
             VIOMMU_ALLOC IOMMU_VIOMMU_ALLOC iommu_viommu_alloc
             VDEVICE_ALLOC IOMMU_VDEVICE_ALLOC iommu_vdevice_alloc
             VEVENTQ_ALLOC IOMMU_VEVENTQ_ALLOC iommu_veventq_alloc
+            DEVICE_GET_INFO VFIO_DEVICE_GET_INFO vfio_device_info
+            DEVICE_GET_REGION_INFO VFIO_DEVICE_GET_REGION_INFO vfio_region_info
+            DEVICE_GET_IRQ_INFO VFIO_DEVICE_GET_IRQ_INFO vfio_irq_info
+            DEVICE_SET_IRQS VFIO_DEVICE_SET_IRQS vfio_irq_set
+            DEVICE_RESET VFIO_DEVICE_RESET -
             DEVICE_BIND_IOMMUFD VFIO_DEVICE_BIND_IOMMUFD vfio_device_bind_iommufd
             DEVICE_ATTACH_IOMMUFD_PT VFIO_DEVICE_ATTACH_IOMMUFD_PT vfio_device_attach_iommufd_pt
             DEVICE_DETACH_IOMMUFD_PT VFIO_DEVICE_DETACH_IOMMUFD_PT vfio_device_detach_iommufd_pt
@@ -237,6 +242,62 @@ final class UapiNames {
             DeviceDetach vfio_device_detach_iommufd_pt
               FLAGS .flags
               PASID .pasid
+            DeviceInfo vfio_device_info
+              FLAGS .flags
+              NUM_REGIONS .num_regions
+              NUM_IRQS .num_irqs
+              FLAG_RESET VFIO_DEVICE_FLAGS_RESET
+              FLAG_PCI VFIO_DEVICE_FLAGS_PCI
+            RegionInfo vfio_region_info
+              FLAGS .flags
+              INDEX .index
+              CAP_OFFSET .cap_offset
+              SIZE .size
+              OFFSET .offset
+              BYTES sizeof
+              FLAG_READ VFIO_REGION_INFO_FLAG_READ
+              FLAG_WRITE VFIO_REGION_INFO_FLAG_WRITE
+              FLAG_MMAP VFIO_REGION_INFO_FLAG_MMAP
+              FLAG_CAPS VFIO_REGION_INFO_FLAG_CAPS
+              INDEX_BAR0 VFIO_PCI_BAR0_REGION_INDEX
+              INDEX_ROM VFIO_PCI_ROM_REGION_INDEX
+              INDEX_CONFIG VFIO_PCI_CONFIG_REGION_INDEX
+              NUM_REGIONS VFIO_PCI_NUM_REGIONS
+            SparseMmap vfio_region_info_cap_sparse_mmap
+              ID vfio_info_cap_header.id
+              NEXT vfio_info_cap_header.next
+              NR_AREAS .nr_areas
+              AREAS .areas
+              AREA_OFFSET vfio_region_sparse_mmap_area.offset
+              AREA_SIZE vfio_region_sparse_mmap_area.size
+              AREA_BYTES sizeof(vfio_region_sparse_mmap_area)
+              CAP_ID VFIO_REGION_INFO_CAP_SPARSE_MMAP
+            IrqInfo vfio_irq_info
+              FLAGS .flags
+              INDEX .index
+              COUNT .count
+              FLAG_EVENTFD VFIO_IRQ_INFO_EVENTFD
+              FLAG_MASKABLE VFIO_IRQ_INFO_MASKABLE
+              FLAG_AUTOMASKED VFIO_IRQ_INFO_AUTOMASKED
+              FLAG_NORESIZE VFIO_IRQ_INFO_NORESIZE
+              INDEX_INTX VFIO_PCI_INTX_IRQ_INDEX
+              INDEX_MSI VFIO_PCI_MSI_IRQ_INDEX
+              INDEX_MSIX VFIO_PCI_MSIX_IRQ_INDEX
+              INDEX_ERR VFIO_PCI_ERR_IRQ_INDEX
+              INDEX_REQ VFIO_PCI_REQ_IRQ_INDEX
+              NUM_IRQS VFIO_PCI_NUM_IRQS
+            IrqSet vfio_irq_set
+              FLAGS .flags
+              INDEX .index
+              START .start
+              COUNT .count
+              DATA .data
+              DATA_NONE VFIO_IRQ_SET_DATA_NONE
+              DATA_BOOL VFIO_IRQ_SET_DATA_BOOL
+              DATA_EVENTFD VFIO_IRQ_SET_DATA_EVENTFD
+              ACTION_MASK VFIO_IRQ_SET_ACTION_MASK
+              ACTION_UNMASK VFIO_IRQ_SET_ACTION_UNMASK
+              ACTION_TRIGGER VFIO_IRQ_SET_ACTION_TRIGGER
             """;
 
     private UapiNames() {}
@@ -247,7 +308,7 @@ final class UapiNames {
         for (String line : IOCTLS.lines().toList()) {
             String[] words = line.split(" ", -1);
             expressions.put("Ioctl." + words[0], words[1]);
-            expressions.put("Ioctl." + words[0] + ".sizeBytes", sizeOf(words[2]));
+            expressions.put("Ioctl." + words[0] + ".sizeBytes", words[2].equals("-") ? "0" : sizeOf(words[2]));
         }
         String[] struct = {};
         for (String line : STRUCTURES.lines().toList()) {

@@ -7,6 +7,7 @@ import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.pci.FunctionInfo;
 import nestor.virtio.iommu.VirtioIommuStatistics;
+import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.Vcpu;
 
 /** The parts of a machine, wired, as {@link Machine} runs them. No thread of its own. */
@@ -45,6 +46,33 @@ interface Board {
      * @throws IOException if a file cannot be read any more, or the host refuses
      */
     void load() throws IOException;
+
+    /** Every PCI device with its place. */
+    List<DeviceNode> devices();
+
+    /** How software has programmed each IOMMU. */
+    List<IommuState> iommus();
+
+    /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
+    List<MappedRange> addresses();
+
+    /** What drives the board where no vCPU does. */
+    TestDriver testDriver();
+
+    /** Guest RAM. */
+    GuestMemory memory();
+
+    /** Time stands still. */
+    void pauseClock();
+
+    /** Time goes on. */
+    void resumeClock();
+
+    /** Waits for device work under way. */
+    void quiesce();
+
+    /** Has the guest asked to power off; false if there is no button. Any thread. */
+    boolean pressPowerButton();
 
     /** Waits for device work under way and writes disks back. */
     void settle() throws IOException;

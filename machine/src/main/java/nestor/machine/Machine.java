@@ -1,6 +1,7 @@
 package nestor.machine;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -9,9 +10,14 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import nestor.atc.AtcStatistics;
+import nestor.host.iommufd.LinuxHostSystem;
+import nestor.iommu.host.HostException;
+import nestor.iommufd.HostSystem;
+import nestor.machine.boot.PvhKernel;
 import nestor.pci.FunctionInfo;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
+import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 
@@ -33,11 +39,11 @@ public final class Machine implements AutoCloseable {
     private sealed interface Event {
         record PowerOff() implements Event {}
 
-        record Reset() implements Event {}
+        record Reset(MachineEvent.Cause cause) implements Event {}
 
         record Exit(int status) implements Event {}
 
-        record Stop() implements Event {}
+        record Stop(MachineEvent.Cause cause) implements Event {}
 
         record HostFailed(String reason) implements Event {}
 
@@ -47,18 +53,33 @@ public final class Machine implements AutoCloseable {
     private final MachineConfig config;
     private final Board board;
     private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
+    private final VcpuGate gate = new VcpuGate();
+    private final MachineControl control;
     private volatile boolean stopping;
     private List<Thread> threads = List.of();
 
-    private Machine(MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
+    private Machine(
+            MachineConfig config,
+            Map<String, CharBackend> backends,
+            Processors.Maker maker,
+            AssignedDevices.Host host)
             throws ConfigException, IOException {
         this.config = config;
         Thread.UncaughtExceptionHandler onEscape =
                 (_, cause) -> events.add(new Event.Escaped(cause));
         this.board =
                 config.type().equals(VirtBoard.TYPE.name())
-                        ? new VirtBoard(config, backends, onEscape)
-                        : new Q35Board(config, backends, maker, onEscape);
+                        ? new VirtBoard(config, backends, host, onEscape)
+                        : new Q35Board(config, backends, maker, host, onEscape);
+        this.control =
+                new MachineControl(
+                        board,
+                        gate,
+                        cause -> events.add(new Event.Reset(cause)),
+                        cause -> events.add(new Event.Stop(cause)));
+        if (config.accelerator() == Accelerator.QTEST) {
+            control.startStopped();
+        }
     }
 
     /**
@@ -71,12 +92,36 @@ public final class Machine implements AutoCloseable {
      */
     public static Machine create(MachineConfig config, Map<String, CharBackend> backends)
             throws ConfigException, IOException {
-        return create(config, backends, config.accelerator()::processors);
+        return create(config, backends, config.accelerator()::processors, Machine::thisHost);
+    }
+
+    /**
+     * {@link #create(MachineConfig, Map)} whose assigned devices are {@code host}'s, instead of the
+     * machine's that this runs on.
+     */
+    public static Machine create(
+            MachineConfig config, Map<String, CharBackend> backends, HostSystem host)
+            throws ConfigException, IOException {
+        return create(config, backends, config.accelerator()::processors, () -> host);
+    }
+
+    private static HostSystem thisHost() throws HostException {
+        return new LinuxHostSystem();
     }
 
     /** {@link #create(MachineConfig, Map)} with processors of somebody's own, for x86 boards. */
     static Machine create(
             MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
+            throws ConfigException, IOException {
+        return create(config, backends, maker, Machine::thisHost);
+    }
+
+    /** The same, with a host of somebody's own. */
+    static Machine create(
+            MachineConfig config,
+            Map<String, CharBackend> backends,
+            Processors.Maker maker,
+            AssignedDevices.Host host)
             throws ConfigException, IOException {
         List<String> known = types().stream().map(MachineType::name).toList();
         if (!known.contains(config.type())) {
@@ -84,7 +129,7 @@ public final class Machine implements AutoCloseable {
                     "-machine %s: unknown machine; known: %s"
                             .formatted(config.type(), String.join(", ", known)));
         }
-        return new Machine(config, Map.copyOf(backends), maker);
+        return new Machine(config, Map.copyOf(backends), maker, host);
     }
 
     /**
@@ -93,19 +138,26 @@ public final class Machine implements AutoCloseable {
      * <p>An interrupt of the calling thread counts as {@link #stop}.
      */
     public MachineOutcome run() {
-        MachineOutcome outcome;
-        do {
-            outcome = runOnce();
-        } while (outcome instanceof MachineOutcome.ResetRequested && !config.noReboot());
-        return outcome;
+        try {
+            MachineOutcome outcome;
+            do {
+                outcome = runOnce();
+            } while (outcome instanceof MachineOutcome.ResetRequested && !config.noReboot());
+            return outcome;
+        } finally {
+            control.ended();
+            gate.ended();
+        }
     }
 
     private MachineOutcome runOnce() {
         try {
+            gate.rebuild();
             board.reset();
             board.load();
             startThreads();
             Event event = await();
+            gate.rebuild();
             stopThreads();
             board.settle();
             return outcomeOf(event);
@@ -120,7 +172,7 @@ public final class Machine implements AutoCloseable {
             return events.take();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            return new Event.Stop();
+            return new Event.Stop(MachineEvent.Cause.HOST_SIGNAL);
         }
     }
 
@@ -130,24 +182,47 @@ public final class Machine implements AutoCloseable {
         events.drainTo(all);
         for (Event event : all) {
             if (event instanceof Event.Escaped(Throwable cause)) {
-                return new MachineOutcome.Failed(cause);
+                return shutDown(MachineEvent.Cause.HOST_ERROR, new MachineOutcome.Failed(cause));
             }
         }
-        if (all.contains(new Event.Stop())) {
-            return new MachineOutcome.Stopped();
+        for (Event event : all) {
+            if (event instanceof Event.Stop(MachineEvent.Cause cause)) {
+                return shutDown(cause, new MachineOutcome.Stopped());
+            }
         }
         return switch (first) {
-            case Event.PowerOff _ -> new MachineOutcome.PoweredOff();
-            case Event.Reset _ -> new MachineOutcome.ResetRequested();
-            case Event.Exit(int status) -> new MachineOutcome.Exited(status);
-            case Event.HostFailed(String reason) -> new MachineOutcome.HostFailed(reason);
+            case Event.PowerOff _ ->
+                    shutDown(
+                            MachineEvent.Cause.GUEST_SHUTDOWN, new MachineOutcome.PoweredOff());
+            case Event.Reset(MachineEvent.Cause cause) -> restart(cause);
+            case Event.Exit(int status) ->
+                    shutDown(
+                            MachineEvent.Cause.GUEST_SHUTDOWN, new MachineOutcome.Exited(status));
+            case Event.HostFailed(String reason) ->
+                    shutDown(
+                            MachineEvent.Cause.HOST_ERROR, new MachineOutcome.HostFailed(reason));
             case Event.Stop _, Event.Escaped _ ->
                     throw new IllegalStateException("not taken from the queue: " + first);
         };
     }
 
+    private MachineOutcome shutDown(MachineEvent.Cause cause, MachineOutcome outcome) {
+        control.tell(new MachineEvent.Shutdown(cause));
+        return outcome;
+    }
+
+    private MachineOutcome restart(MachineEvent.Cause cause) {
+        control.tell(
+                config.noReboot()
+                        ? new MachineEvent.Shutdown(cause)
+                        : new MachineEvent.Reset(cause));
+        return new MachineOutcome.ResetRequested();
+    }
+
     private void startThreads() {
         stopping = false;
+        control.launched();
+        gate.begin(board.vcpus().size());
         List<Thread> started = new ArrayList<>();
         for (Vcpu vcpu : board.vcpus()) {
             started.add(
@@ -156,22 +231,38 @@ public final class Machine implements AutoCloseable {
                             .daemon()
                             .uncaughtExceptionHandler(
                                     (_, cause) -> events.add(new Event.Escaped(cause)))
-                            .start(() -> runVcpu(vcpu)));
+                            .start(() -> vcpuThread(vcpu)));
         }
         threads = started;
     }
 
+    private void vcpuThread(Vcpu vcpu) {
+        try {
+            runVcpu(vcpu);
+        } catch (InterruptedException e) {
+            throw new IllegalStateException("nobody interrupts a vCPU", e);
+        } finally {
+            gate.leave();
+        }
+    }
+
     /** A vCPU that turns itself off goes on waiting for someone to turn it on again. */
-    private void runVcpu(Vcpu vcpu) {
+    private void runVcpu(Vcpu vcpu) throws InterruptedException {
         while (!stopping) {
+            gate.pass();
+            if (stopping) {
+                return;
+            }
             switch (vcpu.run()) {
-                case VcpuExit.Stopped _ -> {}
+                case VcpuExit.Stopped _, VcpuExit.Paused _ -> {}
+                case VcpuExit.Debugged(DebugStop stop) ->
+                        control.debugged(board.vcpus().indexOf(vcpu), stop);
                 case VcpuExit.Shutdown _ -> {
                     events.add(new Event.PowerOff());
                     return;
                 }
                 case VcpuExit.Reset _ -> {
-                    events.add(new Event.Reset());
+                    events.add(new Event.Reset(MachineEvent.Cause.GUEST_RESET));
                     return;
                 }
                 case VcpuExit.DebugExit(int status) -> {
@@ -188,6 +279,7 @@ public final class Machine implements AutoCloseable {
 
     private void stopThreads() {
         stopping = true;
+        gate.end();
         for (Vcpu vcpu : board.vcpus()) {
             vcpu.stop(new VcpuExit.Stopped());
         }
@@ -217,7 +309,17 @@ public final class Machine implements AutoCloseable {
 
     /** Makes {@link #run} return {@code Stopped} soon, disks flushed. Any thread, any time. */
     public void stop() {
-        events.add(new Event.Stop());
+        control.quit(MachineEvent.Cause.HOST_UI);
+    }
+
+    /** What drives the board in place of its vCPUs, of a machine on {@link Accelerator#QTEST}. */
+    public TestDriver testDriver() {
+        return board.testDriver();
+    }
+
+    /** What is done to the machine from outside. */
+    public MachineControl control() {
+        return control;
     }
 
     /** Instructions the guest has retired so far, all vCPUs together. Any thread. */
@@ -263,7 +365,12 @@ public final class Machine implements AutoCloseable {
      * @param listener called on any thread, with no lock held; must not wait
      */
     public void onDeviceDeleted(Consumer<String> listener) {
-        board.hotPlug().onDeleted(listener);
+        control.listen(
+                event -> {
+                    if (event instanceof MachineEvent.DeviceDeleted(String id)) {
+                        listener.accept(id);
+                    }
+                });
     }
 
     /** Every PCI function, as software has programmed it. Any thread. */
@@ -287,6 +394,15 @@ public final class Machine implements AutoCloseable {
     /** What each SMMUv3 advertises, in the order of their addresses. Any thread. */
     public List<SmmuIdentification> smmuIdentifications() {
         return board.smmuIdentifications();
+    }
+
+    /**
+     * An x86-64 kernel as the ELF file that PVH enters, inflated if it is a bzImage.
+     *
+     * @throws ConfigException if it is no such kernel
+     */
+    public static byte[] pvhKernel(Path kernel) throws ConfigException {
+        return BoardFiles.open("-kernel", kernel, PvhKernel::unpack);
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

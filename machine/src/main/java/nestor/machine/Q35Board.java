@@ -30,7 +30,6 @@ import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.PortBus;
-import nestor.vmm.time.HostClock;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 
@@ -48,6 +47,9 @@ final class Q35Board implements Board {
                                     "split")));
 
     private static final int MAX_CPUS = 16;
+    private static final int HOST_BRIDGE_VENDOR = 0x8086;
+    private static final int HOST_BRIDGE_DEVICE = 0x29c0;
+    private static final int HOST_BRIDGE_CLASS = 0x06_00_00;
     private static final long PAGE_BYTES = 4096;
 
     /** The kernel's COMMAND_LINE_SIZE on x86; longer ones are cut there without a word. */
@@ -63,11 +65,14 @@ final class Q35Board implements Board {
     private final PvhKernel kernel;
     private final Optional<Initrd> initrd;
     private final GuestMemory memory;
-    private final HostClock clock;
+    private final BoardClock clock;
     private final PciHost host;
     private final PciDevices pci;
+    private final AssignedDevices assigned;
     private final HotPlug hotPlug;
     private final RemappingUnits units;
+    private final MmioBus mmio;
+    private final PortBus ports;
     private final IoApic ioapic;
     private final Uart16550 uart;
     private final CmosRtc rtc;
@@ -88,6 +93,7 @@ final class Q35Board implements Board {
             MachineConfig config,
             Map<String, CharBackend> backends,
             Processors.Maker maker,
+            AssignedDevices.Host assignable,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
@@ -97,13 +103,16 @@ final class Q35Board implements Board {
         units = RemappingUnits.of(plan.vtds(), plan.roots());
         checkSizes(config);
         map = new PcMap(config.memoryBytes());
-        kernel = BoardFiles.open("-kernel", config.kernel(), PvhKernel::open);
+        kernel =
+                config.accelerator() == Accelerator.QTEST
+                        ? PvhKernel.none()
+                        : BoardFiles.open("-kernel", config.kernel(), PvhKernel::open);
         initrd = BoardFiles.initrd(config);
         checkRoom();
         memory = BoardFiles.ram(map.ram());
-        clock = new HostClock(onEscape);
-        MmioBus mmio = new MmioBus();
-        PortBus ports = new PortBus();
+        clock = new BoardClock(config.accelerator(), onEscape);
+        mmio = new MmioBus();
+        ports = new PortBus();
         ioapic = new IoApic(PcMap.IOAPIC_ID, PcMap.IOAPIC_SID, this::signal);
         mmio.map(PcMap.IOAPIC, PcMap.IOAPIC_BYTES, ioapic);
         CharBackend serial = backends.getOrDefault(Machine.SERIAL0, new BoardFiles.Nowhere());
@@ -123,6 +132,7 @@ final class Q35Board implements Board {
                 new DebugExit(status -> stop(new VcpuExit.DebugExit(status))));
         MsiDoorbell doorbell = new MsiDoorbell(PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES, this::signal);
         host = new PciHost(map.pci(), memory, mmio, doorbell);
+        assigned = new AssignedDevices(config.objects(), assignable, memory, onEscape);
         pci =
                 new PciDevices(
                         host,
@@ -134,9 +144,12 @@ final class Q35Board implements Board {
                                 new IovaRange(
                                         PcMap.LOCAL_APIC,
                                         PcMap.LOCAL_APIC + PcMap.MESSAGE_BYTES - 1)),
+                        assigned,
                         onEscape);
         hotPlug = new HotPlug(pci);
+        assigned.onRequest(hotPlug::request);
         Processors made = null;
+        host.plug(0, 0, hostBridge());
         try {
             pci.plug(plan);
             made =
@@ -149,7 +162,8 @@ final class Q35Board implements Board {
                                     clock,
                                     ioapic::endOfInterrupt,
                                     onEscape));
-            messages = units.build(pci, host, memory, clock, mmio, made.apics());
+            messages = units.build(pci, assigned, host, memory, clock, mmio, made.apics());
+            assigned.start();
             acpi = acpi(plan);
         } catch (ConfigException e) {
             if (made != null) {
@@ -160,6 +174,17 @@ final class Q35Board implements Board {
         }
         processors = made;
         serial.connect(uart);
+    }
+
+    /**
+     * The function at 00:00.0: of Intel's Q35, with nothing in it but its identity, by which
+     * software tells whether configuration mechanism #1 works.
+     */
+    private static PciFunction hostBridge() {
+        return PciFunction.builder("host bridge")
+                .ids(HOST_BRIDGE_VENDOR, HOST_BRIDGE_DEVICE)
+                .classCode(HOST_BRIDGE_CLASS)
+                .build();
     }
 
     private void signal(int sid, long address, int data) {
@@ -178,6 +203,9 @@ final class Q35Board implements Board {
                             + ": -machine q35 has no Arm SMMU; use intel-iommu, or -machine virt");
         }
         for (PciPlan.Placement place : plan.placements()) {
+            if (place.bus().equals(PciPlan.ROOT_BUS) && place.slot() == 0) {
+                throw place.options().wrong("addr", "slot 0 is the host bridge's");
+            }
             if (place.options().has("stall") && place.options().on("stall")) {
                 throw place.options().wrong("stall", "only an Arm SMMU stalls");
             }
@@ -202,6 +230,9 @@ final class Q35Board implements Board {
     }
 
     private void checkRoom() throws ConfigException {
+        if (config.accelerator() == Accelerator.QTEST) {
+            return;
+        }
         if (kernel.startGpa() < PcMap.EXTENDED) {
             throw new ConfigException(
                     "-kernel %s: has a segment at 0x%x, below 1 MiB"
@@ -290,6 +321,9 @@ final class Q35Board implements Board {
 
     @Override
     public void load() throws IOException {
+        if (config.accelerator() == Accelerator.QTEST) {
+            return;
+        }
         PvhStartInfo info =
                 new PvhStartInfo(
                         config.append(), initrdGpa(), initrdBytes(), PcMap.FIRMWARE, memoryMap());
@@ -322,6 +356,66 @@ final class Q35Board implements Board {
             ranges.add(new PvhStartInfo.Range(PcMap.HIGH_RAM, map.highBytes(), PvhStartInfo.RAM));
         }
         return ranges;
+    }
+
+    @Override
+    public List<DeviceNode> devices() {
+        return pci.nodes();
+    }
+
+    @Override
+    public List<IommuState> iommus() {
+        List<IommuState> all = new ArrayList<>(units.states());
+        all.addAll(pci.iommus());
+        return all;
+    }
+
+    @Override
+    public List<MappedRange> addresses() {
+        List<MappedRange> all = new ArrayList<>();
+        map.ram().forEach(ram -> all.add(new MappedRange("ram", ram.gpa(), ram.sizeBytes())));
+        all.add(new MappedRange("pcie-ecam", PcMap.ECAM, PcMap.ECAM_BYTES));
+        all.add(new MappedRange("ioapic", PcMap.IOAPIC, PcMap.IOAPIC_BYTES));
+        all.add(new MappedRange("local-apic", PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES));
+        all.addAll(units.addresses());
+        return all;
+    }
+
+    @Override
+    public TestDriver testDriver() {
+        return new TestDriver(
+                memory,
+                mmio,
+                ports,
+                clock.manual(),
+                this::quiesce,
+                new TestDriver.Controller("ioapic", IoApic.PINS, ioapic::pin, ioapic::watchPins));
+    }
+
+    @Override
+    public GuestMemory memory() {
+        return memory;
+    }
+
+    @Override
+    public void pauseClock() {
+        clock.pause();
+    }
+
+    @Override
+    public void resumeClock() {
+        clock.resume();
+    }
+
+    @Override
+    public void quiesce() {
+        pci.quiesce();
+    }
+
+    @Override
+    public boolean pressPowerButton() {
+        power.pressPowerButton();
+        return true;
     }
 
     @Override

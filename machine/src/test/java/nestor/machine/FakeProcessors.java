@@ -117,7 +117,7 @@ final class FakeProcessors implements Processors {
 
         @Override
         public void stop(VcpuExit reason) {
-            exit.compareAndSet(null, reason);
+            exit.accumulateAndGet(reason, VcpuExit::first);
         }
 
         @Override

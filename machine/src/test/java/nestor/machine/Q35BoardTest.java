@@ -150,6 +150,8 @@ class Q35BoardTest {
                             expect(cpu.read(ecam(0x20, 0), 4) == 0x0005_1b36, "00:04.0");
                             cpu.ports().write(0xcf8, 4, 0x8000_2000);
                             expect(cpu.ports().read(0xcfc, 4) == 0x0005_1b36, "CF8h");
+                            expect(cpu.read(ecam(0, 0), 4) == 0x29c0_8086L, "00:00.0");
+                            expect(cpu.read(ecam(0, 8), 4) >>> 8 == 0x06_0000, "a host bridge");
                             expect(table(cpu, "DMAR") == 0, "DMAR without a unit");
                             expect(cpu.mmio().read(0xa_0000, 4) == 0xffff_ffffL, "a hole");
                             expect(cpu.ports().read(0x21, 1) == 0xff, "an 8259");

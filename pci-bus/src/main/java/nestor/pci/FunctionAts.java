@@ -185,7 +185,10 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         if (hasGlobal(completion) && receivers.globalCached()) {
             completion = agent.requestTranslation(request);
         }
-        return disables.get() == before ? checked(request, completion) : UNSUPPORTED;
+        AtsCompletion believed =
+                disables.get() == before ? checked(request, completion) : UNSUPPORTED;
+        PciTrace.translationRequested(request, believed);
+        return believed;
     }
 
     /** How many units {@code bytes} from {@code iova} on touch, as far as one request can ask. */
@@ -261,7 +264,9 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         if (pages == null || !asks || !state.mayMaster() || !enables.admits(requester, access)) {
             return PageRequestOutcome.NOT_PERMITTED;
         }
-        return pages.request(request);
+        PageRequestOutcome outcome = pages.request(request);
+        PciTrace.pageRequested(request, outcome);
+        return outcome;
     }
 
     /** Not one with a meaning of its own, or none (§10.4.1): see {@link PageRequest}. */
@@ -286,6 +291,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
                 || !enables.admits(unprivileged)) {
             return PageRequestOutcome.NOT_PERMITTED;
         }
+        PciTrace.stopMarked(unprivileged);
         return pages.stopMarker(PageRequest.stopMarker(own(state, unprivileged)));
     }
 
@@ -296,11 +302,18 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
 
     @Override
     public void invalidate(InvalidateRequest request, Runnable complete) {
-        receivers.invalidate(request, complete);
+        PciTrace.invalidation(request);
+        receivers.invalidate(
+                request,
+                () -> {
+                    PciTrace.invalidationCompleted(request);
+                    complete.run();
+                });
     }
 
     @Override
     public void pageResponse(PageResponse response) {
+        PciTrace.pageAnswered(response);
         if (pages != null) {
             pages.respond(response);
         }

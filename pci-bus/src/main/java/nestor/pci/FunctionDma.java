@@ -91,7 +91,7 @@ final class FunctionDma implements DmaPort {
             return CompletionStatus.UNSUPPORTED_REQUEST;
         }
         CompletionStatus status =
-                request(state, requester, type, address, dst, Translation.READ, waiting);
+                traced(state, requester, type, address, dst, Translation.READ, waiting);
         if (status != null && status != CompletionStatus.SUCCESSFUL) {
             function.noteCompletion(status);
         }
@@ -106,8 +106,22 @@ final class FunctionDma implements DmaPort {
             @Nullable StalledTransaction waiting) {
         PciFunction.State state = function.state();
         return ats.maySend(state, requester, type)
-                ? request(state, requester, type, address, src, Translation.WRITE, waiting)
+                ? traced(state, requester, type, address, src, Translation.WRITE, waiting)
                 : CompletionStatus.UNSUPPORTED_REQUEST;
+    }
+
+    private @Nullable CompletionStatus traced(
+            PciFunction.State state,
+            Requester requester,
+            AddressType type,
+            long address,
+            MemorySegment data,
+            int access,
+            @Nullable StalledTransaction waiting) {
+        PciTrace.@Nullable Dma event = PciTrace.dma(access);
+        CompletionStatus status = request(state, requester, type, address, data, access, waiting);
+        PciTrace.ended(event, requester, type, address, data.byteSize(), status);
+        return status;
     }
 
     /** Marks the request as under way for the removal of its function, which waits for that. */

@@ -98,6 +98,19 @@ final class Msi {
         return masking == Masking.PER_VECTOR ? (int) capability.get(mask) : 0;
     }
 
+    boolean enabled() {
+        return ENABLE.isSet(capability.get(control));
+    }
+
+    void onControl(Runnable effect) {
+        capability.onWrite(
+                control,
+                _ -> {
+                    effect.run();
+                    deliverPending();
+                });
+    }
+
     Capability capability() {
         return capability;
     }

@@ -116,6 +116,19 @@ final class Msix {
         return layout;
     }
 
+    boolean enabled() {
+        return ENABLE.isSet(capability.get(control));
+    }
+
+    void onControl(Runnable effect) {
+        capability.onWrite(
+                control,
+                _ -> {
+                    effect.run();
+                    deliverPending();
+                });
+    }
+
     Capability capability() {
         return capability;
     }

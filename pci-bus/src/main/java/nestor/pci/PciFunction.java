@@ -5,6 +5,7 @@ import static nestor.vmm.register.BitField.bits;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.LongUnaryOperator;
 import nestor.vmm.mmio.MmioRegion;
@@ -53,6 +54,7 @@ public final class PciFunction {
     private final BooleanSupplier pending;
     private final @Nullable Runnable onReset;
     private final @Nullable RootPort asPort;
+    private final @Nullable PciFunctionListener listener;
     private final @Nullable Msi msi;
     private final @Nullable Msix msix;
     private final FunctionAts ats;
@@ -73,6 +75,9 @@ public final class PciFunction {
     private int devfn;
     private volatile @Nullable State state;
 
+    /** Whether the listener has still to hear of another RID. */
+    private final AtomicBoolean renumbered = new AtomicBoolean();
+
     PciFunction(PciFunctionBuilder builder) {
         this.name = builder.name;
         this.identity =
@@ -91,6 +96,7 @@ public final class PciFunction {
         this.pending = builder.pending;
         this.onReset = builder.onReset;
         this.asPort = builder.asPort;
+        this.listener = builder.listener;
         this.ats = new FunctionAts(this, builder.pasid, builder.ats, builder.pri);
         this.dma = new FunctionDma(this, ats, true);
         this.dmaUntranslated = new FunctionDma(this, ats, false);
@@ -277,7 +283,46 @@ public final class PciFunction {
         if (resettable && asPort == null && expressCapability != null) {
             flrOn(expressCapability);
         }
+        if (listener != null && msi != null) {
+            msi.onControl(this::configured);
+        }
+        if (listener != null && msix != null) {
+            msix.onControl(this::configured);
+        }
         all.forEach(capability -> capability.bind(config()));
+    }
+
+    private void configured() {
+        if (listener != null) {
+            listener.configured();
+        }
+    }
+
+    /** Whether Memory Space is enabled. */
+    public boolean memoryEnabled() {
+        return decodesMemory();
+    }
+
+    /** Whether Bus Master is enabled, here and in the port above. */
+    public boolean mayMaster() {
+        return state().mayMaster();
+    }
+
+    /** Whether MSI is enabled. */
+    public boolean msiEnabled() {
+        return msi != null && msi.enabled();
+    }
+
+    /** Whether MSI-X is enabled. */
+    public boolean msixEnabled() {
+        return msix != null && msix.enabled();
+    }
+
+    /** Tells the listener of another RID; called by the host with no lock held. */
+    void tellRenumbered() {
+        if (listener != null && renumbered.compareAndSet(true, false)) {
+            listener.renumbered();
+        }
     }
 
     private RegisterFile layOut(List<Capability> all) {
@@ -317,7 +362,12 @@ public final class PciFunction {
     }
 
     private void hangEffects(RegisterFile file, PciHost bus) {
-        file.onWrite(ConfigHeader.COMMAND, _ -> bus.reconfigure());
+        file.onWrite(
+                ConfigHeader.COMMAND,
+                _ -> {
+                    bus.reconfigure();
+                    configured();
+                });
         for (Bar bar : bars) {
             bar.registers().forEach(register -> file.onWrite(register, _ -> bus.reconfigure()));
         }
@@ -354,6 +404,7 @@ public final class PciFunction {
         if (onReset != null) {
             onReset.run();
         }
+        configured();
     }
 
     /** Derives {@link State} from the registers; called by the host with its routing lock held. */
@@ -365,6 +416,9 @@ public final class PciFunction {
                 before != null && before.requester().rid() == rid
                         ? before.requester()
                         : Requester.withoutPasid(rid);
+        if (before == null || !requester.equals(before.requester())) {
+            renumbered.set(true);
+        }
         RegisterFile file = config();
         boolean masters = ConfigHeader.Command.BUS_MASTER.isSet(file.get(ConfigHeader.COMMAND));
         List<AddressRange> decoded = List.of();

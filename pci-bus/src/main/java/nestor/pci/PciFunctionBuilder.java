@@ -29,6 +29,7 @@ public final class PciFunctionBuilder {
     BooleanSupplier pending = () -> false;
     @Nullable Runnable onReset;
     @Nullable RootPort asPort;
+    @Nullable PciFunctionListener listener;
 
     PciFunctionBuilder(String name) {
         this.name = name;
@@ -166,6 +167,12 @@ public final class PciFunctionBuilder {
      */
     public PciFunctionBuilder onReset(Runnable reset) {
         onReset = reset;
+        return this;
+    }
+
+    /** Who is told what software does to the function's own settings. */
+    public PciFunctionBuilder listener(PciFunctionListener functionListener) {
+        listener = functionListener;
         return this;
     }
 

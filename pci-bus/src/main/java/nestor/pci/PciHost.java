@@ -287,6 +287,7 @@ public final class PciHost {
             }
             completer.routes(routes);
         }
+        functions().forEach(PciFunction::tellRenumbered);
     }
 
     private List<AddressRange> reachable(RootPort port) {
@@ -341,13 +342,19 @@ public final class PciHost {
         @Override
         public long read(long offset, int sizeBytes) {
             PciFunction f = configTarget(ECAM_BUS.getInt(offset), ECAM_DEVFN.getInt(offset));
-            return f == null ? -1L : f.config().read(ECAM_REGISTER.get(offset), sizeBytes);
+            if (f == null) {
+                return -1L;
+            }
+            long value = f.config().read(ECAM_REGISTER.get(offset), sizeBytes);
+            PciTrace.configRead(f.rid(), ECAM_REGISTER.getInt(offset), sizeBytes, value);
+            return value;
         }
 
         @Override
         public void write(long offset, int sizeBytes, long value) {
             PciFunction f = configTarget(ECAM_BUS.getInt(offset), ECAM_DEVFN.getInt(offset));
             if (f != null) {
+                PciTrace.configWritten(f.rid(), ECAM_REGISTER.getInt(offset), sizeBytes, value);
                 f.config().write(ECAM_REGISTER.get(offset), sizeBytes, value);
             }
         }

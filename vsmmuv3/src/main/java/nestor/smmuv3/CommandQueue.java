@@ -171,6 +171,7 @@ final class CommandQueue {
         }
         Entry entry = read(cons & (1L << log2) - 1, log2);
         Command command = Command.decode(entry.word0(), entry.word1());
+        SmmuTrace.commandConsumed(cons, command, entry.word0(), entry.word1());
         if (execute(command) == Progress.PARKED) {
             return parked != null && parked.released;
         }
@@ -206,6 +207,7 @@ final class CommandQueue {
 
     /** §7.1: CONS stays at the command, with the reason beside it, before the error shows. */
     private void stop(CommandError error) {
+        SmmuTrace.commandStopped(registers.get(Registers.CMDQ_CONS), error);
         registers.update(Registers.CMDQ_CONS, value -> Queue.ERR.set(value, error.code()));
         interrupts.error(GlobalError.CMDQ_ERR);
     }

@@ -53,7 +53,10 @@ final class PageRequestQueue {
             return CompletionStatus.UNSUPPORTED_REQUEST;
         }
         PriRecord entry = PriRecord.of(request);
-        switch (enabled ? queue.write(entry.dw0(), entry.dw1()) : OutputQueue.Outcome.OFF) {
+        OutputQueue.Outcome outcome =
+                enabled ? queue.write(entry.dw0(), entry.dw1()) : OutputQueue.Outcome.OFF;
+        SmmuTrace.pageRequestQueued(request, outcome.name());
+        switch (outcome) {
             case WRITTEN -> {}
             case WRITTEN_FIRST -> interrupts.priQueue();
             case OVERFLOWED -> {

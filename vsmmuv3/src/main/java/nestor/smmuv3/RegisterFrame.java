@@ -45,11 +45,14 @@ final class RegisterFrame implements MmioRegion {
 
     @Override
     public long read(long offset, int sizeBytes) {
-        return registers.read(offset, sizeBytes);
+        long value = registers.read(offset, sizeBytes);
+        SmmuTrace.registerRead(offset, sizeBytes, value);
+        return value;
     }
 
     @Override
     public void write(long offset, int sizeBytes, long value) {
+        SmmuTrace.registerWritten(offset, sizeBytes, value);
         if (sizeBytes == WORD_BYTES) {
             writeWord(offset, value);
         } else if (isWritable(offset)

@@ -264,6 +264,7 @@ final class Translator {
                 long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
                 boolean global = config.cd() != null && mapping.global();
                 iotlb.insert(global ? TlbTag.global(tag) : tag, epoch, block);
+                SmmuTrace.translated(requester, canonical, block);
                 yield canonical == iova ? block : shifted(block, iova - canonical);
             }
         };
@@ -382,11 +383,17 @@ final class Translator {
 
     /** Records a stalled transaction, unless there is no room now. */
     private OutputQueue.Outcome offer(Event event) {
-        return events.offer(event.dw0(), event.dw1(), event.dw2(), event.dw3());
+        OutputQueue.Outcome outcome =
+                events.offer(event.dw0(), event.dw1(), event.dw2(), event.dw3());
+        SmmuTrace.recorded(event, outcome);
+        return outcome;
     }
 
     void record(Event event) {
-        tell(events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3()));
+        OutputQueue.Outcome outcome =
+                events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3());
+        SmmuTrace.recorded(event, outcome);
+        tell(outcome);
     }
 
     /** Interrupts for what became of a record; with no lock held. */

@@ -39,6 +39,7 @@ final class FaultLog {
 
     /** Records a fault, if there is room. */
     void record(FaultRecord fault) {
+        VtdTrace.fault(fault);
         boolean first;
         synchronized (lock) {
             if (isSet(FaultStatus.PFO) || isPending(fault)) {

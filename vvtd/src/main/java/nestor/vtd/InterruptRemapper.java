@@ -156,7 +156,7 @@ final class InterruptRemapper implements MsiSink {
             record(FaultReason.SOURCE_NOT_VERIFIED, fpd, sid, index);
         } else {
             switch (entry) {
-                case InterruptEntry.Remapped remapped -> deliver(now, sid, remapped);
+                case InterruptEntry.Remapped remapped -> deliver(now, sid, index, remapped);
                 case InterruptEntry.Posted posted -> post(now, sid, index, posted);
             }
         }
@@ -195,7 +195,7 @@ final class InterruptRemapper implements MsiSink {
         };
     }
 
-    private void deliver(Settings now, int sid, InterruptEntry.Remapped entry) {
+    private void deliver(Settings now, int sid, int index, InterruptEntry.Remapped entry) {
         long address = address(entry.apicId(now.extended()));
         address |= entry.logicalDestination() ? Message.DM.mask() : 0;
         address |= entry.redirectionHint() ? Message.RH.mask() : 0;
@@ -203,6 +203,7 @@ final class InterruptRemapper implements MsiSink {
                 Message.DELIVERY.set(Message.VECTOR.set(0, entry.vector()), entry.deliveryMode());
         data |= Message.ASSERT.mask();
         data |= entry.levelTriggered() ? Message.LEVEL.mask() : 0;
+        VtdTrace.interrupt(sid, index, address, data);
         apic.signal(sid, address, (int) data);
     }
 

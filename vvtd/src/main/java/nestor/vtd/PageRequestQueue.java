@@ -85,6 +85,7 @@ final class PageRequestQueue {
     }
 
     private void judge(PageRequest request) {
+        VtdTrace.pageRequest(request);
         Translator.Settings settings = translator.settings();
         if (!settings.enabled() || registers.get(Registers.PQA) == 0) {
             answer(request, PageResponse.INVALID_REQUEST);

@@ -163,6 +163,7 @@ final class Translator {
                                 mapping.output(),
                                 AccessRights.granted(mapping.permissions(), privileged));
                 iotlb.insert(tag(config, requester), epoch, block);
+                VtdTrace.translated(requester, address, block);
                 yield block;
             }
         };

@@ -2,6 +2,7 @@ package nestor.cpu.arm64;
 
 import java.util.Arrays;
 import nestor.cpu.CodePages;
+import nestor.cpu.DebugUnit;
 import nestor.cpu.HostMemory;
 import nestor.cpu.JumpCache;
 import nestor.cpu.ShareableDomain;
@@ -9,6 +10,7 @@ import nestor.cpu.SoftTlb;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.time.ManualClock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Architectural state of one A64 processing element, and its view of memory: what ops work on.
@@ -97,6 +99,9 @@ final class Arm64Cpu {
 
     /** The guest executed WFI and no wake-up event has come since. */
     boolean waiting;
+
+    /** Of a debugger; null while there is none. */
+    @Nullable DebugUnit debug;
 
     final Mmu mmu;
     final GenericTimer timer;

@@ -1,11 +1,15 @@
 package nestor.cpu.arm64;
 
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import nestor.cpu.DebugUnit;
 import nestor.vmm.interrupt.IrqLine;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.time.Clock;
+import nestor.vmm.vcpu.DebugPort;
+import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +33,7 @@ public final class Arm64Vcpu implements Vcpu {
     private final Config config;
     private final Arm64Cpu cpu;
     private final Interpreter interpreter;
+    private final DebugPort debugPort;
     private final Clock.Timer wakeUp;
     private final AtomicReference<@Nullable Start> start = new AtomicReference<>();
     private final AtomicReference<@Nullable VcpuExit> exit = new AtomicReference<>();
@@ -84,6 +89,7 @@ public final class Arm64Vcpu implements Vcpu {
                 new Arm64Cpu(
                         new Arm64Cpu.Wiring(cluster, mmio, timer, gic, hypercalls, config.mpidr()));
         interpreter = new Interpreter(cpu);
+        debugPort = new Arm64DebugPort(cpu);
         wakeUp = clock.newTimer(this::kick);
         cluster.domain.join(this::kick);
     }
@@ -132,7 +138,7 @@ public final class Arm64Vcpu implements Vcpu {
 
     @Override
     public void stop(VcpuExit reason) {
-        exit.compareAndSet(null, reason);
+        exit.accumulateAndGet(reason, VcpuExit::first);
         kick();
     }
 
@@ -143,21 +149,34 @@ public final class Arm64Vcpu implements Vcpu {
     }
 
     @Override
+    public Optional<DebugPort> debugPort() {
+        if (thread == null) {
+            begin(); // so that a debugger sees where it will
+        }
+        return Optional.of(debugPort);
+    }
+
+    @Override
     public VcpuExit run() {
         thread = Thread.currentThread();
         cpu.domain.enter();
+        DebugUnit debug = cpu.debug;
+        if (debug != null) {
+            debug.resume(cpu.pc);
+        }
         try {
             while (true) {
                 VcpuExit reason = exit.getAndSet(null);
                 if (reason != null) {
-                    on = false;
+                    on &= reason instanceof VcpuExit.Paused;
                     return reason;
                 }
-                Start request = start.getAndSet(null);
-                if (request != null) {
-                    powerOn(request);
-                }
+                begin();
                 step();
+                DebugStop stop = debug == null ? null : debug.takeStop(cpu.pc);
+                if (stop != null) {
+                    return new VcpuExit.Debugged(stop);
+                }
             }
         } finally {
             cpu.domain.leave();
@@ -170,10 +189,13 @@ public final class Arm64Vcpu implements Vcpu {
         return sleeping;
     }
 
-    private void powerOn(Start request) {
-        cpu.reset();
-        cpu.pc = request.entry;
-        cpu.x[0] = request.x0;
+    private void begin() {
+        Start request = start.getAndSet(null);
+        if (request != null) {
+            cpu.reset();
+            cpu.pc = request.entry;
+            cpu.x[0] = request.x0;
+        }
     }
 
     /** One slice, or one sleep. */
@@ -187,11 +209,18 @@ public final class Arm64Vcpu implements Vcpu {
             sleep();
             return;
         }
-        if (cpu.irqAsserted && (cpu.daif & Pstate.DAIF_I) == 0) {
+        DebugUnit debug = cpu.debug;
+        boolean interruptible = debug == null || debug.interruptible();
+        if (cpu.irqAsserted && (cpu.daif & Pstate.DAIF_I) == 0 && interruptible) {
             Pstate.takeIrq(cpu);
         }
         cpu.beginSlice(SLICE_INSTRUCTIONS);
-        interpreter.run();
+        if (debug != null && debug.single()) {
+            interpreter.step();
+            debug.stepped();
+        } else {
+            interpreter.run();
+        }
         executed += cpu.executed();
         retired = executed;
     }

@@ -30,7 +30,15 @@ final class DataAccess {
         }
     }
 
+    /** Tells the debugger, if there is one. */
+    private void watch(long va, long sizeBytes, boolean reads, boolean writes) {
+        if (cpu.debug != null) {
+            cpu.debug.access(va, sizeBytes, reads, writes);
+        }
+    }
+
     long load(Regime regime, long va, int sizeBytes) {
+        watch(va, sizeBytes, true, false);
         if (crossesPage(va, sizeBytes)) {
             return loadAcross(regime, va, sizeBytes);
         }
@@ -42,6 +50,7 @@ final class DataAccess {
     }
 
     void store(Regime regime, long va, int sizeBytes, long value) {
+        watch(va, sizeBytes, false, true);
         if (crossesPage(va, sizeBytes)) {
             storeAcross(regime, va, sizeBytes, value);
             return;
@@ -105,6 +114,7 @@ final class DataAccess {
 
     /** An atomic that may not read reports a read (§D17.2.37, WnR). */
     long compareAndSwap(Regime regime, long va, int sizeBytes, long expected, long value) {
+        watch(va, sizeBytes, true, true);
         cpu.mmu.resolve(regime, va, Mmu.Access.READ);
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Access.WRITE);
         long host = ram.hostAddress(gpa);
@@ -124,6 +134,7 @@ final class DataAccess {
 
     void zeroBlock(Regime regime, long va) {
         long block = va & -ZERO_BLOCK_BYTES;
+        watch(block, ZERO_BLOCK_BYTES, false, true);
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Access.WRITE) & -ZERO_BLOCK_BYTES;
         if (cpu.mmu.device()) {
             throw cpu.abort(va, Mmu.Access.WRITE, Syndrome.ALIGNMENT);

@@ -1,6 +1,7 @@
 package nestor.cpu.arm64;
 
 import java.util.Arrays;
+import nestor.cpu.DebugUnit;
 import nestor.cpu.HostMemory;
 import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
@@ -25,13 +26,22 @@ final class Interpreter {
         while (cpu.budget > 0) {
             JumpCache.Target<A64Block> target = cpu.jumps.follow(here, cpu.pc);
             if (target == null) {
-                target = find();
+                target = find(false);
             }
             if (target != null) {
                 here = target;
                 execute(target.block());
             }
         }
+    }
+
+    /** Executes one instruction, for a debugger, and ends the slice. */
+    void step() {
+        JumpCache.Target<A64Block> target = find(true);
+        if (target != null) {
+            execute(target.block());
+        }
+        cpu.endSlice();
     }
 
     private void execute(A64Block block) {
@@ -46,18 +56,31 @@ final class Interpreter {
             int instruction = block.instruction(i);
             cpu.budget += block.instructions - instruction - 1;
             Pstate.take(cpu, e, cpu.pc + 4L * instruction);
+        } catch (DebugUnit.WatchedAccess e) {
+            int instruction = block.instruction(i);
+            cpu.budget += block.instructions - instruction;
+            cpu.pc += 4L * instruction;
+            cpu.endSlice();
         }
     }
 
-    /** The block at PC, or null if fetching it raised an exception, which is taken. */
-    private JumpCache.@Nullable Target<A64Block> find() {
+    /**
+     * The block at PC, or null if a breakpoint is there or fetching it raised an exception, which is
+     * taken.
+     */
+    private JumpCache.@Nullable Target<A64Block> find(boolean single) {
         cpu.pc = cpu.mmu.canonical(cpu.pc);
         long pc = cpu.pc;
+        if (cpu.debug != null && cpu.debug.stopsAt(pc)) {
+            cpu.endSlice();
+            return null;
+        }
         try {
             if ((pc & 3) != 0) {
                 throw cpu.raise(Syndrome.of(Syndrome.PC_ALIGNMENT, 0), pc);
             }
-            return lookup(pc, cpu.mmu.fetch(pc));
+            long gpa = cpu.mmu.fetch(pc);
+            return single ? once(pc, gpa, 1) : lookup(pc, gpa);
         } catch (Arm64Exception e) {
             cpu.budget--;
             Pstate.take(cpu, e, pc);
@@ -69,20 +92,29 @@ final class Interpreter {
         A64Block block = cpu.code.find(gpa);
         while (block == null) {
             Object token = cpu.code.watch(gpa);
-            A64Block decoded = decode(gpa, false);
+            A64Block decoded = decode(gpa, false, A64Block.MAX_INSTRUCTIONS);
             block = cpu.code.add(decoded, token) ? decoded : null;
         }
         if (block.usesFp && cpu.fpTrapped()) {
             // Good for once: the trap is rare, and soon turned off.
-            return JumpCache.Target.once(pc, decode(gpa, true));
+            return once(pc, gpa, A64Block.MAX_INSTRUCTIONS);
+        }
+        if (cpu.debug != null && cpu.debug.holds(pc, block.sizeBytes())) {
+            // Up to the next breakpoint, and not remembered: this is to be looked up each time.
+            return once(pc, gpa, A64Block.MAX_INSTRUCTIONS);
         }
         return cpu.jumps.put(pc, block, cpu.mmu.current().tlb.fetchSizeLog2(pc));
     }
 
-    private A64Block decode(long gpa, boolean trapFp) {
+    private JumpCache.Target<A64Block> once(long pc, long gpa, int limit) {
+        long room = cpu.debug == null ? limit : Math.min(limit, cpu.debug.room(pc) >>> 2);
+        return JumpCache.Target.once(pc, decode(gpa, cpu.fpTrapped(), (int) Math.max(1, room)));
+    }
+
+    private A64Block decode(long gpa, boolean trapFp, int most) {
         long host = ram.hostAddress(gpa);
         int toPageEnd = (int) (RamMap.PAGE_BYTES - (gpa & (RamMap.PAGE_BYTES - 1))) / 4;
-        int limit = Math.min(A64Block.MAX_INSTRUCTIONS, toPageEnd);
+        int limit = Math.min(most, toPageEnd);
         Op[] ops = new Op[limit + 1];
         int length = 0;
         int count = 0;

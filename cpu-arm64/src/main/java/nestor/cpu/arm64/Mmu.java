@@ -4,6 +4,7 @@ import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
 import java.lang.foreign.Arena;
+import java.util.OptionalLong;
 import nestor.cpu.CodePages;
 import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
@@ -212,6 +213,10 @@ final class Mmu {
     }
 
     private VmsaV8Stage1 format(boolean upperRange) {
+        return format(upperRange, AccessTracking.SOFTWARE);
+    }
+
+    private VmsaV8Stage1 format(boolean upperRange, AccessTracking tracking) {
         long tcr = cpu.system[Slot.TCR];
         int granule = upperRange ? TG1_GRANULE[TG1.getInt(tcr)] : TG0_GRANULE[TG0.getInt(tcr)];
         int size = (upperRange ? T1SZ : T0SZ).getInt(tcr);
@@ -226,7 +231,7 @@ final class Mmu {
                 (upperRange ? TBI1 : TBI0).isSet(tcr),
                 (upperRange ? HPD1 : HPD0).isSet(tcr),
                 SCTLR_WXN.isSet(cpu.system[Slot.SCTLR]),
-                AccessTracking.SOFTWARE);
+                tracking);
     }
 
     private int asid() {
@@ -355,7 +360,8 @@ final class Mmu {
 
     private void cache(
             Regime regime, long va, long gpa, long host, int granted, WalkResult.Mapping mapping) {
-        boolean data = !alignmentRequired();
+        boolean watched = cpu.debug != null && cpu.debug.watchesPage(va);
+        boolean data = !alignmentRequired() && !watched;
         boolean read = data && Permissions.allow(granted, Access.READ.needed(regime.user));
         boolean write =
                 data
@@ -391,6 +397,22 @@ final class Mmu {
             return WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, va);
         }
         return walker.walk(upperRange ? upper : lower, va);
+    }
+
+    /** Where {@code va} is mapped to, for a debugger: without permissions, and without a trace. */
+    OptionalLong probe(long va) {
+        boolean upperRange = isUpper(va);
+        if (enabled && (upperRange ? upperDisabled : lowerDisabled)) {
+            return OptionalLong.empty();
+        }
+        WalkResult result =
+                enabled
+                        ? walker.walk(
+                                format(upperRange, AccessTracking.IGNORED), va, nestor.paging.Access.probe(0))
+                        : flat(va);
+        return result instanceof WalkResult.Mapping mapping
+                ? OptionalLong.of(mapping.translate(va))
+                : OptionalLong.empty();
     }
 
     private static final int ALL_PERMISSIONS = 0x3f;

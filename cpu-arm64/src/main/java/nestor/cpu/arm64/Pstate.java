@@ -42,6 +42,16 @@ final class Pstate {
                 | mode;
     }
 
+    /** Sets all of it from an SPSR image, for a debugger; an illegal mode changes only the flags. */
+    static void set(Arm64Cpu cpu, long spsr) {
+        cpu.nzcv = NZCV.getInt(spsr);
+        cpu.daif = DAIF.getInt(spsr);
+        int mode = MODE.getInt(spsr);
+        if (mode == EL0T || mode == EL1T || mode == EL1H) {
+            select(cpu, mode == EL0T ? 0 : 1, mode == EL1H, PAN.isSet(spsr));
+        }
+    }
+
     /** Takes the synchronous exception that an op threw. */
     static void take(Arm64Cpu cpu, Arm64Exception exception, long returnAddress) {
         if (exception.hasFaultAddress) {

@@ -23,6 +23,13 @@ final class DataAccess {
         this.mmio = mmio;
     }
 
+    /** Tells the debugger, if there is one. */
+    private void watch(long va, long sizeBytes, boolean reads, boolean writes) {
+        if (cpu.debug != null) {
+            cpu.debug.access(va, sizeBytes, reads, writes);
+        }
+    }
+
     long load(Regime regime, long va, int sizeBytes) {
         return load(regime, va, sizeBytes, Mmu.Kind.READ);
     }
@@ -33,6 +40,7 @@ final class DataAccess {
     }
 
     private long load(Regime regime, long va, int sizeBytes, Mmu.Kind kind) {
+        watch(va, sizeBytes, true, kind == Mmu.Kind.WRITE);
         int first = bytesInFirstPage(va);
         long gpa = cpu.mmu.resolve(regime, va, kind);
         if (first >= sizeBytes) {
@@ -47,6 +55,7 @@ final class DataAccess {
     }
 
     void store(Regime regime, long va, int sizeBytes, long value) {
+        watch(va, sizeBytes, false, true);
         int first = bytesInFirstPage(va);
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
         if (first >= sizeBytes) {
@@ -61,6 +70,7 @@ final class DataAccess {
 
     /** MOVDIR64B: 64 aligned bytes, to a device as one write, to RAM as no other vCPU tears. */
     void storeBlock(Regime regime, long va, long[] block) {
+        watch(va, 8L * block.length, false, true);
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
         if (ram.hostAddress(gpa) == RamMap.NONE) {
             mmio.writeBlock(gpa, block);
@@ -80,6 +90,7 @@ final class DataAccess {
      * @return whether it has accepted them
      */
     boolean storeDeferrable(Regime regime, long va, long[] block) {
+        watch(va, 8L * block.length, false, true);
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
         boolean accepted = mmio.writeDeferrable(gpa, block);
         cpu.checkInterrupts();
@@ -122,6 +133,7 @@ final class DataAccess {
     }
 
     long compareAndExchange(Regime regime, long va, int sizeBytes, long expected, long value) {
+        watch(va, sizeBytes, true, true);
         long gpa = cpu.mmu.resolve(regime, va, Mmu.Kind.WRITE);
         long host = ram.hostAddress(gpa);
         if (host == RamMap.NONE) {
@@ -140,6 +152,7 @@ final class DataAccess {
 
     /** A misaligned locked access: atomic towards processors, not towards devices. */
     long splitLock(Regime regime, long va, int sizeBytes, long expected, long value) {
+        watch(va, sizeBytes, true, true);
         cpu.domain.exclusively(() -> {
             found = loadForUpdate(regime, va, sizeBytes);
             if (found == (expected & Operand.mask(sizeBytes))) {

@@ -1,6 +1,7 @@
 package nestor.cpu.x86;
 
 import java.util.Arrays;
+import nestor.cpu.DebugUnit;
 import nestor.cpu.HostMemory;
 import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
@@ -52,6 +53,19 @@ final class Interpreter {
         }
     }
 
+    /** Executes one instruction, for a debugger, and ends the slice. */
+    void step() {
+        if ((cpu.otherFlags & Flags.TF) != 0) {
+            singleStep();
+        } else {
+            JumpCache.Target<X86Block> target = find(true);
+            if (target != null) {
+                execute(target.block());
+            }
+        }
+        cpu.endSlice();
+    }
+
     /** Returns whether no exception was raised. */
     private boolean execute(X86Block block) {
         Op[] ops = block.ops;
@@ -70,6 +84,11 @@ final class Interpreter {
             } else {
                 deliver(e, block, i, ops[i]);
             }
+            return false;
+        } catch (DebugUnit.WatchedAccess e) {
+            cpu.budget += instructions - i + 1;
+            cpu.x[RIP] += block.offset(i - 1);
+            cpu.endSlice();
             return false;
         }
     }
@@ -102,9 +121,16 @@ final class Interpreter {
         }
     }
 
-    /** The block at RIP, or null if fetching it raised an exception, which is delivered. */
+    /**
+     * The block at RIP, or null if a breakpoint is there or fetching it raised an exception, which
+     * is delivered.
+     */
     private JumpCache.@Nullable Target<X86Block> find(boolean single) {
         long rip = cpu.x[RIP];
+        if (cpu.debug != null && cpu.debug.stopsAt(rip)) {
+            cpu.endSlice();
+            return null;
+        }
         try {
             return lookup(rip, cpu.mmu.fetch(rip), single);
         } catch (X86Exception e) {
@@ -122,23 +148,31 @@ final class Interpreter {
         }
         while (block == null) {
             Object token = cpu.code.watch(gpa);
-            X86Block decoded = decode(gpa, X86Block.MAX_INSTRUCTIONS);
+            X86Block decoded = decode(gpa, X86Block.MAX_INSTRUCTIONS, RamMap.PAGE_BYTES);
             if (decoded == null) {
                 return once(rip, gpa);
             }
             block = cpu.code.add(decoded, token) ? decoded : null;
+        }
+        if (cpu.debug != null && cpu.debug.holds(rip, block.sizeBytes())) {
+            // Up to the next breakpoint, and not remembered: this is to be looked up each time.
+            X86Block cut = decode(gpa, X86Block.MAX_INSTRUCTIONS, cpu.debug.room(rip));
+            return cut != null ? JumpCache.Target.once(rip, cut) : once(rip, gpa);
         }
         return cpu.jumps.put(rip, block, cpu.mmu.current().tlb.fetchSizeLog2(rip));
     }
 
     /** One instruction, which may reach into the next page. */
     private JumpCache.Target<X86Block> once(long rip, long gpa) {
-        X86Block block = decode(gpa, 1);
+        X86Block block = decode(gpa, 1, RamMap.PAGE_BYTES);
         return JumpCache.Target.once(rip, block != null ? block : crossing(rip, gpa));
     }
 
-    /** The run of instructions at {@code gpa}; null if the first is not whole on its page. */
-    private @Nullable X86Block decode(long gpa, int limit) {
+    /**
+     * The run of up to {@code limit} instructions at {@code gpa} that begin in {@code room} bytes;
+     * null if the first is not whole on its page.
+     */
+    private @Nullable X86Block decode(long gpa, int limit, long room) {
         long host = ram.hostAddress(gpa);
         int toPageEnd = toPageEnd(gpa);
         Op[] ops = new Op[limit + 1];
@@ -148,7 +182,8 @@ final class Interpreter {
         int offset = 0;
         boolean ended = false;
         instruction.mode64 = cpu.mode64;
-        while (!ended && count < limit && offset < toPageEnd) {
+        long end = Math.min(toPageEnd, room);
+        while (!ended && count < limit && offset < end) {
             int atHand = Math.min(toPageEnd - offset, Instruction.MAX_BYTES);
             instruction.from(host + offset, atHand);
             Op op;

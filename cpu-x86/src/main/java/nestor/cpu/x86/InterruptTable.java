@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import nestor.cpu.DebugUnit;
+
 /**
  * Delivery of exceptions and interrupts through the IDT in long mode (3A §6.14). Outside long mode
  * nothing can be delivered, as if the IDT were empty: an exception there is a triple fault.
@@ -34,18 +36,32 @@ final class InterruptTable implements Interpreter.ExceptionPort {
         }
         fault = !e.trap && !e.singleStep;
         advance = e.trap ? e.length : 0;
-        deliver(e.vector, e.errorCode, e.faultAddress, e.software);
+        unwatched(() -> deliver(e.vector, e.errorCode, e.faultAddress, e.software));
+    }
+
+    /** What the processor itself reads and pushes is not the debugger's business. */
+    private void unwatched(Runnable delivery) {
+        DebugUnit debug = cpu.debug;
+        if (debug == null) {
+            delivery.run();
+            return;
+        }
+        boolean before = debug.mute();
+        delivery.run();
+        debug.unmute(before);
     }
 
     /** An external interrupt or NMI; it is unmasked. */
     void interrupt(int vector) {
         fault = false;
         advance = 0;
-        try {
-            enter(vector, false, 0, false);
-        } catch (X86Exception e) {
-            deliverSecond(NONE, e);
-        }
+        unwatched(() -> {
+            try {
+                enter(vector, false, 0, false);
+            } catch (X86Exception e) {
+                deliverSecond(NONE, e);
+            }
+        });
     }
 
     private void deliver(int vector, int errorCode, long faultAddress, boolean software) {

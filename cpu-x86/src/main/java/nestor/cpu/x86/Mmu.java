@@ -1,6 +1,7 @@
 package nestor.cpu.x86;
 
 import java.lang.foreign.Arena;
+import java.util.OptionalLong;
 import nestor.cpu.CodePages;
 import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
@@ -248,7 +249,9 @@ final class Mmu {
 
     private void cache(Regime regime, long va, long gpa, long host, WalkResult.Mapping mapping) {
         int granted = mapping.permissions();
-        boolean barred = enabled && regime.smap && (granted & Permissions.USER_READ) != 0;
+        boolean watched = cpu.debug != null && cpu.debug.watchesPage(va);
+        boolean barred =
+                watched || enabled && regime.smap && (granted & Permissions.USER_READ) != 0;
         boolean read = !barred && allows(granted, Kind.READ, regime);
         boolean write = !barred && allows(granted, Kind.WRITE, regime) && !code.holdsCode(gpa);
         if (write) {
@@ -268,6 +271,13 @@ final class Mmu {
 
     private WalkResult walk(long va, Access access) {
         return enabled ? walker.walk(format, va, access) : flat(va);
+    }
+
+    /** Where {@code va} is mapped to, for a debugger: without permissions, and without a trace. */
+    OptionalLong probe(long va) {
+        return walk(va, Access.probe(0)) instanceof WalkResult.Mapping mapping
+                ? OptionalLong.of(mapping.translate(va))
+                : OptionalLong.empty();
     }
 
     /** Paging is off: 32-bit addresses. */

@@ -3,6 +3,7 @@ package nestor.cpu.x86;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 import nestor.cpu.CodePages;
+import nestor.cpu.DebugUnit;
 import nestor.cpu.HostMemory;
 import nestor.cpu.JumpCache;
 import nestor.cpu.RamMap;
@@ -11,6 +12,7 @@ import nestor.cpu.SoftTlb;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.PortBus;
 import nestor.vmm.time.Clock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Architectural state of one logical processor, and its view of memory: what ops work on. Belongs
@@ -86,6 +88,9 @@ final class X86Cpu {
 
     /** Blocks by virtual address, in the current regime. */
     JumpCache<X86Block> jumps;
+
+    /** Of a debugger; null while there is none. */
+    @Nullable DebugUnit debug;
 
     final Mmu mmu;
     final X86Cluster cluster;

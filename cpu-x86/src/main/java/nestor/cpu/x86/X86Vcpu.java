@@ -1,11 +1,15 @@
 package nestor.cpu.x86;
 
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntConsumer;
+import nestor.cpu.DebugUnit;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.PortBus;
 import nestor.vmm.time.Clock;
+import nestor.vmm.vcpu.DebugPort;
+import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 import org.jspecify.annotations.Nullable;
@@ -22,6 +26,7 @@ public final class X86Vcpu implements Vcpu {
     private final X86Cpu cpu;
     private final Interpreter interpreter;
     private final InterruptTable interrupts;
+    private final DebugPort debugPort;
     private final Clock.Timer wakeUp;
     private final AtomicReference<@Nullable Start> start = new AtomicReference<>();
     private final AtomicReference<@Nullable VcpuExit> exit = new AtomicReference<>();
@@ -55,6 +60,7 @@ public final class X86Vcpu implements Vcpu {
                                 apicId, cluster, mmio, ports, clock, endOfInterrupt, this::wake));
         interrupts = new InterruptTable(cpu);
         interpreter = new Interpreter(cpu, interrupts);
+        debugPort = new X86DebugPort(cpu);
         wakeUp = clock.newTimer(this::kick);
         cluster.domain.join(this::kick);
     }
@@ -86,7 +92,7 @@ public final class X86Vcpu implements Vcpu {
 
     @Override
     public void stop(VcpuExit reason) {
-        exit.compareAndSet(null, reason);
+        exit.accumulateAndGet(reason, VcpuExit::first);
         if (Thread.currentThread().equals(thread)) {
             cpu.endSlice();
         }
@@ -100,21 +106,34 @@ public final class X86Vcpu implements Vcpu {
     }
 
     @Override
+    public Optional<DebugPort> debugPort() {
+        if (thread == null) {
+            begin(); // so that a debugger sees where it will
+        }
+        return Optional.of(debugPort);
+    }
+
+    @Override
     public VcpuExit run() {
         thread = Thread.currentThread();
         cpu.domain.enter();
+        DebugUnit debug = cpu.debug;
+        if (debug != null) {
+            debug.resume(cpu.x[X86Cpu.RIP]);
+        }
         try {
             while (true) {
                 VcpuExit reason = exit.getAndSet(null);
                 if (reason != null) {
-                    on = false;
+                    on &= reason instanceof VcpuExit.Paused;
                     return reason;
                 }
-                Start request = start.getAndSet(null);
-                if (request != null) {
-                    begin(request);
-                }
+                begin();
                 step();
+                DebugStop stop = debug == null ? null : debug.takeStop(cpu.x[X86Cpu.RIP]);
+                if (stop != null) {
+                    return new VcpuExit.Debugged(stop);
+                }
             }
         } finally {
             cpu.domain.leave();
@@ -122,10 +141,13 @@ public final class X86Vcpu implements Vcpu {
         }
     }
 
-    private void begin(Start request) {
-        cpu.reset();
-        cpu.x[X86Cpu.RIP] = Integer.toUnsignedLong(request.eip);
-        cpu.x[X86Cpu.RBX] = Integer.toUnsignedLong(request.ebx);
+    private void begin() {
+        Start request = start.getAndSet(null);
+        if (request != null) {
+            cpu.reset();
+            cpu.x[X86Cpu.RIP] = Integer.toUnsignedLong(request.eip);
+            cpu.x[X86Cpu.RBX] = Integer.toUnsignedLong(request.ebx);
+        }
     }
 
     /** One slice, or one sleep. */
@@ -137,7 +159,8 @@ public final class X86Vcpu implements Vcpu {
             return;
         }
         int slice = SLICE_INSTRUCTIONS;
-        if (deliverable()) {
+        DebugUnit debug = cpu.debug;
+        if (deliverable() && (debug == null || debug.interruptible())) {
             if (cpu.takeInhibition()) {
                 slice = 1;
             } else {
@@ -146,12 +169,31 @@ public final class X86Vcpu implements Vcpu {
         }
         cpu.halted = false;
         cpu.beginSlice(slice);
-        interpreter.run();
+        if (debug == null) {
+            interpreter.run();
+        } else {
+            run(debug);
+        }
         executed += cpu.executed();
         retired = executed;
         if (cpu.shutdown) {
             cpu.shutdown = false;
-            exit.compareAndSet(null, new VcpuExit.Reset());
+            exit.accumulateAndGet(new VcpuExit.Reset(), VcpuExit::first);
+        }
+    }
+
+    private void run(DebugUnit debug) {
+        if (debug.single()) {
+            interpreter.step();
+        } else {
+            interpreter.run();
+        }
+        if (debug.isWatchpointPending()) {
+            debug.passOver();
+            interpreter.step(); // data breakpoints are traps (3A §17.2.5)
+        }
+        if (debug.single()) {
+            debug.stepped();
         }
     }
 

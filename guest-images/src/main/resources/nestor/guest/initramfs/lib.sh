@@ -82,6 +82,24 @@ is_translated() {
     [ -e "$1/iommu_group" ] && [ "$(cat "$1/iommu_group/type")" != identity ]
 }
 
+# fault_of FUNCTION ADDRESS: the kernel's report of a fault of a function (domain:bus:slot.function) at an address, as
+# the driver of its IOMMU writes it. VT-d reports the page.
+fault_of() {
+    if [ -d /sys/class/iommu/dmar0 ]; then
+        dmesg | grep -E "DMAR: \[DMA (Read|Write) .*Request device \[${1#*:}\] fault addr $(printf '0x%x' $(($2 & ~4095))) "
+        return
+    fi
+    rid=$(echo "$1" | sed 's/^[^:]*:\(..\):\(..\)\.\(.\)$/0x\1 * 256 + 0x\2 * 8 + 0x\3/')
+    rid=$((rid))
+    if find_pci 1af4:1057 >/dev/null; then
+        dmesg | grep -E " fault from EP $rid at $(printf '0x%x' $2)[: ]"
+    else
+        # The SMMU's record as four words: code and stream ID, then the address (IHI 0070, section 7.3.13).
+        dmesg | sed 's/^\[[^]]*\] *//' | tr -d '\t' | tr '\n' ' ' |
+            grep -o "0x$(printf '%08x' $rid)00000010 [^:]*: *0x[0-9a-f]* [^:]*: *$(printf '0x%016x' $2)"
+    fi
+}
+
 # uptime_ms: milliseconds since boot, in steps of ten.
 uptime_ms() {
     read -r up _ </proc/uptime

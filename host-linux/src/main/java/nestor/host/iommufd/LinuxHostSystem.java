@@ -1,11 +1,17 @@
 package nestor.host.iommufd;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.ref.Reference;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
 import nestor.host.Errno;
 import nestor.host.HostFile;
 import nestor.host.LinuxHost;
@@ -14,6 +20,7 @@ import nestor.iommufd.HostSystem;
 import nestor.iommufd.Ioctl;
 import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.FaultQueueAlloc;
+import nestor.iommufd.Uapi.TestCommand;
 import nestor.iommufd.Uapi.VeventqAlloc;
 
 /**
@@ -57,6 +64,23 @@ public final class LinuxHostSystem implements HostSystem {
     }
 
     @Override
+    public String cdev(String sysfs) throws HostException {
+        Path folder = Path.of(sysfs, "vfio-dev");
+        try (Stream<Path> entries = Files.list(folder)) {
+            Path name = entries.map(Path::getFileName).findFirst().orElseThrow(() -> absent(sysfs));
+            return Path.of("/dev/vfio/devices").resolve(name).toString();
+        } catch (IOException e) {
+            HostException failure = absent(sysfs);
+            failure.initCause(e);
+            throw failure;
+        }
+    }
+
+    private static HostException absent(String sysfs) {
+        return new HostException("finding the VFIO device of " + sysfs, Errno.ENODEV);
+    }
+
+    @Override
     public int close(int fd) {
         HostFile file = files.remove(fd);
         if (file == null) {
@@ -82,6 +106,9 @@ public final class LinuxHostSystem implements HostSystem {
             own("fault queue", answer.word(FaultQueueAlloc.OUT_FAULT_FD));
         } else if (request == Ioctl.VEVENTQ_ALLOC.number()) {
             own("vEVENTQ", answer.word(VeventqAlloc.OUT_VEVENTQ_FD));
+        } else if (request == Ioctl.TEST.number()
+                && answer.word(TestCommand.OP) == TestCommand.CREATE_ACCESS) {
+            own("access", answer.word(TestCommand.OUT_ACCESS_FD));
         }
     }
 
@@ -97,6 +124,16 @@ public final class LinuxHostSystem implements HostSystem {
     @Override
     public int write(int fd, MemorySegment from) {
         return (int) with(fd, from, file -> file.tryWrite(from));
+    }
+
+    @Override
+    public int pread(int fd, MemorySegment into, long offset) {
+        return (int) with(fd, into, file -> file.tryRead(into, offset));
+    }
+
+    @Override
+    public int pwrite(int fd, MemorySegment from, long offset) {
+        return (int) with(fd, from, file -> file.tryWrite(from, offset));
     }
 
     /** A call that a signal interrupts has done nothing, and is made again. */
@@ -142,5 +179,18 @@ public final class LinuxHostSystem implements HostSystem {
     public boolean isReadable(int fd) {
         HostFile file = files.get(fd);
         return file != null && file.awaitReadable(0);
+    }
+
+    @Override
+    public int poll(int[] fds, boolean[] readable, int timeoutMillis) {
+        List<HostFile> all = new ArrayList<>();
+        for (int fd : fds) {
+            HostFile file = files.get(fd);
+            if (file == null) {
+                return -Errno.EBADF;
+            }
+            all.add(file);
+        }
+        return HostFile.poll(host, all, readable, timeoutMillis);
     }
 }

@@ -90,7 +90,7 @@ public final class KvmVcpu implements Vcpu {
 
     @Override
     public void stop(VcpuExit reason) {
-        exit.compareAndSet(null, reason);
+        exit.accumulateAndGet(reason, VcpuExit::first);
         kick();
     }
 
@@ -159,7 +159,7 @@ public final class KvmVcpu implements Vcpu {
     }
 
     private void leave(VcpuExit reason) {
-        exit.compareAndSet(null, reason);
+        exit.accumulateAndGet(reason, VcpuExit::first);
     }
 
     private void fail(String reason) {

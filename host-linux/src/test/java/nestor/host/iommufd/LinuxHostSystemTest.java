@@ -76,6 +76,43 @@ class LinuxHostSystemTest {
     }
 
     @Test
+    void pollTellsWhichOfSeveralFilesHasInput() {
+        int quiet = system.eventfd();
+        int ready = system.eventfd();
+        MemorySegment value = memory(8);
+        value.set(ValueLayout.JAVA_LONG, 0, 1);
+        int[] both = {quiet, ready};
+        boolean[] readable = {true, true};
+
+        assertThat(system.poll(both, readable, 0)).isZero();
+        assertThat(readable).containsExactly(false, false);
+        assertThat(system.write(ready, value)).isEqualTo(8);
+        assertThat(system.poll(both, readable, -1)).isEqualTo(1);
+
+        assertThat(readable).containsExactly(false, true);
+        assertThat(system.close(quiet)).isZero();
+        assertThat(system.poll(both, readable, 0)).isEqualTo(-Errno.EBADF);
+        assertThat(system.close(ready)).isZero();
+    }
+
+    @Test
+    void aFileIsReadAndWrittenAtOffsets(@TempDir Path folder) throws Exception {
+        int fd = system.open(Files.write(folder.resolve("f"), new byte[64]).toString());
+        MemorySegment value = memory(8);
+        value.set(ValueLayout.JAVA_LONG, 0, 0x1234_5678_9abc_def0L);
+
+        assertThat(system.pwrite(fd, value, 40)).isEqualTo(8);
+        value.fill((byte) 0);
+        assertThat(system.pread(fd, value.asSlice(0, 4), 44)).isEqualTo(4);
+
+        assertThat(value.get(ValueLayout.JAVA_INT, 0)).isEqualTo(0x1234_5678);
+        assertThat(system.pread(fd, value, 64)).isZero();
+        assertThat(system.pread(fd, value, 1L << 40)).isZero();
+        assertThat(system.close(fd)).isZero();
+        assertThat(system.pread(fd, value, 0)).isEqualTo(-Errno.EBADF);
+    }
+
+    @Test
     void aClosedDescriptorReachesNoOtherFile() {
         int closed = system.eventfd();
         assertThat(system.close(closed)).isZero();

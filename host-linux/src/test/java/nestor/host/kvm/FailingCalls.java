@@ -66,6 +66,21 @@ final class FailingCalls implements SystemCalls {
     }
 
     @Override
+    public long pread(int fd, long address, long sizeBytes, long offset) {
+        return host.pread(fd, address, sizeBytes, offset);
+    }
+
+    @Override
+    public long pwrite(int fd, long address, long sizeBytes, long offset) {
+        return host.pwrite(fd, address, sizeBytes, offset);
+    }
+
+    @Override
+    public int poll(long descriptors, int count, int timeoutMillis) {
+        return host.poll(descriptors, count, timeoutMillis);
+    }
+
+    @Override
     public int poll(int fd, int events, int timeoutMillis) {
         return host.poll(fd, events, timeoutMillis);
     }

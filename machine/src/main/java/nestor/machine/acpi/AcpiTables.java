@@ -44,9 +44,11 @@ public record AcpiTables(
     /** §5.2.9, IAPC_BOOT_ARCH: legacy devices, and no VGA. */
     private static final int BOOT_ARCHITECTURE = 1 << 0 | 1 << 2;
 
-    /** WBINVD, PROC_C1, no fixed buttons, RTC without a wake status, 32-bit timer, reset. */
-    private static final int FADT_FLAGS =
-            1 << 0 | 1 << 2 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 10;
+    /**
+     * WBINVD, PROC_C1, a fixed power button, no sleep button, RTC without a wake status, 32-bit
+     * timer, reset.
+     */
+    private static final int FADT_FLAGS = 1 << 0 | 1 << 2 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 10;
 
     /** A latency that says there is no such state. */
     private static final int NO_C_STATE = 0x0fff;

@@ -51,7 +51,8 @@ final class Payload {
             }
             if (magic.startsWith("28b52ffd")) {
                 ZstdDecompressor zstd = new ZstdDecompressor();
-                return whole(plain, zstd.decompress(payload, 0, packedBytes, plain, 0, plainBytes));
+                byte[] frame = ZstdFrames.withSmallWindow(payload);
+                return whole(plain, zstd.decompress(frame, 0, packedBytes, plain, 0, plainBytes));
             }
             if (magic.startsWith("fd377a585a00")) {
                 return read(new SingleXZInputStream(packed, MAX_XZ_MEMORY_KIB), plain);

@@ -29,7 +29,29 @@ final class ZstdFrames {
     private static final int RLE_BLOCK = 1;
     private static final int RESERVED_BLOCK = 3;
 
+    /** Offset of Window_Descriptor, section 3.1.1.1.2, in a frame that has one. */
+    private static final int WINDOW_OFFSET = 5;
+
+    /** Window_Descriptor of 8 MiB: Exponent 13, Mantissa 0. */
+    private static final int SMALL_WINDOW = 13 << 3;
+
     private ZstdFrames() {}
+
+    /**
+     * The same frame with a window of 8 MiB at most. The window says how much of what was
+     * decompressed must be kept; the decompressor that has all of it in one array needs none, but
+     * refuses larger ones, such as the 128 MiB of kernels from 7.3 on.
+     */
+    static byte[] withSmallWindow(byte[] frame) {
+        if (frame.length <= WINDOW_OFFSET
+                || SINGLE_SEGMENT.isSet(frame[WINDOW_OFFSET - 1])
+                || (frame[WINDOW_OFFSET] & 0xff) <= SMALL_WINDOW) {
+            return frame;
+        }
+        byte[] small = frame.clone();
+        small[WINDOW_OFFSET] = SMALL_WINDOW;
+        return small;
+    }
 
     /** Reads frames up to the end of the stream, or zeros between archives. */
     static void scan(InputStream in) throws IOException, BootFileException {

@@ -9,8 +9,8 @@ import nestor.vmm.register.BitField;
 import nestor.vmm.time.Clock;
 
 /**
- * The fixed hardware of ACPI (ACPI 6.4 §4.8.3): PM1 event and control registers and the power
- * management timer. There are no buttons and no sleep but soft-off; ACPI mode is always on.
+ * The fixed hardware of ACPI (ACPI 6.4 §4.8.3): PM1 event and control registers, the power button
+ * and the power management timer. There is no sleep but soft-off; ACPI mode is always on.
  */
 public final class PowerManagement implements MmioRegion {
     /** Ports it takes: PM1a event, PM1a control and timer blocks, in this order. */
@@ -32,10 +32,13 @@ public final class PowerManagement implements MmioRegion {
 
     private static final int ENABLE = 2;
 
-    /** §4.8.3.1.1, §4.8.3.1.2: the timer's carry; software may also set GBL_EN. */
+    /** §4.8.3.1.1: the timer's carry, and the power button. */
     private static final BitField TMR = bit(0);
 
-    private static final long ENABLE_MASK = 1 << 0 | 1 << 5;
+    private static final BitField PWRBTN = bit(8);
+
+    /** §4.8.3.1.2: of both, and GBL_EN and RTC_EN, whose events do not come. */
+    private static final long ENABLE_MASK = 1 << 0 | 1 << 5 | 1 << 8 | 1 << 10;
 
     /** §4.8.3.2.1. */
     private static final BitField SCI_EN = bit(0);
@@ -52,6 +55,7 @@ public final class PowerManagement implements MmioRegion {
     private final Runnable onSoftOff;
     private long enable;
     private long sleepType;
+    private boolean pressed;
 
     /** Changes of the timer's highest bit that software knows of. */
     private long acknowledged;
@@ -73,7 +77,16 @@ public final class PowerManagement implements MmioRegion {
         synchronized (this) {
             enable = 0;
             sleepType = 0;
+            pressed = false;
             acknowledged = carries();
+        }
+        drive();
+    }
+
+    /** Someone presses the power button (§4.8.2.2.1.1): PWRBTN_STS is set. Any thread. */
+    public void pressPowerButton() {
+        synchronized (this) {
+            pressed = true;
         }
         drive();
     }
@@ -112,6 +125,7 @@ public final class PowerManagement implements MmioRegion {
             if (TMR.isSet(bits & written)) {
                 acknowledged = carries();
             }
+            pressed &= !PWRBTN.isSet(bits & written);
             long mask = written >>> 8 * ENABLE & ENABLE_MASK;
             enable = enable & ~mask | bits >>> 8 * ENABLE & mask;
         }
@@ -140,7 +154,7 @@ public final class PowerManagement implements MmioRegion {
     }
 
     private long status() {
-        return carries() == acknowledged ? 0 : TMR.mask();
+        return (carries() == acknowledged ? 0 : TMR.mask()) | (pressed ? PWRBTN.mask() : 0);
     }
 
     private synchronized boolean asserted() {
@@ -159,7 +173,7 @@ public final class PowerManagement implements MmioRegion {
 
     /** Has the wire driven again at the next carry, if that is to interrupt. */
     private synchronized void arm() {
-        if (TMR.isSet(enable) && status() == 0) {
+        if (TMR.isSet(enable) && !TMR.isSet(status())) {
             long next = carries() + 1 << CARRY_LOG2;
             long nanos =
                     next / TIMER_HZ * NANOS_PER_SECOND

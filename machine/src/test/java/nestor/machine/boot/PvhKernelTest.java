@@ -71,6 +71,21 @@ class PvhKernelTest {
         return sized(Arrays.copyOf(packed, length), plain.length);
     }
 
+    /** One raw block in a frame with a window of 128 MiB, as Linux packs its kernels. */
+    private static byte[] zstdOfWideWindow(byte[] plain) {
+        int header = 1 | plain.length << 3;
+        ByteBuffer frame =
+                ByteBuffer.allocate(9 + plain.length)
+                        .order(ByteOrder.LITTLE_ENDIAN)
+                        .putInt(0xfd2fb528)
+                        .put((byte) 0)
+                        .put((byte) 0x88)
+                        .put((byte) header)
+                        .putShort((short) (header >> 8))
+                        .put(plain);
+        return sized(frame.array(), plain.length);
+    }
+
     private static byte[] lz4(byte[] plain) {
         byte[] block = new byte[2 * plain.length + 100];
         int length = new Lz4Compressor().compress(plain, 0, plain.length, block, 0, block.length);
@@ -117,12 +132,21 @@ class PvhKernelTest {
             packed(elf, true, out -> new XZOutputStream(out, new LZMA2Options())),
             packed(elf, true, out -> new LZMAOutputStream(out, new LZMA2Options(), -1)),
             zstd(elf),
+            zstdOfWideWindow(elf),
             lz4(elf)
         };
         for (byte[] payload : payloads) {
             PvhKernel kernel = open(PvhKernels.bzImage(payload));
             assertThat(kernel.elf()).isEqualTo(open(PvhKernels.elf()).elf());
         }
+    }
+
+    @Test
+    void othersGetTheElfFile() throws IOException, BootFileException {
+        byte[] elf = PvhKernels.elf().array();
+        Path file = folder.resolve("bzImage");
+        Files.write(file, PvhKernels.bzImage(zstd(elf)).array());
+        assertThat(PvhKernel.unpack(file)).isEqualTo(elf);
     }
 
     @Test

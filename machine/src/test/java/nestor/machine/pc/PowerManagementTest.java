@@ -60,6 +60,33 @@ class PowerManagementTest {
     }
 
     @Test
+    @DisplayName("§4.8.2.2.1.1: the power button sets PWRBTN_STS, and interrupts if enabled")
+    void thePowerButtonInterrupts() {
+        pm.pressPowerButton();
+        assertThat(sci).isFalse();
+        assertThat(pm.read(0, 2) & 0xffff).isEqualTo(1 << 8);
+        pm.write(2, 2, 1 << 8);
+        assertThat(sci).isTrue();
+        pm.write(0, 2, 1);
+        assertThat(sci).as("another status bit is cleared").isTrue();
+        pm.write(1, 1, 1);
+        assertThat(sci).isFalse();
+        pm.pressPowerButton();
+        assertThat(sci).isTrue();
+        pm.reset();
+        assertThat(sci).isFalse();
+        assertThat(pm.read(0, 4)).isZero();
+    }
+
+    @Test
+    @DisplayName("§4.8.3.1.2: RTC_EN holds what is written; the clock has no wake status")
+    void theClocksEventCanBeEnabled() {
+        pm.write(2, 2, 1 << 10);
+        assertThat(pm.read(2, 2)).isEqualTo(1 << 10);
+        assertThat(sci).isFalse();
+    }
+
+    @Test
     void resetDisablesTheEvents() {
         clock.advance(601 * SECOND);
         pm.write(2, 2, 1);

@@ -51,7 +51,7 @@ final class FaultQueue {
 
     /** Any thread. */
     void report(Fault fault) {
-        FaultEvent.emit(fault);
+        VirtioIommuTrace.fault(fault);
         DriverLink driver = link;
         if (driver != null && pending.offer(fault)) {
             driver.kick(index);

@@ -108,7 +108,7 @@ final class RequestQueue {
         counters.request(decoded);
         reply.asSlice(0, replyBytes).fill((byte) 0);
         Outcome outcome = requests.apply(decoded, features, reply, replyBytes - TAIL_BYTES);
-        RequestEvent.emit(decoded, outcome.status());
+        VirtioIommuTrace.request(decoded, outcome.status());
         Status status = outcome.revokes() ? revoked(outcome.status()) : outcome.status();
         if (status != null) {
             reply(queue, status);

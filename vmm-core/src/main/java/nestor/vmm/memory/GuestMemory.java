@@ -117,6 +117,18 @@ public final class GuestMemory implements AutoCloseable {
         return new GuestMemory(arena, regions);
     }
 
+    /**
+     * Memory that somebody else has made, and keeps alive, as RAM. Page watches see what is written
+     * through this object only.
+     *
+     * @param regions of whole pages, which do not overlap
+     */
+    public static GuestMemory over(List<RamRegion> regions) {
+        List<RamRegion> sorted = new ArrayList<>(regions);
+        sorted.sort(Comparator.comparingLong(RamRegion::gpa));
+        return new GuestMemory(Arena.ofShared(), sorted);
+    }
+
     /** The RAM regions, in address order. */
     public List<RamRegion> regions() {
         return List.of(regions);

@@ -1,5 +1,7 @@
 package nestor.vmm.vcpu;
 
+import java.util.Optional;
+
 /** A virtual CPU: KVM or software. */
 public interface Vcpu {
     /**
@@ -8,9 +10,17 @@ public interface Vcpu {
      */
     VcpuExit run();
 
-    /** Makes {@link #run} return {@code exit} soon. Any thread, the vCPU's own included. */
+    /**
+     * Makes {@link #run} return {@code exit} soon. Of several, the first counts; any other counts
+     * more than {@link VcpuExit.Paused}. Any thread, the vCPU's own included.
+     */
     void stop(VcpuExit exit);
 
     /** Makes a sleeping or running vCPU look at its interrupts again. Any thread. */
     void kick();
+
+    /** For a debugger; empty if this kind of vCPU has none. The same port each time. */
+    default Optional<DebugPort> debugPort() {
+        return Optional.empty();
+    }
 }

@@ -78,6 +78,16 @@ public record Event(long dw0, long dw1, long dw2, long dw3) {
         return NUMBER.getInt(dw0);
     }
 
+    /** StreamID. */
+    public int sid() {
+        return STREAM_ID.getInt(dw0);
+    }
+
+    /** SubstreamID, or {@link Requester#NO_PASID}. */
+    public int ssid() {
+        return SSV.isSet(dw0) ? SUBSTREAM_ID.getInt(dw0) : Requester.NO_PASID;
+    }
+
     /** Whether it is one of the four faults that CD.A, R and S speak about (§5.5). */
     public boolean isTranslationRelated() {
         return number() >= F_TRANSLATION && number() <= F_PERMISSION;

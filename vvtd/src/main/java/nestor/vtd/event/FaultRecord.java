@@ -56,6 +56,16 @@ public record FaultRecord(long information, long attributes) {
         return new FaultRecord(INTERRUPT_INDEX.set(0, index), head(reason, sid));
     }
 
+    /** Source ID. */
+    public int sid() {
+        return SID.getInt(attributes);
+    }
+
+    /** Fault reason. */
+    public int reason() {
+        return FR.getInt(attributes);
+    }
+
     /** PCIe Base §2.2.4.1: the AT field of a request. */
     private static int encode(AddressType type) {
         return switch (type) {

@@ -1,0 +1,211 @@
+package nestor.control.view;
+
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import nestor.atc.AtcStatistics;
+import nestor.control.ControlledMachine;
+import nestor.control.Json;
+import nestor.machine.DeviceNode;
+import nestor.machine.DriveConfig;
+import nestor.machine.IommuState;
+import nestor.machine.MachineControl.RunState;
+import nestor.machine.MappedRange;
+import nestor.pci.FunctionInfo;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** A machine's views, by topic. Numbers are numbers; addresses and registers, too. */
+public final class Views {
+    private final ControlledMachine machine;
+
+    public Views(ControlledMachine machine) {
+        this.machine = machine;
+    }
+
+    /** {@code query-status}, and how far the guest has come. */
+    public ObjectNode status() {
+        RunState state = machine.machine().control().state();
+        return Json.object()
+                .put("status", state.title())
+                .put("running", state == RunState.RUNNING)
+                .put("instructions", machine.machine().retiredInstructions());
+    }
+
+    public ObjectNode version() {
+        return Json.object().put("nestor", machine.version());
+    }
+
+    /** Every PCI function and how software has programmed it. */
+    public ArrayNode pci() {
+        ArrayNode list = Json.array();
+        for (FunctionInfo function : machine.machine().pciFunctions()) {
+            ObjectNode node = list.addObject();
+            node.put("bus", function.rid() >>> 8)
+                    .put("slot", function.rid() >>> 3 & 0x1f)
+                    .put("function", function.rid() & 7)
+                    .put("id", function.name())
+                    .put("class", function.classCode())
+                    .put("vendor", function.vendor())
+                    .put("device", function.device())
+                    .put("subsystem-vendor", function.subsystemVendor())
+                    .put("subsystem", function.subsystem());
+            ArrayNode bars = node.putArray("bars");
+            for (FunctionInfo.BarInfo bar : function.bars()) {
+                ObjectNode one = bars.addObject();
+                one.put("bar", bar.index())
+                        .put("kind", bar.kind().name().toLowerCase(Locale.ROOT))
+                        .put("size", bar.sizeBytes());
+                if (bar.decoded()) {
+                    one.put("address", bar.address());
+                }
+            }
+            function.bridge().ifPresent(bridge -> bridge(node.putObject("bridge"), bridge));
+        }
+        return list;
+    }
+
+    private static void bridge(ObjectNode node, FunctionInfo.BridgeInfo bridge) {
+        node.put("secondary", bridge.secondaryBus())
+                .put("subordinate", bridge.subordinateBus())
+                .put("memory-base", bridge.memoryBase())
+                .put("memory-limit", bridge.memoryLimit())
+                .put("prefetchable-base", bridge.prefetchableBase())
+                .put("prefetchable-limit", bridge.prefetchableLimit());
+    }
+
+    /** The tree of buses and devices, each device under the bus that it is on. */
+    public ArrayNode qtree() {
+        List<DeviceNode> devices = machine.machine().control().devices();
+        ArrayNode buses = Json.array();
+        for (String bus : devices.stream().map(DeviceNode::bus).distinct().toList()) {
+            // A bus that is a root port's is shown below that port.
+            if (devices.stream().noneMatch(device -> device.name().equals(bus))) {
+                bus(buses.addObject(), bus, devices);
+            }
+        }
+        return buses;
+    }
+
+    private static void bus(ObjectNode node, String bus, List<DeviceNode> devices) {
+        node.put("bus", bus);
+        ArrayNode on = node.putArray("devices");
+        for (DeviceNode device : devices) {
+            if (device.bus().equals(bus)) {
+                ObjectNode one = on.addObject();
+                one.put("id", device.name())
+                        .put("driver", device.driver())
+                        .put("slot", device.slot())
+                        .put("function", device.function());
+                ObjectNode properties = one.putObject("properties");
+                device.properties().entrySet().stream()
+                        .sorted(Map.Entry.comparingByKey())
+                        .forEach(entry -> properties.put(entry.getKey(), entry.getValue()));
+                if (devices.stream().anyMatch(other -> other.bus().equals(device.name()))) {
+                    bus(one.putObject("child"), device.name(), devices);
+                }
+            }
+        }
+    }
+
+    /** The guest-physical address space, by address. */
+    public ArrayNode mtree() {
+        ArrayNode list = Json.array();
+        for (MappedRange range : machine.machine().control().addresses()) {
+            list.addObject()
+                    .put("address", range.gpa())
+                    .put("size", range.sizeBytes())
+                    .put("name", range.name());
+        }
+        return list;
+    }
+
+    /** Each IOMMU: its registers, and what it has counted. */
+    public ArrayNode iommu() {
+        ArrayNode list = Json.array();
+        for (IommuState state : machine.machine().control().iommus()) {
+            ObjectNode one = list.addObject();
+            one.put("id", state.name())
+                    .put("driver", state.driver())
+                    .put("enabled", state.enabled());
+            numbers(one.putObject("registers"), state.registers());
+            numbers(one.putObject("counters"), state.counters());
+        }
+        return list;
+    }
+
+    private static void numbers(ObjectNode node, SequencedMap<String, Long> numbers) {
+        numbers.forEach(node::put);
+    }
+
+    /** The address translation cache of each device that has one and lets it be counted. */
+    public ArrayNode atc() {
+        ArrayNode list = Json.array();
+        for (Map.Entry<String, AtcStatistics> entry :
+                machine.machine().atcStatistics().entrySet()) {
+            AtcStatistics counted = entry.getValue();
+            list.addObject()
+                    .put("id", entry.getKey())
+                    .put("hits", counted.hits())
+                    .put("misses", counted.misses())
+                    .put("permission-misses", counted.permissionMisses())
+                    .put("requests", counted.requests())
+                    .put("stale-drops", counted.staleDrops())
+                    .put("evictions", counted.evictions())
+                    .put("pasid-range-invalidations", counted.pasidRangeInvalidations())
+                    .put("pasid-invalidations", counted.pasidInvalidations())
+                    .put("range-invalidations", counted.rangeInvalidations())
+                    .put("function-invalidations", counted.functionInvalidations());
+        }
+        return list;
+    }
+
+    public ArrayNode chardev() {
+        ArrayNode list = Json.array();
+        for (ControlledMachine.Chardev chardev : machine.chardevs()) {
+            list.addObject()
+                    .put("label", chardev.label())
+                    .put("filename", chardev.filename())
+                    .put("frontend-open", true);
+        }
+        return list;
+    }
+
+    /** The drives of the configuration. */
+    public ArrayNode block() {
+        ArrayNode list = Json.array();
+        for (DriveConfig drive : machine.configuration().drives()) {
+            list.addObject()
+                    .put("device", drive.id())
+                    .put("file", drive.file().toString())
+                    .put("read-only", drive.readOnly());
+        }
+        return list;
+    }
+
+    /** The view of a topic of {@code info}; empty if there is none. */
+    public Optional<JsonNode> of(String topic) {
+        return Optional.ofNullable(
+                switch (topic) {
+                    case "status" -> status();
+                    case "version" -> version();
+                    case "pci" -> pci();
+                    case "qtree" -> qtree();
+                    case "mtree" -> mtree();
+                    case "iommu" -> iommu();
+                    case "atc" -> atc();
+                    case "chardev" -> chardev();
+                    case "block" -> block();
+                    default -> null;
+                });
+    }
+
+    /** The topics of {@link #of}. */
+    public static List<String> topics() {
+        return List.of(
+                "atc", "block", "chardev", "iommu", "mtree", "pci", "qtree", "status", "version");
+    }
+}
