@@ -40,6 +40,7 @@ final class AssignedDevices {
     private static final String ADVICE = "; 'nestor doctor' says what this host can assign";
 
     private static final int ENODEV = 19;
+    private static final int EINVAL = 22;
 
     private static final System.Logger LOG = System.getLogger(AssignedDevices.class.getName());
 
@@ -353,6 +354,11 @@ final class AssignedDevices {
                 to = guard;
             }
         }
+        if (to != null && isElsewhere(device, to)) {
+            throw new HostException(
+                    "an iommufd behind two of the guest's IOMMUs (each takes its own -object)",
+                    EINVAL);
+        }
         Guard from;
         int before;
         boolean numbered = !device.behindPort || rid >>> 8 != 0;
@@ -390,6 +396,20 @@ final class AssignedDevices {
                         device.opened.reader().changed();
                     }
                 });
+    }
+
+    /** An iommufd is one host IOMMU to its guest: it follows the invalidations of one model. */
+    private boolean isElsewhere(Assigned device, Guard to) {
+        return devices.stream()
+                .filter(other -> other != device && other.opened.equals(device.opened))
+                .map(AssignedDevices::guardOf)
+                .anyMatch(guard -> guard != null && !guard.equals(to));
+    }
+
+    private static @Nullable Guard guardOf(Assigned device) {
+        synchronized (device) {
+            return device.guard;
+        }
     }
 
     private interface Step {

@@ -438,6 +438,21 @@ class AssignedDeviceTest {
                 "assigning behind a virtio-iommu without table-profile= failed");
     }
 
+    @Test
+    void anIommufdIsBehindOneIommuOfTheGuests() throws IOException {
+        behindVtd(this::demo);
+        host.name("/sys/bus/pci/devices/0000:02:00.0", CDEV + "1");
+        host.vtd().function(CDEV + "1", this::demo);
+        assertWrong(
+                config(
+                        "pxb-pcie,id=p1,bus_nr=8",
+                        UNIT,
+                        UNIT + ",primary-bus=p1",
+                        ASSIGN,
+                        "vfio-pci,host=0000:02:00.0,iommufd=i0,bus=p1"),
+                "each takes its own -object");
+    }
+
     private void assertWrong(MachineConfig config, String message) {
         assertThatThrownBy(() -> machine(config, AssignedDeviceTest::exit).close())
                 .isInstanceOf(ConfigException.class)
