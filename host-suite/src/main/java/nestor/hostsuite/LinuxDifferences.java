@@ -2,6 +2,7 @@ package nestor.hostsuite;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** What the suite leaves out on a Linux, and why. */
 final class LinuxDifferences {
@@ -12,6 +13,11 @@ final class LinuxDifferences {
                             + " and keeps the device");
 
     private LinuxDifferences() {}
+
+    /** All that are left out. */
+    static Set<String> checks() {
+        return REASONS.keySet();
+    }
 
     /** Why a check is left out; empty if it is not. */
     static Optional<String> reason(String check) {

@@ -179,7 +179,7 @@ class MachineControlTest {
 
     @Test
     void aBoardWithoutAPowerButtonSaysSo() throws ConfigException {
-        if (board.equals("q35")) {
+        if (guest.board().equals("q35")) {
             control.powerdown();
             assertThat(events).containsExactly(new MachineEvent.Powerdown());
             return;
