@@ -1,6 +1,5 @@
 package nestor.machine;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -185,11 +184,7 @@ final class AssignedDevices {
             device = iommufd.host().bind(path);
             Assigned assigned =
                     new Assigned(
-                            name,
-                            iommufd,
-                            device,
-                            iommufd.host().capabilities(device),
-                            behindPort);
+                            name, iommufd, device, iommufd.host().capabilities(device), behindPort);
             if (complete) {
                 for (Guard guard : guards) {
                     guard.iommu().check(assigned.capabilities);
@@ -477,10 +472,11 @@ final class AssignedDevices {
     /** Everything goes back to the host; no vCPU runs, and the IOMMUs' loops still do. */
     synchronized void close() {
         List.copyOf(devices).forEach(this::release);
-        opened.values().forEach(iommufd -> {
-            iommufd.reader().close();
-            iommufd.host().close();
-        });
+        opened.values()
+                .forEach(iommufd -> {
+                    iommufd.reader().close();
+                    iommufd.host().close();
+                });
         opened.clear();
     }
 }
