@@ -53,6 +53,11 @@ final class Scratch implements AutoCloseable {
         return disk;
     }
 
+    /** A file with this content. */
+    Path file(String name, byte[] content) throws IOException {
+        return Files.write(folder.resolve(name), content);
+    }
+
     @Override
     public void close() {
         try {

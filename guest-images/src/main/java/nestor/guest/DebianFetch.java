@@ -90,7 +90,9 @@ final class DebianFetch {
      */
     String packages(List<String> names) throws ImageException, IOException, InterruptedException {
         List<DebianPackage> packages = DebianPrograms.closure(apt, names);
-        String name = "packages-" + architecture + "-" + key(packages);
+        ContentKey key = new ContentKey().with(DebianPrograms.LEFT_OUT.pattern());
+        packages.stream().map(DebianPackage::toString).sorted().forEach(key::with);
+        String name = "packages-" + architecture + "-" + key.hex();
         if (cache.find(PROGRAMS, name).isEmpty()) {
             checkRoom(packages);
             lock.scratch(downloads -> {

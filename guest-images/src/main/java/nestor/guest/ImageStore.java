@@ -149,7 +149,7 @@ public final class ImageStore {
             files.put("bin/" + program, Files.readAllBytes(compiled(kernel, program)));
         }
         ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
-        packages.ifPresent(archive -> key.with(String.valueOf(archive.getParent().getFileName())));
+        packages.ifPresent(archive -> key.with(archive.toString()));
         profile.modules().forEach(key::with);
         files.forEach((path, content) -> key.with(path).with(content));
         String name = kernel.release() + "-" + profile.name() + "-" + key.hex();
