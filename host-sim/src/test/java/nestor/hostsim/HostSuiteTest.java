@@ -33,8 +33,7 @@ class HostSuiteTest {
 
     private static HostSystem assigning() {
         var host = new SimulatedHost();
-        host.smmuV3()
-                .function("/dev/vfio/devices/vfio0", () -> new StoringFunction().function());
+        host.smmuV3().function("/dev/vfio/devices/vfio0", () -> new StoringFunction().function());
         return host;
     }
 
