@@ -148,7 +148,8 @@ final class DebianFetch {
                         name,
                         folder -> {
                             try (OutputStream file =
-                                            Files.newOutputStream(folder.resolve(JavaRuntime.FILE));
+                                            Files.newOutputStream(
+                                                    folder.resolve(JavaRuntime.FILE));
                                     OutputStream buffered =
                                             new BufferedOutputStream(file, 1 << 16)) {
                                 archive.writeTo(buffered);
