@@ -6,6 +6,7 @@ module nestor.cli {
     requires nestor.debug;
     requires nestor.guest;
     requires nestor.host;
+    requires nestor.hostsuite;
     requires info.picocli;
     requires tools.jackson.databind;
     requires tools.jackson.dataformat.yaml;

@@ -23,7 +23,7 @@ import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
 /**
  * A machine in a file, YAML or JSON: the keys of {@link Setting}, and the lists {@code drives},
- * {@code devices} and {@code chardevs} whose elements have the properties of the options {@code
+ * {@code devices}, {@code objects} and {@code chardevs} whose elements have the properties of the options {@code
  * -drive}, {@code -device} and {@code -chardev}. Strict: what is not known is an error that names
  * the JSON path. Relative paths start from the file's own folder.
  */
@@ -57,6 +57,7 @@ final class LabFile {
         }
         write(root, "drives", "", settings.drives());
         write(root, "devices", "driver", settings.devices());
+        write(root, "objects", "qom-type", settings.objects());
         write(root, "chardevs", "backend", settings.chardevs());
         return mapper.writeValueAsString(root);
     }
@@ -116,6 +117,7 @@ final class LabFile {
             switch (entry.getKey()) {
                 case "drives" -> lists(path, entry.getValue(), "file", "", settings.drives());
                 case "devices" -> lists(path, entry.getValue(), "", "driver", settings.devices());
+                case "objects" -> lists(path, entry.getValue(), "", "qom-type", settings.objects());
                 case "chardevs" ->
                         lists(path, entry.getValue(), "path", "backend", settings.chardevs());
                 default -> scalar(path, entry.getKey(), entry.getValue());
@@ -184,7 +186,7 @@ final class LabFile {
     private static List<String> keys() {
         List<String> keys =
                 new ArrayList<>(Arrays.stream(Setting.values()).map(Setting::key).toList());
-        keys.addAll(List.of("drives", "devices", "chardevs"));
+        keys.addAll(List.of("drives", "devices", "objects", "chardevs"));
         return keys;
     }
 }

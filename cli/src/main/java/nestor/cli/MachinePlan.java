@@ -38,7 +38,8 @@ record MachinePlan(
         List<DeviceConfig> devices,
         SequencedMap<String, Chardev> chardevs,
         Chardev serial,
-        boolean noReboot) {
+        boolean noReboot,
+        List<DeviceConfig> objects) {
     private static final String DEFAULT_MEMORY = "512M";
     private static final long MIN_MEMORY = 64L << 20;
     private static final Set<String> DRIVE_PROPERTIES =
@@ -50,8 +51,11 @@ record MachinePlan(
     static MachinePlan of(Settings settings) throws CommandException {
         Optional<Path> kernel = file(settings, Setting.KERNEL);
         Optional<Path> initrd = file(settings, Setting.INITRD);
+        Accelerator accelerator = accelerator(settings);
+        boolean driven = accelerator == Accelerator.QTEST;
+        boolean ownKernel = kernel.isPresent() || driven;
         OptionList machine = machine(settings);
-        Optional<Preset> preset = preset(settings, machine.head(), kernel.isPresent());
+        Optional<Preset> preset = preset(settings, machine.head(), ownKernel);
         if (kernel.isPresent() && settings.get(Setting.KERNEL_RELEASE).isPresent()) {
             throw CommandException.usage(
                     "%s and %s exclude each other"
@@ -59,18 +63,19 @@ record MachinePlan(
                                     settings.origin(Setting.KERNEL),
                                     settings.origin(Setting.KERNEL_RELEASE)));
         }
-        if (kernel.isEmpty() && initrd.isPresent()) {
+        if (kernel.isEmpty() && initrd.isPresent() && !driven) {
             throw CommandException.usage(
                     "%s needs -kernel FILE".formatted(settings.origin(Setting.INITRD)));
         }
-        Accelerator accelerator = accelerator(settings);
         checkCpu(settings, accelerator);
-        String type = type(settings, machine.head(), preset, kernel.isPresent());
+        String type = type(settings, machine.head(), preset, ownKernel);
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
         Chardev serial =
                 Chardev.decodeSerial(
                         settings.origin(Setting.SERIAL),
-                        settings.text(Setting.SERIAL, usesStdio(chardevs) ? "null" : "mon:stdio"));
+                        settings.text(
+                                Setting.SERIAL,
+                                driven || usesStdio(chardevs) ? "null" : "mon:stdio"));
         checkSerial(settings, serial, chardevs);
         return new MachinePlan(
                 preset,
@@ -91,7 +96,10 @@ record MachinePlan(
                 serial,
                 OptionList.parseSwitch(
                         settings.origin(Setting.NO_REBOOT),
-                        settings.text(Setting.NO_REBOOT, "off")));
+                        settings.text(Setting.NO_REBOOT, "off")),
+                settings.objects().stream()
+                        .map(object -> new DeviceConfig(object.head(), object.properties()))
+                        .toList());
     }
 
     /** The machine that boots this guest. */
@@ -107,7 +115,8 @@ record MachinePlan(
                 guest.append(),
                 drives,
                 devices,
-                noReboot);
+                noReboot,
+                objects);
     }
 
     private static OptionList machine(Settings settings) throws CommandException {
@@ -187,7 +196,7 @@ record MachinePlan(
         return Accelerator.titled(name)
                 .orElseThrow(() ->
                         CommandException.usage(
-                                "%s: unknown accelerator '%s'; known: tcg, kvm"
+                                "%s: unknown accelerator '%s'; known: tcg, kvm, qtest"
                                         .formatted(settings.origin(Setting.ACCELERATOR), name)));
     }
 

@@ -68,6 +68,7 @@ final class Q35Board implements Board {
     private final BoardClock clock;
     private final PciHost host;
     private final PciDevices pci;
+    private final AssignedDevices assigned;
     private final HotPlug hotPlug;
     private final RemappingUnits units;
     private final MmioBus mmio;
@@ -92,6 +93,7 @@ final class Q35Board implements Board {
             MachineConfig config,
             Map<String, CharBackend> backends,
             Processors.Maker maker,
+            AssignedDevices.Host assignable,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
@@ -130,6 +132,7 @@ final class Q35Board implements Board {
                 new DebugExit(status -> stop(new VcpuExit.DebugExit(status))));
         MsiDoorbell doorbell = new MsiDoorbell(PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES, this::signal);
         host = new PciHost(map.pci(), memory, mmio, doorbell);
+        assigned = new AssignedDevices(config.objects(), assignable, memory, onEscape);
         pci =
                 new PciDevices(
                         host,
@@ -141,8 +144,10 @@ final class Q35Board implements Board {
                                 new IovaRange(
                                         PcMap.LOCAL_APIC,
                                         PcMap.LOCAL_APIC + PcMap.MESSAGE_BYTES - 1)),
+                        assigned,
                         onEscape);
         hotPlug = new HotPlug(pci);
+        assigned.onRequest(hotPlug::request);
         Processors made = null;
         host.plug(0, 0, hostBridge());
         try {
@@ -157,7 +162,8 @@ final class Q35Board implements Board {
                                     clock,
                                     ioapic::endOfInterrupt,
                                     onEscape));
-            messages = units.build(pci, host, memory, clock, mmio, made.apics());
+            messages = units.build(pci, assigned, host, memory, clock, mmio, made.apics());
+            assigned.start();
             acpi = acpi(plan);
         } catch (ConfigException e) {
             if (made != null) {
@@ -224,6 +230,9 @@ final class Q35Board implements Board {
     }
 
     private void checkRoom() throws ConfigException {
+        if (config.accelerator() == Accelerator.QTEST) {
+            return;
+        }
         if (kernel.startGpa() < PcMap.EXTENDED) {
             throw new ConfigException(
                     "-kernel %s: has a segment at 0x%x, below 1 MiB"

@@ -72,6 +72,7 @@ final class VirtBoard implements Board {
     private final Pl031 rtc;
     private final PciHost host;
     private final PciDevices pci;
+    private final AssignedDevices assigned;
     private final HotPlug hotPlug;
     private final SmmuUnits smmus;
     private final List<Arm64Vcpu> vcpus = new ArrayList<>();
@@ -79,6 +80,7 @@ final class VirtBoard implements Board {
     VirtBoard(
             MachineConfig config,
             Map<String, CharBackend> backends,
+            AssignedDevices.Host assignable,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
@@ -116,13 +118,23 @@ final class VirtBoard implements Board {
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
         host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
+        assigned = new AssignedDevices(config.objects(), assignable, memory, onEscape);
         pci =
                 new PciDevices(
-                        host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
+                        host,
+                        memory,
+                        clock,
+                        backends,
+                        config.drives(),
+                        Optional.empty(),
+                        assigned,
+                        onEscape);
         hotPlug = new HotPlug(pci);
+        assigned.onRequest(hotPlug::request);
         try {
             pci.plug(plan);
-            smmus.build(pci, host, memory, clock, gic, bus, doorbell);
+            smmus.build(pci, assigned, host, memory, clock, gic, bus, doorbell);
+            assigned.start();
         } catch (ConfigException e) {
             close();
             throw e;

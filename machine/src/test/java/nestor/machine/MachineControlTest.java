@@ -13,7 +13,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import nestor.machine.MachineControl.RunState;
-import nestor.machine.boot.TestKernels;
+import nestor.testkit.CountingGuest;
 import nestor.vmm.memory.GuestAccessException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -21,24 +21,23 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A machine whose guest counts, on both boards. */
 @ParameterizedClass
-@ValueSource(strings = {"virt", "q35"})
+@EnumSource
 class MachineControlTest {
     private static final int ROUNDS = 20;
-    private static final int COUNTER = 0x4300_0000;
-    private static final int PC_COUNTER = 0x0100_0000;
 
-    private final String board;
+    private final CountingGuest guest;
     private final BlockingQueue<MachineEvent> events = new LinkedBlockingQueue<>();
     @TempDir private Path folder;
     private Machine machine;
     private MachineControl control;
 
-    MachineControlTest(String board) {
-        this.board = board;
+    MachineControlTest(CountingGuest guest) {
+        this.guest = guest;
     }
 
     @BeforeEach
@@ -54,16 +53,13 @@ class MachineControlTest {
     }
 
     private MachineConfig config() throws IOException {
-        Path file = folder.resolve("kernel");
         return new MachineConfig(
-                board,
+                guest.board(),
                 Map.of(),
                 Accelerator.TCG,
                 64 << 20,
                 1,
-                board.equals("virt")
-                        ? TestKernels.countingImage(file, COUNTER)
-                        : TestKernels.countingPvh(file, PC_COUNTER),
+                guest.write(folder.resolve("kernel")),
                 Optional.empty(),
                 "",
                 List.of(),
@@ -79,7 +75,7 @@ class MachineControlTest {
 
     private int counter() {
         try {
-            return control.memory().getIntLe(board.equals("virt") ? COUNTER : PC_COUNTER);
+            return control.memory().getIntLe(guest.counterGpa());
         } catch (GuestAccessException e) {
             throw new AssertionError(e);
         }

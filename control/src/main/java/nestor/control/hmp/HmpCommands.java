@@ -2,6 +2,7 @@ package nestor.control.hmp;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.SortedSet;
 import java.util.TreeSet;
 import nestor.control.ControlledMachine;
 import nestor.control.view.Views;
@@ -103,8 +104,8 @@ public final class HmpCommands {
                 });
     }
 
-    private static TreeSet<String> topics() {
-        TreeSet<String> topics = new TreeSet<>(Views.topics());
+    private static SortedSet<String> topics() {
+        SortedSet<String> topics = new TreeSet<>(Views.topics());
         topics.add("registers");
         return topics;
     }

@@ -43,6 +43,11 @@ final class Arguments {
         }
     }
 
+    /** A value that makes no difference. */
+    void ignore(String name) {
+        taken.add(name);
+    }
+
     /** A list of strings; empty if it is not given. */
     Set<String> optionalTexts(String name) throws QmpException {
         JsonNode value = object.get(name);

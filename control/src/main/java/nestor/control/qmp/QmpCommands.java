@@ -112,8 +112,11 @@ public final class QmpCommands {
             return objects.get(path, property);
         });
         commands.put("qom-set", arguments -> {
-            arguments.rest();
-            throw objects.readOnly(arguments.text("path"), arguments.text("property"));
+            String path = arguments.text("path");
+            String property = arguments.text("property");
+            arguments.ignore("value");
+            arguments.expectNoMore();
+            throw objects.readOnly(path, property);
         });
     }
 

@@ -13,10 +13,13 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import nestor.debug.SocketSpec;
-import nestor.machine.TestDriver;
+import nestor.machine.Machine;
 import org.jspecify.annotations.Nullable;
 
-/** Serves one client of the qtest protocol ({@code -qtest}), on a thread of its own. */
+/**
+ * Serves one client of the qtest protocol ({@code -qtest}), on a thread of its own, once the board
+ * has been reset. When the client has gone the machine ends.
+ */
 public final class QtestServer implements Closeable {
     /** Bound on a line: a transfer of the largest size in hexadecimal, and its command. */
     private static final int MAX_LINE = 2 * QtestCommands.MAX_BYTES + 256;
@@ -32,39 +35,39 @@ public final class QtestServer implements Closeable {
         Streams open() throws IOException;
     }
 
+    private final Machine machine;
     private final Opener opener;
     private final Closeable closer;
     private final QtestCommands commands;
-    private final Runnable onEnd;
     private final PrintStream log;
     private final long began = System.nanoTime();
     private @Nullable OutputStream out;
 
     private QtestServer(
-            Opener opener, Closeable closer, TestDriver driver, PrintStream log, Runnable onEnd) {
+            Machine machine, Opener opener, Closeable closer, PrintStream log) {
+        this.machine = machine;
         this.opener = opener;
         this.closer = closer;
         this.log = log;
-        this.onEnd = onEnd;
-        commands = new QtestCommands(driver, this::tellInterrupt);
+        commands = new QtestCommands(machine.testDriver(), this::tellInterrupt);
     }
 
     /**
      * Serves the client of a socket.
      *
      * @param log takes a line for each in both directions
-     * @param onEnd called when the client has gone
      * @throws IOException if it cannot be connected to, or listened for
      */
     public static QtestServer on(
-            SocketSpec spec, TestDriver driver, PrintStream log, Runnable onEnd)
+            SocketSpec spec, Machine machine, PrintStream log)
             throws IOException {
         if (!spec.server()) {
             SocketChannel channel = spec.connect();
-            return new QtestServer(() -> streams(channel), channel, driver, log, onEnd);
+            return new QtestServer(machine, () -> streams(channel), channel, log);
         }
         ServerSocketChannel server = spec.listen();
         return new QtestServer(
+                machine,
                 () -> streams(server.accept()),
                 () -> {
                     server.close();
@@ -72,15 +75,13 @@ public final class QtestServer implements Closeable {
                         Files.deleteIfExists(spec.file().get());
                     }
                 },
-                driver,
-                log,
-                onEnd);
+                log);
     }
 
     /** Serves a client that is there already: standard input and output. */
     public static QtestServer on(
-            InputStream in, OutputStream out, TestDriver driver, PrintStream log, Runnable onEnd) {
-        return new QtestServer(() -> new Streams(in, out), () -> {}, driver, log, onEnd);
+            InputStream in, OutputStream out, Machine machine, PrintStream log) {
+        return new QtestServer(machine, () -> new Streams(in, out), () -> {}, log);
     }
 
     private static Streams streams(SocketChannel channel) {
@@ -97,6 +98,7 @@ public final class QtestServer implements Closeable {
     private void serve() {
         try {
             Streams streams = opener.open();
+            machine.control().awaitLaunch();
             synchronized (this) {
                 out = new BufferedOutputStream(streams.out);
             }
@@ -108,8 +110,10 @@ public final class QtestServer implements Closeable {
             }
         } catch (IOException e) {
             // the client has gone
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } finally {
-            onEnd.run();
+            machine.stop();
         }
     }
 

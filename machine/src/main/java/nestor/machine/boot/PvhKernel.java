@@ -51,6 +51,19 @@ public record PvhKernel(Path file, ElfImage elf) {
         }
     }
 
+    /**
+     * The kernel as an ELF file, for others that enter kernels by PVH.
+     *
+     * @throws BootFileException if {@code file} is no kernel that can be entered so
+     */
+    public static byte[] unpack(Path file) throws BootFileException, IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment elf = elf(map(file, arena));
+            ElfImage.parse(elf);
+            return elf.toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
     /** None, where nothing is loaded. */
     public static PvhKernel none() {
         return new PvhKernel(Path.of(""), new ElfImage(0, List.of()));

@@ -23,23 +23,18 @@ final class PvhKernels {
     private PvhKernels() {}
 
     static ByteBuffer elf() {
-        return elf(CODE);
-    }
-
-    /** A kernel of {@link #MEMORY_BYTES} at most, whose code is at {@link #GPA}. */
-    static ByteBuffer elf(byte[] code) {
         ByteBuffer elf =
-                ByteBuffer.allocate(CODE_OFFSET + code.length).order(ByteOrder.LITTLE_ENDIAN);
+                ByteBuffer.allocate(CODE_OFFSET + CODE.length).order(ByteOrder.LITTLE_ENDIAN);
         elf.putInt(0x464c457f).put(new byte[] {2, 1, 1});
         elf.putShort(16, (short) 2).putShort(18, (short) 62).putInt(20, 1);
         elf.putLong(32, 64).putShort(52, (short) 64).putShort(54, (short) 56);
         elf.putShort(56, (short) 2);
-        header(elf, LOAD_HEADER, 1, CODE_OFFSET, code.length, MEMORY_BYTES);
+        header(elf, LOAD_HEADER, 1, CODE_OFFSET, CODE.length, MEMORY_BYTES);
         header(elf, NOTE_HEADER, 4, NOTE, NOTE_BYTES, NOTE_BYTES);
         elf.position(NOTE).putInt(4).putInt(1).putInt(1).put(new byte[] {'G', 'N', 'U', 0});
         elf.put(new byte[] {7, 0, 0, 0}); // a value that is padded
         elf.putInt(4).putInt(8).putInt(18).put(new byte[] {'X', 'e', 'n', 0}).putLong(ENTRY);
-        elf.put(CODE_OFFSET, code);
+        elf.put(CODE_OFFSET, CODE);
         return elf.rewind();
     }
 

@@ -1,6 +1,7 @@
 package nestor.tests.violations;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import io.netty.channel.Channel;
 import java.lang.foreign.Linker;
 import jnr.ffi.Pointer;
 import picocli.CommandLine;
@@ -13,6 +14,7 @@ public final class Violations {
     private final Object unsafe = Unsafe.class;
 
     private final Class<?> jnr = Pointer.class;
+    private final Class<?> netty = Channel.class;
 
     private Violations() {}
 
@@ -24,7 +26,7 @@ public final class Violations {
 
     @Override
     public String toString() {
-        return unsafe + "" + jnr;
+        return unsafe + "" + jnr + netty;
     }
 
     /** Stands for the real one. */
