@@ -95,8 +95,7 @@ public final class AssignedScenarios {
      *
      * @return runs that each took
      */
-    public static Map<String, Supplier<Integer>> failing(
-            Supplier<? extends AssignedGuest> guests) {
+    public static Map<String, Supplier<Integer>> failing(Supplier<? extends AssignedGuest> guests) {
         Map<String, Supplier<Integer>> all = new LinkedHashMap<>();
         scenarios().forEach((name, scenario) -> all.put(name, () -> sweep(guests, scenario)));
         return all;

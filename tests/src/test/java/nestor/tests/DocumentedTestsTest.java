@@ -60,7 +60,8 @@ class DocumentedTestsTest {
                     named++;
                     String source = sources.getOrDefault(matcher.group(1), "");
                     String name = Pattern.quote(matcher.group(2));
-                    String declared = "(?s).*(void " + name + "\\(|> " + name + "\\(|\"" + name + "\").*";
+                    String declared =
+                            "(?s).*(void " + name + "\\(|> " + name + "\\(|\"" + name + "\").*";
                     if (!source.matches(declared)) {
                         missing.add(page.getFileName() + ": " + matcher.group());
                     }
