@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 /** What the documentation names as a test is one. */
 class DocumentedTestsTest {
     private static final Pattern NAMED =
-            Pattern.compile("`([A-Z][A-Za-z0-9]*(?:Test|IT|Scenarios|Checks))\\.([a-z][A-Za-z0-9]*)`");
+            Pattern.compile(
+                    "`([A-Z][A-Za-z0-9]*(?:Test|IT|Scenarios|Checks))\\.([a-z][A-Za-z0-9]*)`");
 
     private static Path root() {
         Path at = Path.of("").toAbsolutePath();
@@ -41,7 +42,8 @@ class DocumentedTestsTest {
         try (Stream<Path> files = Files.walk(root())) {
             sources =
                     files.filter(file -> file.toString().contains("/src/"))
-                            .filter(file -> file.toString().matches(".*(Test|IT|Scenarios|Checks)\\.java"))
+                            .filter(file ->
+                                    file.toString().matches(".*(Test|IT|Scenarios|Checks)\\.java"))
                             .collect(
                                     Collectors.toMap(
                                             file ->
