@@ -2,7 +2,6 @@ package nestor.debug.gdb;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.net.SocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -55,11 +54,6 @@ public final class GdbServer implements Closeable {
         control.listen(made::told);
         Thread.ofPlatform().daemon().name("gdb accept").start(made::accept);
         return made;
-    }
-
-    /** Where it listens. */
-    public SocketAddress address() throws IOException {
-        return server.getLocalAddress();
     }
 
     private void accept() {
