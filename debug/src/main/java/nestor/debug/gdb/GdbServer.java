@@ -74,7 +74,7 @@ public final class GdbServer implements Closeable {
     }
 
     private void serve(Connection served) {
-        try (SocketChannel channel = served.channel) {
+        try (SocketChannel _ = served.channel) {
             served.session.run();
         } catch (IOException e) {
             // it left without a word
