@@ -57,7 +57,7 @@ final class VtdGuestRuns {
     private static PresetRun scalable() {
         return PresetRun.named(
                         "scalable",
-                        "scalable mode, first stage, disks with ATS",
+                        "scalable mode, first stage, strict, disks with ATS",
                         List.of(
                                 "vtd-probed",
                                 "ats-enabled",
@@ -67,7 +67,7 @@ final class VtdGuestRuns {
                                 "edu-dma",
                                 "testdev-dma",
                                 "kernel-warnings"))
-                .arguments(with(SCALABLE, SCALABLE_FAULTS))
+                .arguments(with(SCALABLE, SCALABLE_FAULTS, STRICT, STRICT_TYPE))
                 .devices("intel-iommu,scalable-mode=on,fsts=on,device-iotlb=on")
                 .diskProperties(
                         Map.of(GuestTest.READ_DISK, "ats=on", GuestTest.WRITTEN_DISK, "ats=on"))
