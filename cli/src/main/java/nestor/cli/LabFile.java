@@ -23,8 +23,8 @@ import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
 /**
  * A machine in a file, YAML or JSON: the keys of {@link Setting}, and the lists {@code drives},
- * {@code devices} and {@code chardevs} whose elements have the properties of the options {@code
- * -drive}, {@code -device} and {@code -chardev}. Strict: what is not known is an error that names
+ * {@code devices}, {@code chardevs} and {@code monitors} whose elements have the properties of the options {@code
+ * -drive}, {@code -device}, {@code -chardev} and {@code -mon}. Strict: what is not known is an error that names
  * the JSON path. Relative paths start from the file's own folder.
  */
 final class LabFile {
@@ -58,6 +58,7 @@ final class LabFile {
         write(root, "drives", "", settings.drives());
         write(root, "devices", "driver", settings.devices());
         write(root, "chardevs", "backend", settings.chardevs());
+        write(root, "monitors", "chardev", settings.monitors());
         return mapper.writeValueAsString(root);
     }
 
@@ -118,6 +119,7 @@ final class LabFile {
                 case "devices" -> lists(path, entry.getValue(), "", "driver", settings.devices());
                 case "chardevs" ->
                         lists(path, entry.getValue(), "path", "backend", settings.chardevs());
+                case "monitors" -> lists(path, entry.getValue(), "", "chardev", settings.monitors());
                 default -> scalar(path, entry.getKey(), entry.getValue());
             }
         }
@@ -184,7 +186,7 @@ final class LabFile {
     private static List<String> keys() {
         List<String> keys =
                 new ArrayList<>(Arrays.stream(Setting.values()).map(Setting::key).toList());
-        keys.addAll(List.of("drives", "devices", "chardevs"));
+        keys.addAll(List.of("drives", "devices", "chardevs", "monitors"));
         return keys;
     }
 }

@@ -27,6 +27,7 @@ final class Settings {
     private final List<OptionList> drives = new ArrayList<>();
     private final List<OptionList> devices = new ArrayList<>();
     private final List<OptionList> chardevs = new ArrayList<>();
+    private final List<OptionList> monitors = new ArrayList<>();
 
     void set(Setting setting, String origin, String text) {
         values.put(setting, new Value(origin, text));
@@ -58,12 +59,17 @@ final class Settings {
         return chardevs;
     }
 
+    List<OptionList> monitors() {
+        return monitors;
+    }
+
     /** Lays other settings over these. */
     void override(Settings other) {
         values.putAll(other.values);
         addAll(drives, other.drives);
         addAll(devices, other.devices);
         addAll(chardevs, other.chardevs);
+        addAll(monitors, other.monitors);
     }
 
     /**
