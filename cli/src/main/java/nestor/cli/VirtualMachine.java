@@ -150,7 +150,7 @@ final class VirtualMachine {
                     Optional.of(
                             new ControlledMachine(
                                     name,
-                                    Version.text(),
+                                    Version.text().replaceFirst("nestor ", ""),
                                     machine,
                                     config,
                                     chardevs,
