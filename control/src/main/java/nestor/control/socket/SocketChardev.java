@@ -67,7 +67,7 @@ public final class SocketChardev implements CharBackend {
         }
         synchronized (lock) {
             long unsent = pending.readableBytes() + unsent(to);
-            int taken = (int) Math.clamp(MAX_PENDING - unsent, 0, length);
+            int taken = Math.clamp(MAX_PENDING - unsent, 0, length);
             pending.writeBytes(data, offset, taken);
             lostBytes += length - taken;
             if (flushing || !pending.isReadable()) {
