@@ -3,8 +3,10 @@
 module nestor.cli {
     requires nestor.control;
     requires nestor.machine;
+    requires nestor.debug;
     requires nestor.guest;
     requires nestor.host;
+    requires nestor.hostsuite;
     requires info.picocli;
     requires tools.jackson.databind;
     requires tools.jackson.dataformat.yaml;

@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module nestor.testkit {
     requires transitive nestor.atc;
+    requires transitive nestor.hostsim;
     requires transitive nestor.iommu;
 
     exports nestor.testkit;

@@ -10,6 +10,8 @@ import nestor.guest.GuestProfile;
 import nestor.guest.ImageException;
 import nestor.guest.ImageStore;
 import nestor.guest.Kernel;
+import nestor.machine.ConfigException;
+import nestor.machine.Machine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -81,11 +83,16 @@ final class BenchCommand {
             abbreviateSynopsis = true,
             description =
                     "Wall time from the start of the program to the guest's first process, and to power-off.")
-    int boot(@Mixin Options options) throws CommandException, ImageException, IOException {
+    int boot(@Mixin Options options)
+            throws CommandException, ConfigException, ImageException, IOException {
         Path qemu = opponent(options);
         try (Scratch scratch = new Scratch()) {
             List<String> guest =
-                    guest(options, scratch.zeros("disk.img", DISK_BYTES), "nestor.exec=true");
+                    guest(
+                            options,
+                            scratch,
+                            scratch.zeros("disk.img", DISK_BYTES),
+                            "nestor.exec=true");
             Duel duel = duel(options, qemu, guest);
             host.out().print(BenchTable.boot(duel.fight(options.runs), title(options)));
             return ExitCode.OK;
@@ -98,12 +105,14 @@ final class BenchCommand {
             sortOptions = false,
             abbreviateSynopsis = true,
             description = "Reads of 4 KiB and 1 MiB past the guest's page cache.")
-    int disk(@Mixin Options options) throws CommandException, ImageException, IOException {
+    int disk(@Mixin Options options)
+            throws CommandException, ConfigException, ImageException, IOException {
         Path qemu = opponent(options);
         try (Scratch scratch = new Scratch()) {
             List<String> guest =
                     guest(
                             options,
+                            scratch,
                             scratch.random("disk.img", DISK_BYTES, 1),
                             "nestor.checks=iobench");
             Duel duel = duel(options, qemu, guest);
@@ -121,11 +130,14 @@ final class BenchCommand {
         if (options.runs < 1) {
             throw CommandException.usage("--runs: give at least 1");
         }
-        Optional<Path> qemu = Programs.find(host, "qemu-system-aarch64");
+        boolean x86 = Preset.of("--preset", options.preset).board().equals(Preset.Q35);
+        String program = x86 ? "qemu-system-x86_64" : "qemu-system-aarch64";
+        Optional<Path> qemu = Programs.find(host, program);
         if (qemu.isEmpty()) {
             throw new CommandException(
                     ExitCode.SKIPPED,
-                    "skipped: no qemu-system-aarch64; install it with: apt-get install qemu-system-arm");
+                    "skipped: no %s; install it with: apt-get install qemu-system-%s"
+                            .formatted(program, x86 ? "x86" : "arm"));
         }
         return qemu.get();
     }
@@ -151,8 +163,8 @@ final class BenchCommand {
         return new Duel(host.log(), nestor, opponent, MARKER);
     }
 
-    private List<String> guest(Options options, Path disk, String task)
-            throws CommandException, ImageException {
+    private List<String> guest(Options options, Scratch scratch, Path disk, String task)
+            throws CommandException, ConfigException, ImageException, IOException {
         Preset preset = Preset.of("--preset", options.preset);
         try (Terminal terminal = new Terminal()) {
             ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
@@ -170,7 +182,7 @@ final class BenchCommand {
                                     "-nographic",
                                     "-no-reboot",
                                     "-kernel",
-                                    kernel.image().toString(),
+                                    image(preset, kernel, scratch).toString(),
                                     "-initrd",
                                     store.initramfs(kernel, profile).toString(),
                                     "-append",
@@ -178,6 +190,8 @@ final class BenchCommand {
                                             preset.board(), task + " " + options.append)));
             if (preset.hasVirtioIommu()) {
                 words.addAll(List.of("-device", "virtio-iommu-pci"));
+            } else if (preset.board().equals(Preset.Q35)) {
+                words.addAll(List.of("-device", "intel-iommu,intremap=on"));
             }
             words.addAll(
                     List.of(
@@ -189,6 +203,14 @@ final class BenchCommand {
                             preset.disk("disk")));
             return words;
         }
+    }
+
+    /** Both enter an x86-64 kernel by PVH: a bzImage's is inflated before the first run. */
+    private static Path image(Preset preset, Kernel kernel, Scratch scratch)
+            throws ConfigException, IOException {
+        return preset.board().equals(Preset.Q35)
+                ? scratch.file("vmlinux", Machine.pvhKernel(kernel.image()))
+                : kernel.image();
     }
 
     private static String title(Options options) {

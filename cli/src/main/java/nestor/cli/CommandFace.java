@@ -5,17 +5,22 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * The two faces of the program: {@code nestor COMMAND …}, and {@code nestor -M virt -kernel …} as
- * QEMU's users type it, which means {@code nestor run …}.
+ * The faces of the program: {@code nestor COMMAND …}; {@code nestor -M virt -kernel …} as QEMU's
+ * users type it, which means {@code nestor run …}; and {@link SystemFace}.
  */
 final class CommandFace {
     private static final Set<String> OWN_OPTIONS = Set.of("-h", "--help", "-V", "--version");
 
     private CommandFace() {}
 
-    static List<String> spell(List<String> typed) {
+    static List<String> spell(List<String> typed) throws CommandException {
+        String first = typed.isEmpty() ? "" : typed.getFirst();
+        if (first.equals("system-aarch64") || first.equals("system-x86_64")) {
+            return SystemFace.spell(
+                    first.substring("system-".length()), typed.subList(1, typed.size()));
+        }
         List<String> arguments =
-                switch (typed.isEmpty() ? "" : typed.getFirst()) {
+                switch (first) {
                     case "-help" -> List.of("--help");
                     case "-version" -> List.of("--version");
                     default -> typed;

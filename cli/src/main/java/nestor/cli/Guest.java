@@ -7,6 +7,7 @@ import nestor.guest.GuestProfile;
 import nestor.guest.ImageException;
 import nestor.guest.ImageStore;
 import nestor.guest.Kernel;
+import nestor.machine.Accelerator;
 
 /**
  * What a machine boots: the user's kernel, or Debian's with an initramfs of ours.
@@ -25,6 +26,9 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
         if (plan.kernel().isPresent()) {
             Path kernel = plan.kernel().get();
             return new Guest(kernel.toString(), kernel, plan.initrd(), plan.append());
+        }
+        if (plan.accelerator() == Accelerator.QTEST) {
+            return new Guest("no guest", Path.of(""), Optional.empty(), "");
         }
         ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
         GuestProfile profile = profile(plan);

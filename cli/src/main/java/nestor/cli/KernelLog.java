@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 
 /** The kernel's console during a test: kept in a file, and on standard error too if asked for. */
 final class KernelLog implements AutoCloseable {
@@ -44,6 +45,14 @@ final class KernelLog implements AutoCloseable {
     /** The IOMMU faults the kernel logged. */
     synchronized List<String> faults() {
         return List.copyOf(faults);
+    }
+
+    /** The first lines so far that contain what a pattern matches. */
+    synchronized List<String> lines(Pattern pattern, int most) throws IOException {
+        out.flush();
+        try (Stream<String> all = Files.lines(file)) {
+            return all.filter(line -> pattern.matcher(line).find()).limit(most).toList();
+        }
     }
 
     /** Leaves the file behind. */

@@ -23,8 +23,9 @@ import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
 /**
  * A machine in a file, YAML or JSON: the keys of {@link Setting}, and the lists {@code drives},
- * {@code devices}, {@code chardevs} and {@code monitors} whose elements have the properties of the options {@code
- * -drive}, {@code -device}, {@code -chardev} and {@code -mon}. Strict: what is not known is an error that names
+ * {@code devices}, {@code objects}, {@code chardevs} and {@code monitors} whose elements have the
+ * properties of the options {@code -drive}, {@code -device}, {@code -object}, {@code -chardev} and
+ * {@code -mon}. Strict: what is not known is an error that names
  * the JSON path. Relative paths start from the file's own folder.
  */
 final class LabFile {
@@ -57,6 +58,7 @@ final class LabFile {
         }
         write(root, "drives", "", settings.drives());
         write(root, "devices", "driver", settings.devices());
+        write(root, "objects", "qom-type", settings.objects());
         write(root, "chardevs", "backend", settings.chardevs());
         write(root, "monitors", "chardev", settings.monitors());
         return mapper.writeValueAsString(root);
@@ -117,6 +119,7 @@ final class LabFile {
             switch (entry.getKey()) {
                 case "drives" -> lists(path, entry.getValue(), "file", "", settings.drives());
                 case "devices" -> lists(path, entry.getValue(), "", "driver", settings.devices());
+                case "objects" -> lists(path, entry.getValue(), "", "qom-type", settings.objects());
                 case "chardevs" ->
                         lists(path, entry.getValue(), "path", "backend", settings.chardevs());
                 case "monitors" -> lists(path, entry.getValue(), "", "chardev", settings.monitors());
@@ -186,7 +189,7 @@ final class LabFile {
     private static List<String> keys() {
         List<String> keys =
                 new ArrayList<>(Arrays.stream(Setting.values()).map(Setting::key).toList());
-        keys.addAll(List.of("drives", "devices", "chardevs", "monitors"));
+        keys.addAll(List.of("drives", "devices", "objects", "chardevs", "monitors"));
         return keys;
     }
 }

@@ -43,7 +43,7 @@ final class MachineOptions {
     @Option(
             names = {"-accel", "--accel"},
             paramLabel = "NAME",
-            description = "What runs the CPU: tcg (software, default) or kvm (q35 only).")
+            description = "What runs the CPU: tcg (software, default), kvm (q35 only) or qtest (nothing; see -qtest).")
     private @Nullable String accelerator;
 
     @Option(
@@ -97,6 +97,14 @@ final class MachineOptions {
                         + " them, '-device DRV,help' a device's properties."
             })
     private List<String> devices = new ArrayList<>();
+
+    @Option(
+            names = {"-object", "--object"},
+            paramLabel = "iommufd,id=ID",
+            description = {
+                "An iommufd of the host's, for '-device vfio-pci,host=0000:01:00.0,iommufd=ID' (docs/host.md)."
+            })
+    private List<String> objects = new ArrayList<>();
 
     @Option(
             names = {"-chardev", "--chardev"},
@@ -172,6 +180,13 @@ final class MachineOptions {
         set(typed, Setting.NO_REBOOT, noReboot ? "on" : null);
         for (String text : drives) {
             typed.drives().add(OptionList.parse("-drive", text, ""));
+        }
+        for (String text : objects) {
+            OptionList object = OptionList.parse("-object", text, "qom-type");
+            if (object.head().isEmpty()) {
+                throw CommandException.usage("-object " + text + ": the type is missing");
+            }
+            typed.objects().add(object);
         }
         for (String text : devices) {
             OptionList device = OptionList.parse("-device", text, "driver");

@@ -41,7 +41,8 @@ record MachinePlan(
         Chardev serial,
         List<MonitorPlan> monitors,
         String name,
-        boolean noReboot) {
+        boolean noReboot,
+        List<DeviceConfig> objects) {
     private static final String DEFAULT_MEMORY = "512M";
     private static final long MIN_MEMORY = 64L << 20;
     private static final Set<String> DRIVE_PROPERTIES =
@@ -53,8 +54,11 @@ record MachinePlan(
     static MachinePlan of(Settings settings) throws CommandException {
         Optional<Path> kernel = file(settings, Setting.KERNEL);
         Optional<Path> initrd = file(settings, Setting.INITRD);
+        Accelerator accelerator = accelerator(settings);
+        boolean driven = accelerator == Accelerator.QTEST;
+        boolean ownKernel = kernel.isPresent() || driven;
         OptionList machine = machine(settings);
-        Optional<Preset> preset = preset(settings, machine.head(), kernel.isPresent());
+        Optional<Preset> preset = preset(settings, machine.head(), ownKernel);
         if (kernel.isPresent() && settings.get(Setting.KERNEL_RELEASE).isPresent()) {
             throw CommandException.usage(
                     "%s and %s exclude each other"
@@ -62,13 +66,12 @@ record MachinePlan(
                                     settings.origin(Setting.KERNEL),
                                     settings.origin(Setting.KERNEL_RELEASE)));
         }
-        if (kernel.isEmpty() && initrd.isPresent()) {
+        if (kernel.isEmpty() && initrd.isPresent() && !driven) {
             throw CommandException.usage(
                     "%s needs -kernel FILE".formatted(settings.origin(Setting.INITRD)));
         }
-        Accelerator accelerator = accelerator(settings);
         checkCpu(settings, accelerator);
-        String type = type(settings, machine.head(), preset, kernel.isPresent());
+        String type = type(settings, machine.head(), preset, ownKernel);
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
         List<MonitorPlan> monitors = MonitorPlan.of(settings, chardevs);
         boolean stdioTaken =
@@ -76,7 +79,8 @@ record MachinePlan(
         Chardev serial =
                 Chardev.decodeSerial(
                         settings.origin(Setting.SERIAL),
-                        settings.text(Setting.SERIAL, stdioTaken ? "null" : "mon:stdio"));
+                        settings.text(
+                                Setting.SERIAL, driven || stdioTaken ? "null" : "mon:stdio"));
         checkSerial(settings, serial, chardevs, monitors);
         return new MachinePlan(
                 preset,
@@ -99,7 +103,10 @@ record MachinePlan(
                 name(settings),
                 OptionList.parseSwitch(
                         settings.origin(Setting.NO_REBOOT),
-                        settings.text(Setting.NO_REBOOT, "off")));
+                        settings.text(Setting.NO_REBOOT, "off")),
+                settings.objects().stream()
+                        .map(object -> new DeviceConfig(object.head(), object.properties()))
+                        .toList());
     }
 
     /** The machine that boots this guest. */
@@ -115,7 +122,8 @@ record MachinePlan(
                 guest.append(),
                 drives,
                 devices,
-                noReboot);
+                noReboot,
+                objects);
     }
 
     private static OptionList machine(Settings settings) throws CommandException {
@@ -205,7 +213,7 @@ record MachinePlan(
         return Accelerator.titled(name)
                 .orElseThrow(() ->
                         CommandException.usage(
-                                "%s: unknown accelerator '%s'; known: tcg, kvm"
+                                "%s: unknown accelerator '%s'; known: tcg, kvm, qtest"
                                         .formatted(settings.origin(Setting.ACCELERATOR), name)));
     }
 

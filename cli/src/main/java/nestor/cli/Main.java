@@ -20,7 +20,15 @@ public final class Main {
 
     static int execute(Host host, List<String> arguments) {
         try {
-            return commandLine(host).execute(CommandFace.spell(arguments).toArray(String[]::new));
+            List<String> spelled = CommandFace.spell(arguments);
+            if (spelled.equals(List.of(SystemFace.VERSION))) {
+                host.out().println(SystemFace.version());
+                return ExitCode.OK;
+            }
+            return commandLine(host).execute(spelled.toArray(String[]::new));
+        } catch (CommandException refused) {
+            host.log().error(refused.getMessage());
+            return refused.exitCode();
         } catch (Error bug) {
             // Picocli hands over exceptions only; whatever else escapes is a bug of ours, too.
             return new Failures(host.log()).internal(bug, String.join(" ", arguments));

@@ -17,6 +17,9 @@ final class PresetRuns {
         if (profile.equals(GuestProfile.SMMUV3)) {
             return SmmuRuns.all();
         }
+        if (profile.equals(GuestProfile.VTD)) {
+            return VtdGuestRuns.all();
+        }
         if (profile.equals(GuestProfile.VTD_DSA)) {
             return DsaRuns.all();
         }

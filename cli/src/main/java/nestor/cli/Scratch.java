@@ -25,6 +25,11 @@ final class Scratch implements AutoCloseable {
         Runtime.getRuntime().addShutdownHook(hook);
     }
 
+    /** Where a file of this name is to be. */
+    Path file(String name) {
+        return folder.resolve(name);
+    }
+
     /** A disk of zeros that takes no space until it is written. */
     Path zeros(String name, long bytes) throws IOException {
         Path disk = folder.resolve(name);
@@ -46,6 +51,11 @@ final class Scratch implements AutoCloseable {
             }
         }
         return disk;
+    }
+
+    /** A file with this content. */
+    Path file(String name, byte[] content) throws IOException {
+        return Files.write(folder.resolve(name), content);
     }
 
     @Override

@@ -26,6 +26,7 @@ final class Settings {
     private final Map<Setting, Value> values = new EnumMap<>(Setting.class);
     private final List<OptionList> drives = new ArrayList<>();
     private final List<OptionList> devices = new ArrayList<>();
+    private final List<OptionList> objects = new ArrayList<>();
     private final List<OptionList> chardevs = new ArrayList<>();
     private final List<OptionList> monitors = new ArrayList<>();
 
@@ -55,6 +56,10 @@ final class Settings {
         return devices;
     }
 
+    List<OptionList> objects() {
+        return objects;
+    }
+
     List<OptionList> chardevs() {
         return chardevs;
     }
@@ -68,6 +73,7 @@ final class Settings {
         values.putAll(other.values);
         addAll(drives, other.drives);
         addAll(devices, other.devices);
+        addAll(objects, other.objects);
         addAll(chardevs, other.chardevs);
         addAll(monitors, other.monitors);
     }

@@ -1,8 +1,10 @@
 package nestor.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.BareKit;
@@ -34,6 +36,7 @@ import picocli.CommandLine.Option;
             "  nestor test --preset smmuv3 --run strict --run lazy",
             "  nestor test --kernel-release backports --format junit > result.xml",
             "  nestor test --suite bare --iommu smmuv3",
+            "  nestor test --suite host",
             "  nestor test --exec 'dmesg | grep -i iommu'",
             "",
             "Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the guest panicked, 124 time",
@@ -62,7 +65,9 @@ final class TestCommand implements Callable<Integer> {
     @Option(
             names = "--suite",
             paramLabel = "NAME",
-            description = "Instead of a preset's guest, one of our own on the bare machine: bare.")
+            description =
+                    "Instead of a preset's guest: bare (our own, on the bare machine) or host (the"
+                            + " host layer on the iommufd of a Linux in our virtual machine).")
     private @Nullable String suite;
 
     @Option(
@@ -72,6 +77,14 @@ final class TestCommand implements Callable<Integer> {
                     "Which IOMMU the suite is about: smmuv3, virtio-iommu, vtd (needs KVM)."
                             + " Default: the first.")
     private @Nullable String iommu;
+
+    @Option(
+            names = "--with",
+            paramLabel = "PROGRAM",
+            description =
+                    "Boot the guest of --suite host with this instead of with Nestor: qemu. For a"
+                            + " second opinion; without a function to assign.")
+    private @Nullable String with;
 
     @Option(
             names = "--run",
@@ -107,6 +120,9 @@ final class TestCommand implements Callable<Integer> {
                     settings.origin(Setting.SERIAL)
                             + ": 'test' keeps the console in a file; use -v to see it");
         }
+        if (with != null && !HostRun.NAME.equals(suite)) {
+            throw CommandException.usage("--with: only with --suite host");
+        }
         if (suite != null || iommu != null) {
             return runSuite(settings);
         }
@@ -139,21 +155,26 @@ final class TestCommand implements Callable<Integer> {
 
     private int runSuite(Settings settings)
             throws CommandException, ConfigException, ImageException, IOException {
-        if (!BareSuite.NAME.equals(suite)) {
+        if (suite == null || iommu != null && !BareSuite.NAME.equals(suite)) {
+            throw CommandException.usage("--iommu: only with --suite bare");
+        }
+        if (!List.of(BareSuite.NAME, HostRun.NAME).contains(suite)) {
             throw CommandException.usage(
-                    suite == null
-                            ? "--iommu: only with --suite bare"
-                            : "--suite: unknown suite '%s'; known: bare".formatted(suite));
+                    "--suite: unknown suite '%s'; known: bare, host".formatted(suite));
         }
         for (Setting setting :
                 List.of(Setting.PRESET, Setting.KERNEL, Setting.INITRD, Setting.KERNEL_RELEASE)) {
             if (settings.get(setting).isPresent()) {
                 throw CommandException.usage(
-                        settings.origin(setting) + ": --suite bare brings a guest of its own");
+                        settings.origin(setting)
+                                + ": --suite %s brings a guest of its own".formatted(suite));
             }
         }
         if (exec != null) {
-            throw CommandException.usage("--exec: --suite bare has no shell");
+            throw CommandException.usage("--exec: --suite %s has no shell".formatted(suite));
+        }
+        if (HostRun.NAME.equals(suite)) {
+            return runHostSuite(settings);
         }
         BareKit kit = BareSuite.kit(iommu == null ? BareKit.SMMUV3.iommu() : iommu);
         if (list) {
@@ -163,6 +184,36 @@ final class TestCommand implements Callable<Integer> {
         long chosen = seed == null ? System.nanoTime() : seed;
         host.log().detail("--seed " + chosen);
         return new BareSuite(host, settings, report(), timeoutSeconds).run(kit, runs, chosen);
+    }
+
+    private int runHostSuite(Settings settings)
+            throws CommandException, ConfigException, ImageException, IOException {
+        if (!runs.isEmpty() && !runs.equals(List.of(HostRun.NAME))) {
+            throw CommandException.usage("--run: --suite host has one run, host");
+        }
+        if (list) {
+            host.out().print(HostRun.NAME + "\n");
+            return ExitCode.OK;
+        }
+        return new HostRun(host, settings, report(), timeoutSeconds, secondOpinion()).run();
+    }
+
+    /** Where it cannot be had, nothing is tested, and nothing has failed. */
+    private Optional<Path> secondOpinion() throws CommandException {
+        if (with == null) {
+            return Optional.empty();
+        }
+        if (!with.equals("qemu")) {
+            throw CommandException.usage("--with: unknown program '%s'; known: qemu".formatted(with));
+        }
+        Optional<Path> program = Programs.find(host, QemuBoot.PROGRAM);
+        if (program.isEmpty()) {
+            throw new CommandException(
+                    ExitCode.SKIPPED,
+                    "--with qemu: no %s; install it with: apt-get install qemu-system-arm"
+                            .formatted(QemuBoot.PROGRAM));
+        }
+        return program;
     }
 
     /** One run after the other; a signal ends them all. */

@@ -20,7 +20,7 @@ final class VirtioIommuTableRuns {
                     "rng",
                     "edu-dma",
                     "testdev-dma",
-                    "viommu-live",
+                    "domain-live",
                     "kernel-log",
                     "viommu-counters");
 

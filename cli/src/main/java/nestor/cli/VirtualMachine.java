@@ -1,5 +1,6 @@
 package nestor.cli;
 
+import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
@@ -82,6 +83,7 @@ final class VirtualMachine {
             new AtomicReference<>(Optional.empty());
     private volatile Runnable onStop = () -> {};
     private volatile Consumer<String> onDeviceDeleted = _ -> {};
+    private volatile Attachment attachment = _ -> () -> {};
     private volatile Consumer<Machine> onEnded = _ -> {};
     private volatile boolean timedOut;
     private String name = "";
@@ -100,6 +102,22 @@ final class VirtualMachine {
     /** Who is told the id of each device that has left; before {@link #run}. */
     void onDeviceDeleted(Consumer<String> listener) {
         onDeviceDeleted = listener;
+    }
+
+    /** What looks at the machine from outside while it runs. */
+    @FunctionalInterface
+    interface Attachment {
+        /**
+         * Attaches itself before the guest runs.
+         *
+         * @return what takes it away when the guest has ended
+         */
+        Closeable to(Machine machine) throws ConfigException, IOException;
+    }
+
+    /** What is attached to the machine; before {@link #run}. */
+    void attach(Attachment attached) {
+        attachment = attached;
     }
 
     /** Who looks at the machine once it has ended, before it is closed; before {@link #run}. */
@@ -143,7 +161,8 @@ final class VirtualMachine {
         watched.put(Consoles.SERIAL, watch);
         long began = System.nanoTime();
         try (Machine machine = Machine.create(config, watched);
-                Signals signals = new Signals(terminal, this::stop)) {
+                Signals signals = new Signals(terminal, this::stop);
+                Closeable _ = attachment.to(machine)) {
             machine.onDeviceDeleted(onDeviceDeleted);
             panicked.set(machine.control()::guestPanicked);
             running.set(

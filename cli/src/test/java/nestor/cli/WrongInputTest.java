@@ -35,7 +35,7 @@ final class WrongInputTest {
                 wrong("-smp two", "-smp: 'two' is not a number"),
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
-                wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm"),
+                wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm, qtest"),
                 wrong(
                         "-accel kvm -cpu neoverse-n1",
                         "-cpu: unknown model 'neoverse-n1'; known: max, host"),

@@ -3,6 +3,8 @@ package nestor.guest;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.commons.compress.archivers.cpio.CpioArchiveEntry;
@@ -17,15 +19,57 @@ final class CpioArchive {
     /** One file of any type; the type is in the mode, as in stat(2). */
     private static final class Node {
         final int mode;
-        final byte[] content;
+        final Content content;
         final int major;
         final int minor;
 
         Node(long type, int permissions, byte[] content, int major, int minor) {
+            this(type, permissions, new Bytes(content), major, minor);
+        }
+
+        Node(long type, int permissions, Content content, int major, int minor) {
             this.mode = Math.toIntExact(type) | permissions;
             this.content = content;
             this.major = major;
             this.minor = minor;
+        }
+    }
+
+    /** What is in a file. */
+    private sealed interface Content {
+        long sizeBytes() throws IOException;
+
+        void writeTo(OutputStream out) throws IOException;
+    }
+
+    private static final class Bytes implements Content {
+        private final byte[] bytes;
+
+        Bytes(byte[] bytes) {
+            this.bytes = bytes;
+        }
+
+        @Override
+        public long sizeBytes() {
+            return bytes.length;
+        }
+
+        @Override
+        public void writeTo(OutputStream out) throws IOException {
+            out.write(bytes);
+        }
+    }
+
+    /** Of a file of this machine, which may be larger than our memory. */
+    private record Copied(Path file) implements Content {
+        @Override
+        public long sizeBytes() throws IOException {
+            return Files.size(file);
+        }
+
+        @Override
+        public void writeTo(OutputStream out) throws IOException {
+            Files.copy(file, out);
         }
     }
 
@@ -38,6 +82,11 @@ final class CpioArchive {
 
     void program(String path, byte[] content) {
         put(path, new Node(CpioConstants.C_ISREG, 0755, content, 0, 0));
+    }
+
+    /** A program or library that is read when the archive is written. */
+    void program(String path, Path file) {
+        put(path, new Node(CpioConstants.C_ISREG, 0755, new Copied(file), 0, 0));
     }
 
     void symbolicLink(String path, String target) {
@@ -74,9 +123,9 @@ final class CpioArchive {
             entry.setMode(node.mode);
             entry.setRemoteDeviceMaj(node.major);
             entry.setRemoteDeviceMin(node.minor);
-            entry.setSize(node.content.length);
+            entry.setSize(node.content.sizeBytes());
             cpio.putArchiveEntry(entry);
-            cpio.write(node.content);
+            node.content.writeTo(cpio);
             cpio.closeArchiveEntry();
         }
         cpio.finish();

@@ -57,10 +57,11 @@ final class DebArchive {
         for (TarArchiveEntry entry; (entry = data.getNextEntry()) != null; ) {
             String path = entry.getName();
             path = path.startsWith("./") ? path.substring(2) : path;
-            if (entry.isFile()) {
-                visitor.file(path, data);
-            } else if (entry.isSymbolicLink()) {
+            // A link is a "file" to that library, too.
+            if (entry.isSymbolicLink()) {
                 visitor.link(path, entry.getLinkName());
+            } else if (entry.isFile()) {
+                visitor.file(path, data);
             }
         }
     }

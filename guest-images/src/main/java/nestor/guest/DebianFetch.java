@@ -1,8 +1,11 @@
 package nestor.guest;
 
+import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -87,7 +90,9 @@ final class DebianFetch {
      */
     String packages(List<String> names) throws ImageException, IOException, InterruptedException {
         List<DebianPackage> packages = DebianPrograms.closure(apt, names);
-        String name = "packages-" + architecture + "-" + key(packages);
+        ContentKey key = new ContentKey().with(DebianPrograms.LEFT_OUT.pattern());
+        packages.stream().map(DebianPackage::toString).sorted().forEach(key::with);
+        String name = "packages-" + architecture + "-" + key.hex();
         if (cache.find(PROGRAMS, name).isEmpty()) {
             checkRoom(packages);
             lock.scratch(downloads -> {
@@ -120,6 +125,39 @@ final class DebianFetch {
         if (!Files.exists(program)) {
             throw new ImageException("the package " + BUSYBOX_PACKAGE + " has no busybox in it");
         }
+    }
+
+    /**
+     * Fetches the Java runtime of guests.
+     *
+     * @return the name of its entry
+     */
+    String runtime() throws ImageException, IOException, InterruptedException {
+        List<DebianPackage> packages = new ArrayList<>();
+        for (String each : JavaRuntime.PACKAGES) {
+            packages.add(apt.show(each, AptRoot.STABLE));
+        }
+        String name = JavaRuntime.selection(architecture) + "-" + key(packages);
+        if (cache.find(JavaRuntime.KIND, name).isEmpty()) {
+            checkRoom(packages);
+            lock.scratch(downloads -> {
+                List<Path> debs = apt.download("Java for the guest", packages, downloads);
+                Path unpacked = Files.createDirectory(downloads.resolve("unpacked"));
+                CpioArchive archive = JavaRuntime.unpack(debs, unpacked, progress);
+                lock.add(
+                        JavaRuntime.KIND,
+                        name,
+                        folder -> {
+                            try (OutputStream file =
+                                            Files.newOutputStream(folder.resolve(JavaRuntime.FILE));
+                                    OutputStream buffered =
+                                            new BufferedOutputStream(file, 1 << 16)) {
+                                archive.writeTo(buffered);
+                            }
+                        });
+            });
+        }
+        return name;
     }
 
     private void checkRoom(List<DebianPackage> packages) throws IOException, ImageException {

@@ -79,11 +79,14 @@ public record GuestProfile(
                             "edu-dma",
                             "testdev-dma"));
 
-    /** Devices behind VT-d on the x86-64 board, whose driver is part of the kernel. */
+    /**
+     * Devices behind VT-d on the x86-64 board, whose driver is part of the kernel; that of a
+     * virtio-iommu in its place is not.
+     */
     public static final GuestProfile VTD =
             new GuestProfile(
                     "vtd",
-                    List.of("pci_stub", "virtio_blk", "virtio_rng"),
+                    List.of("virtio_iommu", "pci_stub", "virtio_blk", "virtio_rng"),
                     List.of(
                             "vtd-probed",
                             "console",
@@ -94,7 +97,7 @@ public record GuestProfile(
                             "rng",
                             "edu-dma",
                             "testdev-dma",
-                            "kernel-log"),
+                            "kernel-warnings"),
                     List.of(),
                     List.of(),
                     AMD64,
@@ -142,6 +145,7 @@ public record GuestProfile(
                             "dsa-kill-under-dma",
                             "dsa-reopen",
                             "idxd-removed",
+                            "idxd-log",
                             "kernel-log"),
                     List.of("dsa"),
                     List.of("accel-config", "accel-config-test", "bash", "coreutils", "grep", "kmod", "sed"),
@@ -203,6 +207,17 @@ public record GuestProfile(
                     List.of("virtio_iommu_tables", "uio_pci_sva_drain"),
                     virtioIommuSvaChecks(),
                     List.of("sva"),
+                    List.of(),
+                    ARM64,
+                    ImageStore.LAB);
+
+    /** A guest that is a host: the lab kernel's iommufd and VFIO, and Java to use them. */
+    public static final GuestProfile HOST_SUITE =
+            new GuestProfile(
+                    "host-suite",
+                    List.of(),
+                    List.of(),
+                    List.of(),
                     List.of(),
                     ARM64,
                     ImageStore.LAB);

@@ -149,7 +149,7 @@ public final class ImageStore {
             files.put("bin/" + program, Files.readAllBytes(compiled(kernel, program)));
         }
         ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
-        packages.ifPresent(archive -> key.with(String.valueOf(archive.getParent().getFileName())));
+        packages.ifPresent(archive -> key.with(archive.toString()));
         profile.modules().forEach(key::with);
         files.forEach((path, content) -> key.with(path).with(content));
         String name = kernel.release() + "-" + profile.name() + "-" + key.hex();
@@ -176,6 +176,57 @@ public final class ImageStore {
                                 }
                             })
                     .resolve(INITRAMFS);
+        }
+    }
+
+    /**
+     * An initramfs for a kernel, with Java under {@code /java} and more files of the caller's.
+     *
+     * @param files by path, made programs
+     * @param target is written
+     */
+    public void javaInitramfs(
+            Kernel kernel, GuestProfile profile, Map<String, byte[]> files, Path target)
+            throws ImageException {
+        Path base = initramfs(kernel, profile);
+        guarded(() -> {
+            String architecture = kernel.architecture();
+            Optional<Path> runtime = selected(JavaRuntime.KIND, JavaRuntime.selection(architecture));
+            if (runtime.isEmpty()) {
+                fetchRuntime(architecture);
+                runtime = selected(JavaRuntime.KIND, JavaRuntime.selection(architecture));
+            }
+            Path java = runtime.orElseThrow(() -> vanished("Java"));
+            CpioArchive archive = new CpioArchive();
+            files.forEach(archive::program);
+            // The kernel unpacks one archive after the other.
+            try (OutputStream file = Files.newOutputStream(target);
+                    OutputStream buffered = new BufferedOutputStream(file, 1 << 16)) {
+                Files.copy(base, buffered);
+                Files.copy(java.resolve(JavaRuntime.FILE), buffered);
+                archive.writeTo(buffered);
+            }
+            return target;
+        });
+    }
+
+    private void fetchRuntime(String architecture)
+            throws ImageException, IOException, InterruptedException {
+        try (CacheDirectory.Lock lock = lock()) {
+            if (selected(JavaRuntime.KIND, JavaRuntime.selection(architecture)).isPresent()) {
+                return;
+            }
+            DebianMirror mirror = DebianMirror.find(machine);
+            lock.scratch(root -> {
+                AptRoot apt = new AptRoot(root, architecture, mirror, progress);
+                apt.update();
+                DebianFetch fetch = new DebianFetch(cache, lock, apt, architecture, progress);
+                select(
+                        lock,
+                        JavaRuntime.KIND,
+                        JavaRuntime.selection(architecture),
+                        fetch.runtime());
+            });
         }
     }
 
@@ -275,6 +326,7 @@ public final class ImageStore {
                             DebianFetch.KERNELS,
                             INITRAMFS,
                             DebianFetch.PROGRAMS,
+                            JavaRuntime.KIND,
                             CrossCompiler.KIND)) {
                 images.addAll(cache.list(kind));
             }
@@ -315,6 +367,7 @@ public final class ImageStore {
                                 DebianFetch.KERNELS,
                                 INITRAMFS,
                                 DebianFetch.PROGRAMS,
+                                JavaRuntime.KIND,
                                 CrossCompiler.KIND)) {
                     lock.drop(cache.root().resolve(kind));
                 }

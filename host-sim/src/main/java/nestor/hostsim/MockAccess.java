@@ -7,14 +7,21 @@ import nestor.iommufd.Errno;
 /** An in-kernel user of an IOAS (IOMMUFD_TEST). */
 final class MockAccess extends HostObject implements HostFile {
     private final IommufdFile file;
+    private final boolean pins;
     private Ioas ioas;
     private final Set<Integer> pinned = new HashSet<>();
     private int nextPages = 1;
 
-    MockAccess(IommufdFile file, Ioas ioas) {
+    /** Pages can be pinned if {@code pins}. */
+    MockAccess(IommufdFile file, Ioas ioas, boolean pins) {
         this.file = file;
+        this.pins = pins;
         this.ioas = ioas;
         ioas.hold();
+    }
+
+    boolean pins() {
+        return pins;
     }
 
     Ioas ioas() {

@@ -13,6 +13,7 @@ final class MockOperations {
     private static final int NO_DIRTY = 1;
     private static final int HAS_PASID = 4;
     private static final int RW_WRITE = 1;
+    private static final int NEEDS_PIN_PAGES = 1;
 
     private final SimulatedHost host;
     private final IommufdFile file;
@@ -34,12 +35,14 @@ final class MockOperations {
             case 2 -> device(s, id, 0);
             case 3 -> checkMap(s, id);
             case 5 -> {
-                MockAccess access = file.add(new MockAccess(file, ioas(id)));
+                boolean pins = (s.word(20) & NEEDS_PIN_PAGES) != 0;
+                MockAccess access = file.add(new MockAccess(file, ioas(id), pins));
                 s.word(16, host.install(access));
             }
             case 6 -> access(id).unpin(s.word(16));
             case 7 -> {
                 MockAccess access = access(id);
+                Refusal.when(!access.pins(), Errno.EOPNOTSUPP);
                 access.ioas().pieces(s.doubleword(24), s.doubleword(32));
                 s.word(20, access.pin());
             }
@@ -183,9 +186,13 @@ final class MockOperations {
     private void event(Struct s) throws Refusal {
         BoundDevice device = file.get(s.word(16), BoundDevice.class, Errno.ENOENT);
         Vdevice vdevice = device.vdevice();
-        @Nullable VeventQueue queue = vdevice == null ? null : vdevice.viommu().events();
-        if (vdevice == null || queue == null) {
+        Hwpt attached = device.attached(BoundDevice.NO_PASID);
+        if (vdevice == null || attached == null || attached.viommu() != vdevice.viommu()) {
             throw new Refusal(Errno.ENOENT);
+        }
+        VeventQueue queue = vdevice.viommu().events();
+        if (queue == null) {
+            throw new Refusal(Errno.EOPNOTSUPP);
         }
         byte[] bytes = new byte[4];
         new Struct(MemorySegment.ofArray(bytes)).word(0, (int) vdevice.virtId());

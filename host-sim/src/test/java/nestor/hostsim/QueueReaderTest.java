@@ -218,6 +218,31 @@ class QueueReaderTest {
     }
 
     @Test
+    void aDeviceThatDoesNotStopFaultingKeepsNobodyWaiting() throws HostException {
+        SimulatedDevice faulting = kernel.smmuV3().device(PATH + 1, true);
+        host.add(RID, PATH + 1);
+        HostDevice bound = host.device(RID);
+        bound.attach(-1, bound.nest(new Stage1.SmmuV3(1 | 5 << 1 | 0x1000, 2)));
+        int[] events = new int[1];
+        bound.report(
+                new HostReports() {
+                    @Override
+                    public void pageGroup(PageGroup group) {}
+
+                    @Override
+                    public void event(SmmuV3Event event) {
+                        assertThat(++events[0]).isLessThan(1 << 16);
+                        faulting.load(-1, 0x9000);
+                    }
+                });
+        assertThat(faulting.load(-1, 0x9000)).isEmpty();
+
+        host.poll();
+
+        assertThat(events[0]).isOne();
+    }
+
+    @Test
     void aRequesterIdIsTakenOnce() throws HostException {
         kernel.vtd().device(PATH + 1, true);
         host.add(RID, PATH);

@@ -9,6 +9,9 @@ import nestor.iommu.host.HostException;
  * file, is not used. Any thread; no lock is held after a method has returned.
  */
 final class EventQueue {
+    private static final System.Logger LOGGER =
+            System.getLogger(IommufdHost.class.getName());
+
     private final Iommufd iommufd;
     private final Iommufd.Queue queue;
     private boolean open;
@@ -26,6 +29,29 @@ final class EventQueue {
     /** One in which nothing ever waits. */
     static EventQueue none(Iommufd iommufd) {
         return new EventQueue(iommufd, new Iommufd.Queue(0, -1), false);
+    }
+
+    /** Makes the object and its file. */
+    interface Allocation {
+        Iommufd.Queue allocate() throws HostException;
+    }
+
+    /**
+     * One that the kernel allocates, or none on a kernel that has no such queues.
+     *
+     * @param without what the user is told then, in a line
+     */
+    static EventQueue orNone(Iommufd iommufd, Allocation allocation, String without)
+            throws HostException {
+        try {
+            return of(iommufd, allocation.allocate());
+        } catch (HostException e) {
+            if (e.errno() != Errno.ENOTTY) {
+                throw e;
+            }
+            LOGGER.log(System.Logger.Level.WARNING, without);
+            return none(iommufd);
+        }
     }
 
     /** The object; 0 for none. */

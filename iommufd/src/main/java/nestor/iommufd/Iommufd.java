@@ -2,6 +2,8 @@ package nestor.iommufd;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.InvalidationProgress;
 
@@ -18,6 +20,9 @@ public final class Iommufd implements AutoCloseable {
     private final int fd;
     private final Struct argument;
     private final Struct data;
+
+    /** Objects that are of no use any more, but would not end. */
+    private final List<Integer> refused = new ArrayList<>();
 
     private Iommufd(HostSystem system, int fd) {
         this.system = system;
@@ -73,12 +78,29 @@ public final class Iommufd implements AutoCloseable {
     public synchronized void destroy(int id) throws HostException {
         begin(Ioctl.DESTROY).word(4, id);
         call(Ioctl.DESTROY);
+        destroyRefused();
     }
 
-    /** The same, of what goes with the descriptor at the latest. */
+    /**
+     * The same, of what goes with the descriptor at the latest: what the kernel refuses is tried
+     * again whenever something else has ended.
+     */
     synchronized void destroyLater(int id) {
+        refused.add(id);
+        destroyRefused();
+    }
+
+    /** Twice: one of them may be held by another behind it. */
+    private void destroyRefused() {
+        for (int pass = 0; pass < 2 && !refused.isEmpty(); pass++) {
+            refused.removeIf(this::isDestroyed);
+        }
+    }
+
+    private boolean isDestroyed(int id) {
         begin(Ioctl.DESTROY).word(4, id);
-        system.ioctl(fd, Ioctl.DESTROY.number(), argument.bytes());
+        int result = system.ioctl(fd, Ioctl.DESTROY.number(), argument.bytes());
+        return result >= 0 || result == -Errno.ENOENT;
     }
 
     /** IOMMU_IOAS_ALLOC. */
@@ -188,7 +210,9 @@ public final class Iommufd implements AutoCloseable {
         if (result < 0 && !(entryRefused && count > 0)) {
             check("ioctl(IOMMU_HWPT_INVALIDATE)", result);
         }
-        return InvalidationProgress.of(result < 0 ? Math.min(handled, count - 1) : count);
+        // All of them and an error: the kernel has written nothing, and may have done nothing.
+        int before = handled < count ? handled : 0;
+        return InvalidationProgress.of(result < 0 ? before : count);
     }
 
     /**

@@ -58,15 +58,12 @@ final class IommufdDevice implements HostDevice {
             throws HostException {
         Iommufd iommufd = host.iommufd();
         boolean smmu = info.type() == Uapi.HwInfo.TYPE_ARM_SMMUV3;
-        EventQueue faults;
-        try {
-            faults = EventQueue.of(iommufd, iommufd.allocFaultQueue());
-        } catch (HostException e) {
-            if (e.errno() != Errno.ENOTTY) {
-                throw e;
-            }
-            faults = EventQueue.none(iommufd);
-        }
+        EventQueue faults =
+                EventQueue.orNone(
+                        iommufd,
+                        iommufd::allocFaultQueue,
+                        "no IOMMU_FAULT_QUEUE_ALLOC (Linux 6.11):"
+                                + " no page requests of assigned devices");
         try {
             int vdevice = smmu ? iommufd.allocVdevice(host.viommu(), device.id(), rid) : 0;
             boolean pasids = !smmu && info.maxPasidLog2() != 0;
@@ -216,9 +213,8 @@ final class IommufdDevice implements HostDevice {
     }
 
     void pollFaults() throws HostException {
-        for (byte[] bytes = faults.next(); bytes.length != 0; bytes = faults.next()) {
-            take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
-        }
+        byte[] bytes = faults.next();
+        take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
     }
 
     /** Groups come whole; the last record of one says so. */

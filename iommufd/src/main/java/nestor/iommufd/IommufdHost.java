@@ -183,10 +183,15 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
             viommu = iommufd.allocViommu(Uapi.ViommuAlloc.TYPE_ARM_SMMUV3, device.id(), parent);
             probeSmmuV3();
             events =
-                    EventQueue.of(
+                    EventQueue.orNone(
                             iommufd,
-                            iommufd.allocVeventQueue(
-                                    viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH));
+                            () ->
+                                    iommufd.allocVeventQueue(
+                                            viommu,
+                                            Uapi.VeventqAlloc.TYPE_ARM_SMMUV3,
+                                            EVENT_DEPTH),
+                            "no IOMMU_VEVENTQ_ALLOC (Linux 6.15):"
+                                    + " no fault events of assigned devices");
         } else if (info.type() == Uapi.HwInfo.TYPE_INTEL_VTD) {
             probeVtd(device);
         }
@@ -264,17 +269,16 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
     }
 
     /**
-     * Takes what waits in the kernel's queues to those who listen. One thread at a time, not the
-     * guest's loops: answers may come before this returns.
+     * Takes what waits in the kernel's queues to those who listen: of each queue as much as one
+     * read gives, so that a device that does not stop faulting keeps no other's reports back. One
+     * thread at a time, not the guest's loops: answers may come before this returns.
      */
     public void poll() throws HostException {
         for (IommufdDevice device : List.copyOf(devices.values())) {
             device.pollFaults();
         }
-        EventQueue queue = events;
-        for (byte[] bytes = queue.next(); bytes.length != 0; bytes = queue.next()) {
-            take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
-        }
+        byte[] bytes = events.next();
+        take(new Struct(MemorySegment.ofArray(bytes)), bytes.length);
     }
 
     /** Lost events are what a full Event queue loses: the guest is told of none of them. */

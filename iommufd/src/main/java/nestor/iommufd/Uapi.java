@@ -313,6 +313,16 @@ public final class Uapi {
         private VeventqAlloc() {}
     }
 
+    /** struct iommu_test_cmd of kernels with IOMMUFD_TEST; in no header for programs. */
+    public static final class TestCommand {
+        public static final int OP = 4;
+        public static final int OUT_ACCESS_FD = 16;
+
+        public static final int CREATE_ACCESS = 5;
+
+        private TestCommand() {}
+    }
+
     /** struct iommufd_vevent_header, before each record that is read. */
     public static final class Vevent {
         public static final int FLAGS = 0;

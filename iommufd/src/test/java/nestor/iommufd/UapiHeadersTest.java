@@ -35,7 +35,10 @@ class UapiHeadersTest {
         "ViommuAlloc.TYPE_SELFTEST",
         "VeventqAlloc.TYPE_SELFTEST",
         "VeventqAlloc.MAX_DEPTH",
-        "Vevent.SELFTEST_BYTES"
+        "Vevent.SELFTEST_BYTES",
+        "TestCommand.OP",
+        "TestCommand.OUT_ACCESS_FD",
+        "TestCommand.CREATE_ACCESS"
     };
 
     @Test

@@ -8,7 +8,9 @@ public enum Accelerator {
     /** A software CPU. */
     TCG("tcg"),
     /** The host's KVM. */
-    KVM("kvm");
+    KVM("kvm"),
+    /** Nothing: no vCPU runs, and time stands still but for {@link TestDriver}. */
+    QTEST("qtest");
 
     private final String title;
 
@@ -30,7 +32,7 @@ public enum Accelerator {
     public Optional<String> missing() {
         return switch (this) {
             case KVM -> KvmProcessors.missing();
-            case TCG -> Optional.empty();
+            case TCG, QTEST -> Optional.empty();
         };
     }
 
@@ -42,7 +44,7 @@ public enum Accelerator {
     Processors processors(Processors.Wiring wiring) throws ConfigException {
         return switch (this) {
             case KVM -> KvmProcessors.open(wiring);
-            case TCG -> new TcgProcessors(wiring);
+            case TCG, QTEST -> new TcgProcessors(wiring);
         };
     }
 }

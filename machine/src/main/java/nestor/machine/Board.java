@@ -56,6 +56,9 @@ interface Board {
     /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
     List<MappedRange> addresses();
 
+    /** What drives the board where no vCPU does. */
+    TestDriver testDriver();
+
     /** Guest RAM. */
     GuestMemory memory();
 

@@ -17,6 +17,10 @@ public final class DeviceCatalog {
     private static final DeviceProperty STALL =
             onOff("stall", "off", "page faults stall in the SMMU (dma-can-stall); no ATS, no PRI");
 
+    /** What {@code -object iommufd} takes. */
+    static final List<DeviceProperty> IOMMUFD =
+            List.of(text("id", "name of the object, unique (required)"));
+
     private static final List<DeviceProperty> PCI_PLACE =
             List.of(
                     ID,
@@ -172,6 +176,18 @@ public final class DeviceCatalog {
                                     PCI_PLACE,
                                     DsaProperties.PROPERTIES.toArray(DeviceProperty[]::new))),
                     new DeviceType(
+                            AssignedDevices.DRIVER,
+                            DeviceType.PCI,
+                            "a PCI function of the host's, by its VFIO driver and an iommufd",
+                            with(
+                                    PCI_PLACE,
+                                    text("host", "its address, such as 0000:01:00.0"),
+                                    text("sysfsdev", "its directory in sysfs, instead of host="),
+                                    text("iommufd", "id of an -object iommufd (required)"),
+                                    inherited("ats", "Address Translation Services"),
+                                    inherited("pri", "Page Request Interface; needs ats"),
+                                    inherited("pasid", "PASIDs"))),
+                    new DeviceType(
                             SmmuUnits.DRIVER,
                             DeviceType.BOARD,
                             "Arm SMMUv3 in front of the functions of one root bus and below",
@@ -199,6 +215,11 @@ public final class DeviceCatalog {
                                     PCI_PLACE,
                                     number("chassis", "0", "accepted for compatibility"),
                                     number("slot", "0", "accepted for compatibility"))));
+
+    /** A capability that is shown if the host has it, or must be there, or is not shown. */
+    private static DeviceProperty inherited(String name, String help) {
+        return choice(name, "auto", help, "auto", "on", "off");
+    }
 
     DeviceCatalog() {}
 

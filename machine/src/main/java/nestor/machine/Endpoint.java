@@ -17,6 +17,7 @@ final class Endpoint {
     private final Optional<RawFile> disk;
     private final Optional<Atc> atc;
     private final Consumer<Runnable> leave;
+    private final Runnable onClose;
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
@@ -29,6 +30,22 @@ final class Endpoint {
             Optional<RawFile> disk,
             Optional<Atc> atc,
             Consumer<Runnable> leave) {
+        this(place, function, loop, disk, atc, leave, () -> {});
+    }
+
+    /**
+     * @param leave has the device's loop run a task that takes the device off the bus, and stops it
+     * @param onClose gives back what else the device holds
+     */
+    Endpoint(
+            PciPlan.Placement place,
+            PciFunction function,
+            MailboxLoop loop,
+            Optional<RawFile> disk,
+            Optional<Atc> atc,
+            Consumer<Runnable> leave,
+            Runnable onClose) {
+        this.onClose = onClose;
         this.place = place;
         this.function = function;
         this.loop = loop;
@@ -75,6 +92,7 @@ final class Endpoint {
     /** Ends the loop, which must be at rest or be the caller, and gives the disk back; once. */
     void close() throws IOException {
         if (closed.compareAndSet(false, true)) {
+            onClose.run();
             loop.close();
             if (disk.isPresent()) {
                 disk.get().close();

@@ -77,6 +77,15 @@ final class HotPlug {
         }
     }
 
+    /** The host wants a device back: the guest is asked to let it go, if it can. */
+    void request(String id) {
+        try {
+            unplug(id);
+        } catch (ConfigException e) {
+            LOG.log(System.Logger.Level.WARNING, "the host's request: " + e.getMessage());
+        }
+    }
+
     void removeSurprise(String id) throws ConfigException {
         Endpoint endpoint = find("device_remove_surprise", id);
         RootPort port = port(endpoint.place());

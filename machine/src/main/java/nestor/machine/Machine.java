@@ -1,6 +1,7 @@
 package nestor.machine;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -9,6 +10,10 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import nestor.atc.AtcStatistics;
+import nestor.host.iommufd.LinuxHostSystem;
+import nestor.iommu.host.HostException;
+import nestor.iommufd.HostSystem;
+import nestor.machine.boot.PvhKernel;
 import nestor.pci.FunctionInfo;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
@@ -53,21 +58,28 @@ public final class Machine implements AutoCloseable {
     private volatile boolean stopping;
     private List<Thread> threads = List.of();
 
-    private Machine(MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
+    private Machine(
+            MachineConfig config,
+            Map<String, CharBackend> backends,
+            Processors.Maker maker,
+            AssignedDevices.Host host)
             throws ConfigException, IOException {
         this.config = config;
         Thread.UncaughtExceptionHandler onEscape =
                 (_, cause) -> events.add(new Event.Escaped(cause));
         this.board =
                 config.type().equals(VirtBoard.TYPE.name())
-                        ? new VirtBoard(config, backends, onEscape)
-                        : new Q35Board(config, backends, maker, onEscape);
+                        ? new VirtBoard(config, backends, host, onEscape)
+                        : new Q35Board(config, backends, maker, host, onEscape);
         this.control =
                 new MachineControl(
                         board,
                         gate,
                         cause -> events.add(new Event.Reset(cause)),
                         cause -> events.add(new Event.Stop(cause)));
+        if (config.accelerator() == Accelerator.QTEST) {
+            control.startStopped();
+        }
     }
 
     /**
@@ -80,12 +92,36 @@ public final class Machine implements AutoCloseable {
      */
     public static Machine create(MachineConfig config, Map<String, CharBackend> backends)
             throws ConfigException, IOException {
-        return create(config, backends, config.accelerator()::processors);
+        return create(config, backends, config.accelerator()::processors, Machine::thisHost);
+    }
+
+    /**
+     * {@link #create(MachineConfig, Map)} whose assigned devices are {@code host}'s, instead of the
+     * machine's that this runs on.
+     */
+    public static Machine create(
+            MachineConfig config, Map<String, CharBackend> backends, HostSystem host)
+            throws ConfigException, IOException {
+        return create(config, backends, config.accelerator()::processors, () -> host);
+    }
+
+    private static HostSystem thisHost() throws HostException {
+        return new LinuxHostSystem();
     }
 
     /** {@link #create(MachineConfig, Map)} with processors of somebody's own, for x86 boards. */
     static Machine create(
             MachineConfig config, Map<String, CharBackend> backends, Processors.Maker maker)
+            throws ConfigException, IOException {
+        return create(config, backends, maker, Machine::thisHost);
+    }
+
+    /** The same, with a host of somebody's own. */
+    static Machine create(
+            MachineConfig config,
+            Map<String, CharBackend> backends,
+            Processors.Maker maker,
+            AssignedDevices.Host host)
             throws ConfigException, IOException {
         List<String> known = types().stream().map(MachineType::name).toList();
         if (!known.contains(config.type())) {
@@ -93,7 +129,7 @@ public final class Machine implements AutoCloseable {
                     "-machine %s: unknown machine; known: %s"
                             .formatted(config.type(), String.join(", ", known)));
         }
-        return new Machine(config, Map.copyOf(backends), maker);
+        return new Machine(config, Map.copyOf(backends), maker, host);
     }
 
     /**
@@ -276,6 +312,11 @@ public final class Machine implements AutoCloseable {
         control.quit(MachineEvent.Cause.HOST_UI);
     }
 
+    /** What drives the board in place of its vCPUs, of a machine on {@link Accelerator#QTEST}. */
+    public TestDriver testDriver() {
+        return board.testDriver();
+    }
+
     /** What is done to the machine from outside. */
     public MachineControl control() {
         return control;
@@ -353,6 +394,15 @@ public final class Machine implements AutoCloseable {
     /** What each SMMUv3 advertises, in the order of their addresses. Any thread. */
     public List<SmmuIdentification> smmuIdentifications() {
         return board.smmuIdentifications();
+    }
+
+    /**
+     * An x86-64 kernel as the ELF file that PVH enters, inflated if it is a bzImage.
+     *
+     * @throws ConfigException if it is no such kernel
+     */
+    public static byte[] pvhKernel(Path kernel) throws ConfigException {
+        return BoardFiles.open("-kernel", kernel, PvhKernel::unpack);
     }
 
     /** Every device model that {@link MachineConfig#devices} may name. */

@@ -13,12 +13,13 @@ import java.util.Optional;
  * @param accelerator what runs the vCPUs
  * @param memoryBytes of guest RAM
  * @param cpus number of virtual CPUs
- * @param kernel an arm64 {@code Image}, possibly gzip'ed; of {@code q35}, an ELF file or bzImage
+ * @param kernel not looked at on {@link Accelerator#QTEST}; an arm64 {@code Image}, possibly gzip'ed; of {@code q35}, an ELF file or bzImage
  * @param initrd passed to the kernel as it is
  * @param append the kernel command line
  * @param drives host files that devices refer to by id
  * @param devices in the order in which they take places on their buses
  * @param noReboot a guest's reset ends the run instead of rebooting
+ * @param objects of the host, which devices refer to by id: {@code iommufd}
  */
 public record MachineConfig(
         String type,
@@ -31,10 +32,40 @@ public record MachineConfig(
         String append,
         List<DriveConfig> drives,
         List<DeviceConfig> devices,
-        boolean noReboot) {
+        boolean noReboot,
+        List<DeviceConfig> objects) {
     public MachineConfig {
+        objects = List.copyOf(objects);
         typeProperties = Map.copyOf(typeProperties);
         drives = List.copyOf(drives);
         devices = List.copyOf(devices);
+    }
+
+    /** Without objects. */
+    public MachineConfig(
+            String type,
+            Map<String, String> typeProperties,
+            Accelerator accelerator,
+            long memoryBytes,
+            int cpus,
+            Path kernel,
+            Optional<Path> initrd,
+            String append,
+            List<DriveConfig> drives,
+            List<DeviceConfig> devices,
+            boolean noReboot) {
+        this(
+                type,
+                typeProperties,
+                accelerator,
+                memoryBytes,
+                cpus,
+                kernel,
+                initrd,
+                append,
+                drives,
+                devices,
+                noReboot,
+                List.of());
     }
 }

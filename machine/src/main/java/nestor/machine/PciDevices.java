@@ -32,6 +32,10 @@ import nestor.endpoints.VirtioRng;
 import nestor.endpoints.dsa.Dsa;
 import nestor.endpoints.dsa.DsaOptions;
 import nestor.iommu.IovaRange;
+import nestor.iommu.host.GuestOffer;
+import nestor.iommu.host.HostCapabilities;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostIommu;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.pci.RootPort;
@@ -57,6 +61,8 @@ final class PciDevices {
     /** How long a shutdown waits for one loop's work under way. */
     private static final long QUIESCE_SECONDS = 5;
 
+    private static final String IOMMU = "virtio-iommu-pci";
+    private static final int EOPNOTSUPP = 95;
     private static final int BLK_QUEUES = 1;
     private static final int MIN_IOVA_BITS = 32;
 
@@ -69,6 +75,7 @@ final class PciDevices {
     private final Map<String, CharBackend> backends;
     private final Map<String, DriveConfig> drives;
     private final Optional<IovaRange> messages;
+    private final AssignedDevices assigned;
     private final Thread.UncaughtExceptionHandler onEscape;
     private final Map<String, RootPort> ports = new LinkedHashMap<>();
     private final Map<String, Integer> roots = new LinkedHashMap<>();
@@ -92,6 +99,7 @@ final class PciDevices {
      * No devices yet.
      *
      * @param messages where interrupt messages go, which no IOMMU translates; empty if it does
+     * @param assigned devices of the host's
      */
     PciDevices(
             PciHost host,
@@ -100,8 +108,10 @@ final class PciDevices {
             Map<String, CharBackend> backends,
             List<DriveConfig> drives,
             Optional<IovaRange> messages,
+            AssignedDevices assigned,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException {
+        this.assigned = assigned;
         this.host = host;
         this.messages = messages;
         this.memory = memory;
@@ -143,10 +153,7 @@ final class PciDevices {
                 int root = root(place.bus());
                 fixed.add(node(place));
                 ports.put(place.name(), host.addRootPort(place.name(), root, place.slot()));
-            } else if (place.driver().equals("virtio-iommu-pci")) {
-                fixed.add(node(place));
-                plugIommu(place);
-            } else {
+            } else if (!place.driver().equals(IOMMU)) {
                 Endpoint endpoint = make(place, plan.consoles().get(i));
                 endpoints.add(endpoint);
                 RootPort port = ports.get(place.bus());
@@ -156,6 +163,12 @@ final class PciDevices {
                 } else {
                     port.plug(place.function(), endpoint.function());
                 }
+            }
+        }
+        for (PciPlan.Placement place : plan.placements()) {
+            if (place.driver().equals(IOMMU)) {
+                fixed.add(node(place));
+                plugIommu(place); // it offers what the hosts of the devices can do
             }
         }
     }
@@ -250,6 +263,7 @@ final class PciDevices {
             }
             case "svm-demo" -> svmDemo(place);
             case DsaProperties.DRIVER -> dsa(place);
+            case AssignedDevices.DRIVER -> assigned(place);
             default -> throw new IllegalStateException("no maker for " + place.driver());
         };
     }
@@ -267,6 +281,20 @@ final class PciDevices {
                     "atc-entries", "must be 0 to %d".formatted(IommuTestDevice.MAX_ATC_ENTRIES));
         }
         return (int) entries;
+    }
+
+    private Endpoint assigned(PciPlan.Placement place) throws ConfigException {
+        boolean behindPort = ports.containsKey(place.bus());
+        PciFunction function = assigned.open(place.name(), place.options(), behindPort);
+        MailboxLoop loop = loop(place.name());
+        return new Endpoint(
+                place,
+                function,
+                loop,
+                Optional.empty(),
+                Optional.empty(),
+                loop::post,
+                () -> assigned.release(function));
     }
 
     private Endpoint svmDemo(PciPlan.Placement place) throws ConfigException {
@@ -378,12 +406,52 @@ final class PciDevices {
         int rid = function.rid();
         iommuRid = OptionalInt.of(rid);
         host.iommu(agent, requester -> requester != rid);
+        assigned.behind(requester -> requester != rid, loop, new ParavirtualIommu(agent, tables));
+    }
+
+    /** Devices of the host's behind the virtio-iommu: those need tables of the guest's. */
+    private record ParavirtualIommu(VirtioIommu agent, Optional<TableSupport> tables)
+            implements AssignedDevices.GuestIommu {
+        @Override
+        public void check(HostCapabilities host) throws ConfigException {
+            GuestOffer offer = GuestOffer.of(host);
+            int bits = tables.map(TableSupport::pasidBits).orElse(0);
+            if (!offer.contextTables() && !offer.vtdFirstStage() || offer.pasidBits() < bits) {
+                throw new ConfigException(
+                        "-device virtio-iommu-pci: the IOMMU of the assigned device's host does not"
+                                + " walk tables of %d-bit PASIDs".formatted(bits));
+            }
+        }
+
+        @Override
+        public void assign(int rid, HostIommu host) throws HostException {
+            if (tables.isEmpty()) {
+                throw new HostException(
+                        "assigning behind a virtio-iommu without table-profile=", EOPNOTSUPP);
+            }
+            agent.assign(rid, host);
+        }
+
+        @Override
+        public void unassign(int rid) {
+            agent.unassign(rid);
+        }
     }
 
     private Optional<TableSupport> tables(TableProfile profile) {
         return profile == TableProfile.NONE
                 ? Optional.empty()
-                : Optional.of(TableSupport.of(profile, memory, host::atsEndpoint, clock));
+                : Optional.of(
+                        TableSupport.of(profile, memory, host::atsEndpoint, clock)
+                                .withPasidBits(hostPasidBits()));
+    }
+
+    /** What the hosts of all assigned devices have. */
+    private int hostPasidBits() {
+        return assigned.capabilities(_ -> true).stream()
+                .mapToInt(host -> GuestOffer.of(host).pasidBits())
+                .min()
+                .orElse(Integer.MAX_VALUE);
     }
 
     /** Has {@code listener} told when functions are off the bus; before the machine runs. */
@@ -521,6 +589,7 @@ final class PciDevices {
 
     /** Loops and disks; the last failure of a disk is thrown after all are closed. */
     void close() throws IOException {
+        assigned.close();
         iommuLoops.values().forEach(MailboxLoop::close);
         IOException failed = null;
         for (Endpoint endpoint : endpoints) {

@@ -30,7 +30,6 @@ import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.PortBus;
-import nestor.vmm.time.HostClock;
 import nestor.vmm.vcpu.Vcpu;
 import nestor.vmm.vcpu.VcpuExit;
 
@@ -66,11 +65,14 @@ final class Q35Board implements Board {
     private final PvhKernel kernel;
     private final Optional<Initrd> initrd;
     private final GuestMemory memory;
-    private final HostClock clock;
+    private final BoardClock clock;
     private final PciHost host;
     private final PciDevices pci;
+    private final AssignedDevices assigned;
     private final HotPlug hotPlug;
     private final RemappingUnits units;
+    private final MmioBus mmio;
+    private final PortBus ports;
     private final IoApic ioapic;
     private final Uart16550 uart;
     private final CmosRtc rtc;
@@ -91,6 +93,7 @@ final class Q35Board implements Board {
             MachineConfig config,
             Map<String, CharBackend> backends,
             Processors.Maker maker,
+            AssignedDevices.Host assignable,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
@@ -100,13 +103,16 @@ final class Q35Board implements Board {
         units = RemappingUnits.of(plan.vtds(), plan.roots());
         checkSizes(config);
         map = new PcMap(config.memoryBytes());
-        kernel = BoardFiles.open("-kernel", config.kernel(), PvhKernel::open);
+        kernel =
+                config.accelerator() == Accelerator.QTEST
+                        ? PvhKernel.none()
+                        : BoardFiles.open("-kernel", config.kernel(), PvhKernel::open);
         initrd = BoardFiles.initrd(config);
         checkRoom();
         memory = BoardFiles.ram(map.ram());
-        clock = new HostClock(onEscape);
-        MmioBus mmio = new MmioBus();
-        PortBus ports = new PortBus();
+        clock = new BoardClock(config.accelerator(), onEscape);
+        mmio = new MmioBus();
+        ports = new PortBus();
         ioapic = new IoApic(PcMap.IOAPIC_ID, PcMap.IOAPIC_SID, this::signal);
         mmio.map(PcMap.IOAPIC, PcMap.IOAPIC_BYTES, ioapic);
         CharBackend serial = backends.getOrDefault(Machine.SERIAL0, new BoardFiles.Nowhere());
@@ -126,6 +132,7 @@ final class Q35Board implements Board {
                 new DebugExit(status -> stop(new VcpuExit.DebugExit(status))));
         MsiDoorbell doorbell = new MsiDoorbell(PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES, this::signal);
         host = new PciHost(map.pci(), memory, mmio, doorbell);
+        assigned = new AssignedDevices(config.objects(), assignable, memory, onEscape);
         pci =
                 new PciDevices(
                         host,
@@ -137,8 +144,10 @@ final class Q35Board implements Board {
                                 new IovaRange(
                                         PcMap.LOCAL_APIC,
                                         PcMap.LOCAL_APIC + PcMap.MESSAGE_BYTES - 1)),
+                        assigned,
                         onEscape);
         hotPlug = new HotPlug(pci);
+        assigned.onRequest(hotPlug::request);
         Processors made = null;
         host.plug(0, 0, hostBridge());
         try {
@@ -153,7 +162,8 @@ final class Q35Board implements Board {
                                     clock,
                                     ioapic::endOfInterrupt,
                                     onEscape));
-            messages = units.build(pci, host, memory, clock, mmio, made.apics());
+            messages = units.build(pci, assigned, host, memory, clock, mmio, made.apics());
+            assigned.start();
             acpi = acpi(plan);
         } catch (ConfigException e) {
             if (made != null) {
@@ -220,6 +230,9 @@ final class Q35Board implements Board {
     }
 
     private void checkRoom() throws ConfigException {
+        if (config.accelerator() == Accelerator.QTEST) {
+            return;
+        }
         if (kernel.startGpa() < PcMap.EXTENDED) {
             throw new ConfigException(
                     "-kernel %s: has a segment at 0x%x, below 1 MiB"
@@ -308,6 +321,9 @@ final class Q35Board implements Board {
 
     @Override
     public void load() throws IOException {
+        if (config.accelerator() == Accelerator.QTEST) {
+            return;
+        }
         PvhStartInfo info =
                 new PvhStartInfo(
                         config.append(), initrdGpa(), initrdBytes(), PcMap.FIRMWARE, memoryMap());
@@ -363,6 +379,17 @@ final class Q35Board implements Board {
         all.add(new MappedRange("local-apic", PcMap.LOCAL_APIC, PcMap.MESSAGE_BYTES));
         all.addAll(units.addresses());
         return all;
+    }
+
+    @Override
+    public TestDriver testDriver() {
+        return new TestDriver(
+                memory,
+                mmio,
+                ports,
+                clock.manual(),
+                this::quiesce,
+                new TestDriver.Controller("ioapic", IoApic.PINS, ioapic::pin, ioapic::watchPins));
     }
 
     @Override

@@ -7,10 +7,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.IntPredicate;
+import nestor.iommu.host.HostCapabilities;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostIommu;
 import nestor.machine.pc.PcMap;
 import nestor.pci.PciHost;
 import nestor.vmm.interrupt.MsiSink;
+import nestor.vmm.loop.MailboxLoop;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.time.Clock;
@@ -38,7 +43,8 @@ final class RemappingUnits {
      *
      * @param root number of the root bus, or {@link #ALL}
      */
-    private record Wanted(String name, int root, VtdOptions options) {}
+    private record Wanted(
+            String name, String origin, int root, VtdOptions options, Set<String> given) {}
 
     /** In the order of their addresses; the one of all other functions comes last. */
     private final List<Wanted> wanted = new ArrayList<>();
@@ -99,7 +105,8 @@ final class RemappingUnits {
             }
             String id = device.text("id");
             String name = id.isEmpty() ? DRIVER + units.wanted.size() : id;
-            units.wanted.add(new Wanted(name, root, options(device)));
+            units.wanted.add(new Wanted(
+                            name, device.origin(), root, options(device), device.given().keySet()));
         }
         units.wanted.sort((a, b) -> Boolean.compare(a.root == ALL, b.root == ALL));
         return units;
@@ -141,6 +148,7 @@ final class RemappingUnits {
      */
     MsiSink build(
             PciDevices pci,
+            AssignedDevices assigned,
             PciHost host,
             GuestMemory memory,
             Clock clock,
@@ -155,17 +163,16 @@ final class RemappingUnits {
         List<VtdUnits.Scoped> scoped = new ArrayList<>();
         for (int i = 0; i < wanted.size(); i++) {
             Wanted one = wanted.get(i);
-            VtdUnit unit =
-                    new VtdUnit(
-                            one.options,
-                            memory,
-                            pci.iommuLoop(one.name),
-                            clock,
-                            host::atsEndpoint,
-                            apics);
-            bus.map(base(i), VtdUnit.REGISTER_BYTES, unit.registers());
             IntPredicate functions = functions(one.root, host);
+            MailboxLoop loop = pci.iommuLoop(one.name);
+            VtdOptions options =
+                    HostNarrowing.vtd(
+                            one.origin, one.options, one.given::contains, assigned.capabilities(functions));
+            VtdUnit unit =
+                    new VtdUnit(options, memory, loop, clock, host::atsEndpoint, apics);
+            bus.map(base(i), VtdUnit.REGISTER_BYTES, unit.registers());
             host.iommu(unit, functions);
+            assigned.behind(functions, loop, new Assignments(unit, one.origin, options));
             pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
             boolean hasIoApic = i == wanted.size() - 1;
@@ -175,6 +182,24 @@ final class RemappingUnits {
                             unit));
         }
         return new VtdUnits(scoped, apics);
+    }
+
+    private record Assignments(VtdUnit unit, String origin, VtdOptions options)
+            implements AssignedDevices.GuestIommu {
+        @Override
+        public void check(HostCapabilities host) throws ConfigException {
+            HostNarrowing.check(origin, options, host);
+        }
+
+        @Override
+        public void assign(int rid, HostIommu host) throws HostException {
+            unit.assign(rid, host);
+        }
+
+        @Override
+        public void unassign(int rid) {
+            unit.unassign(rid);
+        }
     }
 
     private static long base(int index) {

@@ -8,6 +8,7 @@ import static nestor.machine.DeviceProperty.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
@@ -15,6 +16,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import nestor.machine.gic.GicV3;
 import nestor.machine.virt.MemoryMap;
+import nestor.iommu.host.HostCapabilities;
+import nestor.iommu.host.HostException;
+import nestor.iommu.host.HostIommu;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciHost;
 import nestor.smmuv3.SmmuV3;
@@ -87,9 +91,12 @@ final class SmmuUnits {
      * A unit that is asked for.
      *
      * @param name for messages
+     * @param origin for messages
      * @param root number of the root bus
+     * @param given properties that the user set
      */
-    private record Wanted(String name, int root, SmmuV3Options options) {}
+    private record Wanted(
+            String name, String origin, int root, SmmuV3Options options, Set<String> given) {}
 
     private final List<Wanted> wanted = new ArrayList<>();
     private final List<SmmuV3> units = new ArrayList<>();
@@ -106,7 +113,12 @@ final class SmmuUnits {
             throws ConfigException {
         SmmuUnits units = new SmmuUnits();
         if (board) {
-            units.wanted.add(new Wanted("smmuv3", 0, SmmuV3Options.whole()));
+            units.wanted.add(new Wanted(
+                            "smmuv3",
+                            "-machine virt,iommu=smmuv3",
+                            0,
+                            SmmuV3Options.whole(),
+                            Set.of()));
         }
         for (DeviceOptions device : devices) {
             String bus = device.text("primary-bus");
@@ -121,7 +133,12 @@ final class SmmuUnits {
             }
             String id = device.text("id");
             units.wanted.add(
-                    new Wanted(id.isEmpty() ? "smmuv3." + root : id, root, options(device)));
+                    new Wanted(
+                            id.isEmpty() ? "smmuv3." + root : id,
+                            device.origin(),
+                            root,
+                            options(device),
+                            device.given().keySet()));
         }
         if (units.wanted.size() > MAX_UNITS) {
             throw new ConfigException("-device %s: %d at most".formatted(DRIVER, MAX_UNITS));
@@ -184,6 +201,7 @@ final class SmmuUnits {
      */
     void build(
             PciDevices pci,
+            AssignedDevices assigned,
             PciHost host,
             GuestMemory memory,
             Clock clock,
@@ -201,9 +219,16 @@ final class SmmuUnits {
             int spi = MemoryMap.SMMU_SPI + i * MemoryMap.SMMU_SPIS;
             int deviceId = MemoryMap.SMMU_DEVICE_ID + i;
             MailboxLoop loop = pci.iommuLoop(one.name);
+            IntPredicate rids = rids(one.root, host.lastBusOf(one.root));
+            SmmuV3Options options =
+                    HostNarrowing.smmu(
+                            one.origin,
+                            one.options,
+                            one.given::contains,
+                            assigned.capabilities(rids));
             SmmuV3 unit =
                     new SmmuV3(
-                            one.options,
+                            options,
                             memory,
                             loop,
                             clock,
@@ -218,9 +243,28 @@ final class SmmuUnits {
                     MemoryMap.SMMU + (long) i * SmmuV3.REGISTER_BYTES,
                     SmmuV3.REGISTER_BYTES,
                     unit.registers());
-            host.iommu(unit, rids(one.root, host.lastBusOf(one.root)));
+            host.iommu(unit, rids);
+            assigned.behind(rids, loop, new Assignments(unit, one.origin, options));
             pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
+        }
+    }
+
+    private record Assignments(SmmuV3 unit, String origin, SmmuV3Options options)
+            implements AssignedDevices.GuestIommu {
+        @Override
+        public void check(HostCapabilities host) throws ConfigException {
+            HostNarrowing.check(origin, options, host);
+        }
+
+        @Override
+        public void assign(int rid, HostIommu host) throws HostException {
+            unit.assign(rid, host);
+        }
+
+        @Override
+        public void unassign(int rid) {
+            unit.unassign(rid);
         }
     }
 

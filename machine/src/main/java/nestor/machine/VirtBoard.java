@@ -29,7 +29,7 @@ import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
-import nestor.vmm.time.HostClock;
+import nestor.vmm.mmio.PortBus;
 import nestor.vmm.vcpu.VcpuExit;
 
 /** The parts of a {@code virt} machine. */
@@ -65,12 +65,14 @@ final class VirtBoard implements Board {
     private final Optional<Initrd> initrd;
     private final BootLayout layout;
     private final GuestMemory memory;
-    private final HostClock clock;
+    private final BoardClock clock;
+    private final MmioBus bus;
     private final GicV3 gic;
     private final Pl011 uart;
     private final Pl031 rtc;
     private final PciHost host;
     private final PciDevices pci;
+    private final AssignedDevices assigned;
     private final HotPlug hotPlug;
     private final SmmuUnits smmus;
     private final List<Arm64Vcpu> vcpus = new ArrayList<>();
@@ -78,6 +80,7 @@ final class VirtBoard implements Board {
     VirtBoard(
             MachineConfig config,
             Map<String, CharBackend> backends,
+            AssignedDevices.Host assignable,
             Thread.UncaughtExceptionHandler onEscape)
             throws ConfigException, IOException {
         this.config = config;
@@ -86,14 +89,17 @@ final class VirtBoard implements Board {
         refuse(config, plan);
         smmus = SmmuUnits.of(hasSmmu(config), plan.smmus(), plan.roots());
         checkSizes(config);
-        kernel = BoardFiles.open("-kernel", config.kernel(), KernelImage::open);
+        kernel =
+                config.accelerator() == Accelerator.QTEST
+                        ? new KernelImage(config.kernel(), 0, 0)
+                        : BoardFiles.open("-kernel", config.kernel(), KernelImage::open);
         initrd = BoardFiles.initrd(config);
         layout = BootLayout.of(MemoryMap.RAM, kernel, initrdBytes());
         checkRoom();
         memory =
                 BoardFiles.ram(List.of(new GuestMemory.Range(MemoryMap.RAM, config.memoryBytes())));
-        clock = new HostClock(onEscape);
-        MmioBus bus = new MmioBus();
+        clock = new BoardClock(config.accelerator(), onEscape);
+        bus = new MmioBus();
         List<Integer> affinities = IntStream.range(0, config.cpus()).boxed().toList();
         gic = new GicV3(memory, affinities, MemoryMap.SPIS);
         bus.map(MemoryMap.GICD, GicV3.DISTRIBUTOR_BYTES, gic.distributor());
@@ -112,13 +118,23 @@ final class VirtBoard implements Board {
                 new MsiDoorbell(
                         MemoryMap.ITS + GicV3.ITS_TRANSLATER, Integer.BYTES, gic.translater());
         host = new PciHost(MemoryMap.PCI, memory, bus, doorbell);
+        assigned = new AssignedDevices(config.objects(), assignable, memory, onEscape);
         pci =
                 new PciDevices(
-                        host, memory, clock, backends, config.drives(), Optional.empty(), onEscape);
+                        host,
+                        memory,
+                        clock,
+                        backends,
+                        config.drives(),
+                        Optional.empty(),
+                        assigned,
+                        onEscape);
         hotPlug = new HotPlug(pci);
+        assigned.onRequest(hotPlug::request);
         try {
             pci.plug(plan);
-            smmus.build(pci, host, memory, clock, gic, bus, doorbell);
+            smmus.build(pci, assigned, host, memory, clock, gic, bus, doorbell);
+            assigned.start();
         } catch (ConfigException e) {
             close();
             throw e;
@@ -128,7 +144,7 @@ final class VirtBoard implements Board {
     }
 
     private static void refuse(MachineConfig config, PciPlan plan) throws ConfigException {
-        if (config.accelerator() != Accelerator.TCG) {
+        if (config.accelerator() == Accelerator.KVM) {
             throw new ConfigException(
                     "-accel %s: the arm64 CPU of -machine virt is a software one; use -accel tcg"
                             .formatted(config.accelerator().title()));
@@ -240,6 +256,9 @@ final class VirtBoard implements Board {
 
     @Override
     public void load() throws IOException {
+        if (config.accelerator() == Accelerator.QTEST) {
+            return;
+        }
         byte[] seed = new byte[RNG_SEED_BYTES];
         new SecureRandom().nextBytes(seed);
         byte[] tree =
@@ -316,6 +335,17 @@ final class VirtBoard implements Board {
         all.add(new MappedRange("ram", MemoryMap.RAM, config.memoryBytes()));
         all.addAll(smmus.addresses());
         return all;
+    }
+
+    @Override
+    public TestDriver testDriver() {
+        return new TestDriver(
+                memory,
+                bus,
+                new PortBus(),
+                clock.manual(),
+                this::quiesce,
+                new TestDriver.Controller("gic", MemoryMap.SPIS, gic::spi, gic::watchSpis));
     }
 
     @Override

@@ -61,6 +61,7 @@ class HotPlugTest {
                         Map.of(),
                         List.of(hot),
                         Optional.empty(),
+                        AssignedDevices.none(),
                         (_, cause) -> escaped.add(cause));
         devices.plug(
                 PciPlan.of(

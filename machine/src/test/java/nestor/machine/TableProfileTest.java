@@ -36,6 +36,7 @@ class TableProfileTest {
                         Map.of(),
                         List.of(),
                         Optional.empty(),
+                        AssignedDevices.none(),
                         (_, cause) -> escaped.add(cause));
         devices.plug(PciPlan.of(List.of(new DeviceConfig("virtio-iommu-pci", properties))));
         assertThat(escaped).isEmpty();

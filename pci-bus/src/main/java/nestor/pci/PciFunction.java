@@ -416,7 +416,7 @@ public final class PciFunction {
                 before != null && before.requester().rid() == rid
                         ? before.requester()
                         : Requester.withoutPasid(rid);
-        if (before != null && requester != before.requester()) {
+        if (before == null || !requester.equals(before.requester())) {
             renumbered.set(true);
         }
         RegisterFile file = config();

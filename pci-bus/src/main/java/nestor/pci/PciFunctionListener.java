@@ -9,6 +9,6 @@ public interface PciFunctionListener {
     /** Memory Space, Bus Master, or an enable of MSI or MSI-X was written, or all were reset. */
     void configured();
 
-    /** The Requester ID is another one: software has renumbered the bus. */
+    /** The Requester ID is another one: the function was plugged, or its bus renumbered. */
     void renumbered();
 }

@@ -221,8 +221,8 @@ class HostBindingTest {
         HostBinding.Flushed flushed = binding.flush();
         assertThat(flushed.errors())
                 .containsExactly(
-                        new InvalidationProgress.EntryError(
-                                0, InvalidationProgress.Kind.DEVICE_TIMEOUT));
+                        new HostBinding.HardwareError(
+                                RID, InvalidationProgress.Kind.DEVICE_TIMEOUT));
         assertThat(flushed.blocked()).isEmpty();
     }
 

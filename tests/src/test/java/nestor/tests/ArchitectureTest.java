@@ -29,72 +29,61 @@ class ArchitectureTest {
             new ClassFileImporter().importPackagesOf(Violations.class);
 
     private static final Map<String, ArchRule> RULES =
-            Map.of(
-                    "only the software CPU's memory access touches Unsafe",
-                    noClasses()
+            Map.ofEntries(
+                    Map.entry("only the software CPU's memory access touches Unsafe", noClasses()
                             .that()
                             .doNotHaveFullyQualifiedName("nestor.cpu.HostMemory")
                             .should()
                             .dependOnClassesThat()
-                            .haveSimpleName("Unsafe"),
-                    "only the terminal and host-linux make native calls",
-                    noClasses()
+                            .haveSimpleName("Unsafe")),
+                    Map.entry("only the terminal and host-linux make native calls", noClasses()
                             .that()
                             .resideOutsideOfPackages("nestor.cli..", "nestor.host..")
                             .should()
                             .dependOnClassesThat()
-                            .haveFullyQualifiedName("java.lang.foreign.Linker"),
-                    "only host-linux sees jnr",
-                    noClasses()
+                            .haveFullyQualifiedName("java.lang.foreign.Linker")),
+                    Map.entry("only host-linux sees jnr", noClasses()
                             .that()
                             .resideOutsideOfPackage("nestor.host..")
                             .should()
                             .dependOnClassesThat()
-                            .resideInAnyPackage("jnr..", "com.kenai.."),
-                    "only cli sees Picocli",
-                    noClasses()
+                            .resideInAnyPackage("jnr..", "com.kenai..")),
+                    Map.entry("only cli sees Picocli", noClasses()
                             .that()
                             .resideOutsideOfPackage("nestor.cli..")
                             .should()
                             .dependOnClassesThat()
-                            .resideInAPackage("picocli.."),
-                    "only cli, control and machine see Jackson",
-                    noClasses()
+                            .resideInAPackage("picocli..")),
+                    Map.entry("only cli, control and machine see Jackson", noClasses()
                             .that()
                             .resideOutsideOfPackages(
                                     "nestor.cli..", "nestor.control..", "nestor.machine..")
                             .should()
                             .dependOnClassesThat()
-                            .resideInAnyPackage("tools.jackson..", "com.fasterxml.."),
-                    "only control's sockets see Netty",
-                    noClasses()
+                            .resideInAnyPackage("tools.jackson..", "com.fasterxml..")),
+                    Map.entry("only control's sockets see Netty", noClasses()
                             .that()
                             .resideOutsideOfPackage("nestor.control.socket..")
                             .should()
                             .dependOnClassesThat()
-                            .resideInAPackage("io.netty.."),
-                    "nothing below cli prints",
-                    noClasses()
+                            .resideInAPackage("io.netty..")),
+                    Map.entry("nothing below cli prints", noClasses()
                             .that()
                             .resideOutsideOfPackage("nestor.cli..")
                             .should()
                             .accessField(System.class, "out")
                             .orShould()
-                            .accessField(System.class, "err"),
-                    "nothing sleeps",
-                    noClasses().should().callMethod(Thread.class, "sleep", long.class),
-                    "nothing below cli ends the process",
-                    noClasses()
+                            .accessField(System.class, "err")),
+                    Map.entry("nothing sleeps", noClasses().should().callMethod(Thread.class, "sleep", long.class)),
+                    Map.entry("nothing below cli ends the process", noClasses()
                             .that()
                             .resideOutsideOfPackage("nestor.cli..")
                             .should()
                             .callMethod(System.class, "exit", int.class)
                             .orShould()
-                            .callMethod(Runtime.class, "halt", int.class),
-                    "no static mutable state",
-                    fields().that().areStatic().should().beFinal(),
-                    "no class is named by kind",
-                    noClasses()
+                            .callMethod(Runtime.class, "halt", int.class)),
+                    Map.entry("no static mutable state", fields().that().areStatic().should().beFinal()),
+                    Map.entry("no class is named by kind", noClasses()
                             .should()
                             .haveSimpleNameEndingWith("Manager")
                             .orShould()
@@ -102,7 +91,7 @@ class ArchitectureTest {
                             .orShould()
                             .haveSimpleNameEndingWith("Util")
                             .orShould()
-                            .haveSimpleNameEndingWith("Utils"));
+                            .haveSimpleNameEndingWith("Utils")));
 
     @TestFactory
     java.util.stream.Stream<DynamicTest> everyRuleHoldsInTheProduct() {
@@ -167,6 +156,8 @@ class ArchitectureTest {
                 .definedBy("nestor.iommufd..")
                 .layer("host-sim")
                 .definedBy("nestor.hostsim..")
+                .layer("host-suite")
+                .definedBy("nestor.hostsuite..")
                 .layer("host-linux")
                 .definedBy("nestor.host..")
                 .layer("machine")
@@ -175,14 +166,18 @@ class ArchitectureTest {
                 .definedBy("nestor.control..")
                 .layer("guest-images")
                 .definedBy("nestor.guest..")
+                .layer("debug")
+                .definedBy("nestor.debug..")
                 .layer("cli")
                 .definedBy("nestor.cli..")
                 .whereLayer("cli")
                 .mayNotBeAccessedByAnyLayer()
                 .whereLayer("control")
                 .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("debug")
+                .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("machine")
-                .mayOnlyBeAccessedByLayers("control", "cli")
+                .mayOnlyBeAccessedByLayers("control", "debug", "cli")
                 .whereLayer("guest-images")
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("host-linux")
@@ -216,9 +211,12 @@ class ArchitectureTest {
                         "host-linux",
                         "machine")
                 .whereLayer("iommufd")
-                .mayOnlyBeAccessedByLayers("host-sim", "host-linux", "machine")
+                .mayOnlyBeAccessedByLayers(
+                        "host-suite", "host-sim", "host-linux", "testkit", "machine")
+                .whereLayer("host-suite")
+                .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("host-sim")
-                .mayNotBeAccessedByAnyLayer()
+                .mayOnlyBeAccessedByLayers("testkit")
                 .whereLayer("virtio")
                 .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
                 .whereLayer("paging")

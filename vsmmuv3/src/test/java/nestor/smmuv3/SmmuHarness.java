@@ -82,7 +82,12 @@ final class SmmuHarness {
     }
 
     SmmuHarness(SmmuV3Options options) {
-        this(options, MEMORY_BYTES, 0x10_0000, 0x40_0000);
+        this(options, GuestMemory.anonymous(0, MEMORY_BYTES));
+    }
+
+    /** In this memory of {@link #MEMORY_BYTES}. */
+    SmmuHarness(SmmuV3Options options, GuestMemory memory) {
+        this(options, memory, MEMORY_BYTES, 0x10_0000, 0x40_0000);
     }
 
     /** One whose memory is quickly made: 1 MiB. */
@@ -91,11 +96,17 @@ final class SmmuHarness {
     }
 
     static SmmuHarness small(SmmuV3Options options) {
-        return new SmmuHarness(options, 1 << 20, 0x8_0000, 0xc_0000);
+        return new SmmuHarness(
+                options, GuestMemory.anonymous(0, 1 << 20), 1 << 20, 0x8_0000, 0xc_0000);
     }
 
-    private SmmuHarness(SmmuV3Options options, long memoryBytes, long stage1At, long stage2At) {
-        memory = GuestMemory.anonymous(0, memoryBytes);
+    private SmmuHarness(
+            SmmuV3Options options,
+            GuestMemory memory,
+            long memoryBytes,
+            long stage1At,
+            long stage2At) {
+        this.memory = memory;
         stage1Pages =
                 new TablePages(memory, stage1At, (int) Math.min(2 << 20, stage2At - stage1At));
         stage2Pages =
@@ -140,6 +151,11 @@ final class SmmuHarness {
         write32(0x050, 0b111);
         control(ALL_ON);
         return this;
+    }
+
+    /** The SMMU was reset: its queues begin anew. */
+    void wasReset() {
+        produced = 0;
     }
 
     /** SMMU_CR0, and waits for the acknowledgement. */

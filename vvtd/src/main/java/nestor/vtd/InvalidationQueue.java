@@ -4,6 +4,7 @@ import java.util.SortedSet;
 import java.util.TreeSet;
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.host.HostBinding;
 import nestor.pci.PageResponse;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
@@ -23,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * The invalidation queue (§6.5.2): descriptors are taken in order. A wait descriptor parks the
  * queue until everything before it is complete, the DMAs that used what was invalidated included,
  * so every one of them is a fence. A device-TLB invalidation that times out shows as ITE at the
- * next wait descriptor, which is aborted. Loop only.
+ * next wait descriptor, which is aborted; so does one that the host reports of a function that the
+ * guest was assigned, and its ICE as ICE. Loop only.
  */
 final class InvalidationQueue {
     /** Descriptors served in one go; the loop comes back for the rest. */
@@ -38,7 +40,7 @@ final class InvalidationQueue {
         final InvalidationDescriptor.@Nullable Wait wait;
 
         /** Functions that did not answer in time; written before {@link #released}. */
-        SortedSet<Integer> timedOut = new TreeSet<>();
+        final SortedSet<Integer> timedOut = new TreeSet<>();
 
         volatile boolean released;
 
@@ -295,7 +297,7 @@ final class InvalidationQueue {
         invalidator.whenDrained(
                 rid -> rid == sid,
                 outcome -> {
-                    waiting.timedOut = outcome.timedOut();
+                    waiting.timedOut.addAll(outcome.timedOut());
                     release(waiting);
                 });
         return Progress.PARKED;
@@ -313,13 +315,18 @@ final class InvalidationQueue {
 
     private Progress await(InvalidationDescriptor.Wait wait) throws StoppedException {
         legal(!wait.pageRequestDrain() || options.has(VtdProperty.PRI));
-        invalidations.flush();
         Parked waiting = new Parked(wait);
+        for (HostBinding.HardwareError error : invalidations.flush()) {
+            switch (error.kind()) {
+                case DEVICE_TIMEOUT -> waiting.timedOut.add(error.rid());
+                case COMPLETION -> faults.unexpectedCompletion(error.rid());
+            }
+        }
         parked = waiting;
         invalidator.whenDrained(
                 _ -> true,
                 outcome -> {
-                    waiting.timedOut = outcome.timedOut();
+                    waiting.timedOut.addAll(outcome.timedOut());
                     Runnable released = () -> release(waiting);
                     quiescence.whenQuiescent(
                             wait.pageRequestDrain()

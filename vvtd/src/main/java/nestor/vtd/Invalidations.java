@@ -1,8 +1,10 @@
 package nestor.vtd;
 
+import java.util.List;
 import java.util.function.IntPredicate;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
+import nestor.iommu.host.HostBinding;
 import nestor.vtd.command.InvalidationDescriptor;
 import nestor.vtd.command.InvalidationDescriptor.ContextCache;
 import nestor.vtd.command.InvalidationDescriptor.Iotlb;
@@ -103,8 +105,12 @@ final class Invalidations {
         }
     }
 
-    /** What came before is to be complete. */
-    void flush() {
-        bindings.flush();
+    /**
+     * What came before is to be complete.
+     *
+     * @return what hardware of the host's did not carry out
+     */
+    List<HostBinding.HardwareError> flush() {
+        return bindings.flush();
     }
 }

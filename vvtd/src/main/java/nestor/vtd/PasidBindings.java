@@ -1,7 +1,6 @@
 package nestor.vtd;
 
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -13,7 +12,6 @@ import java.util.function.Predicate;
 import nestor.iommu.IovaRange;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
-import nestor.iommu.host.InvalidationProgress;
 import nestor.iommu.host.Stage1;
 import nestor.iommu.host.Stage1Intent;
 import nestor.paging.X86Paging;
@@ -252,14 +250,11 @@ final class PasidBindings {
      *
      * @return what hardware did not carry out
      */
-    Set<InvalidationProgress.Kind> flush() {
+    List<HostBinding.HardwareError> flush() {
         HostBinding.Flushed flushed = host.flush();
         for (HostBinding.Refused refused : flushed.blocked()) {
             refused(refused.rid(), refused.pasid());
         }
-        Set<InvalidationProgress.Kind> kinds = new HashSet<>();
-        List<InvalidationProgress.EntryError> errors = flushed.errors();
-        errors.forEach(error -> kinds.add(error.kind()));
-        return kinds;
+        return flushed.errors();
     }
 }

@@ -11,6 +11,7 @@ import java.util.List;
 import nestor.iommu.IovaRange;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostInvalidation;
+import nestor.iommu.host.InvalidationProgress;
 import nestor.iommu.host.Stage1;
 import nestor.pci.Requester;
 import nestor.testkit.FakeHostIommu;
@@ -24,6 +25,10 @@ import org.junit.jupiter.api.Test;
 class PasidBindingTest {
     private static final int EINVAL = 22;
     private static final long TABLE = 0x12_3000;
+    private static final long FSTS = 0x034;
+    private static final long IQERCD = 0x0b0;
+    private static final long ICE = 1 << 5;
+    private static final long ITE = 1 << 6;
     private static final Attachment BLOCKED = new Attachment.Blocked();
 
     private final VtdHarness vtd =
@@ -324,5 +329,32 @@ class PasidBindingTest {
         vtd.loop.runUntilIdle();
         assertThat(attachment(5)).isEqualTo(BLOCKED);
         assertThat(attachment(Requester.NO_PASID)).isEqualTo(new Attachment.Bypassed());
+    }
+
+    /** An invalidation of everything of PASID 5, of which the host reports {@code kind}. */
+    private boolean isSynchronizedAfter(InvalidationProgress.Kind kind) {
+        bind(5, TABLE);
+        host.failInvalidation(kind);
+        vtd.put(6 | 2 << 4 | 5L << 32 | (long) DID << 16, 0);
+        return vtd.isSynchronized();
+    }
+
+    @Test
+    @DisplayName("§6.5.2.10: a device time-out that the host reports is an ITE of its function")
+    void aTimeoutOfTheHostsIsAnIte() {
+        assertThat(isSynchronizedAfter(InvalidationProgress.Kind.DEVICE_TIMEOUT)).isFalse();
+        assertThat(vtd.read32(FSTS) & ITE).isEqualTo(ITE);
+        assertThat(vtd.read64(IQERCD) >>> 32 & 0xffff).isEqualTo(RID);
+        assertThat(attachment(5)).describedAs("stays bound").isEqualTo(nested(TABLE, 48, 0));
+        vtd.write32(FSTS, ITE);
+        assertThat(vtd.isSynchronized()).describedAs("the queue goes on").isTrue();
+    }
+
+    @Test
+    @DisplayName("§11.4.9.9: a completion error that the host reports is an ICE; the queue goes on")
+    void aCompletionErrorOfTheHostsIsAnIce() {
+        assertThat(isSynchronizedAfter(InvalidationProgress.Kind.COMPLETION)).isTrue();
+        assertThat(vtd.read32(FSTS) & (ICE | ITE)).isEqualTo(ICE);
+        assertThat(vtd.read64(IQERCD) >>> 48).isEqualTo(RID);
     }
 }

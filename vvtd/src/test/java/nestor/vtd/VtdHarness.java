@@ -120,8 +120,12 @@ final class VtdHarness {
 
     /** With less memory than page tables need: for many short runs. */
     VtdHarness(VtdOptions options, long memoryBytes) {
+        this(options, GuestMemory.anonymous(0, memoryBytes));
+    }
+
+    VtdHarness(VtdOptions options, GuestMemory memory) {
         this.options = options;
-        this.memory = GuestMemory.anonymous(0, memoryBytes);
+        this.memory = memory;
         this.firstPages = new TablePages(memory, 0x10_0000, 3 << 20);
         this.secondPages = new TablePages(memory, 0x40_0000, 3 << 20);
         this.unit =
@@ -294,6 +298,12 @@ final class VtdHarness {
 
     long queueBytes() {
         return wide ? 8192 : 4096;
+    }
+
+    /** The unit was reset: nothing is on. */
+    void wasReset() {
+        levels = 0;
+        tail = 0;
     }
 
     /** Puts one descriptor behind the others, without the doorbell. */

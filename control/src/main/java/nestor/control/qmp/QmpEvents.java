@@ -20,28 +20,28 @@ final class QmpEvents {
 
     private QmpEvents() {}
 
-    /** Empty if QMP has no such event. */
+    /** The message of an event; empty if QMP has none for it. */
     static Optional<ObjectNode> of(MachineEvent event) {
-        return Optional.ofNullable(switch (event) {
-            case MachineEvent.Shutdown(MachineEvent.Cause cause) -> caused("SHUTDOWN", cause);
-            case MachineEvent.Reset(MachineEvent.Cause cause) -> caused("RESET", cause);
-            case MachineEvent.Stop _ -> named("STOP");
-            case MachineEvent.Resume _ -> named("RESUME");
-            case MachineEvent.Powerdown _ -> named("POWERDOWN");
+        return switch (event) {
+            case MachineEvent.Debugged _ -> Optional.empty(); // STOP follows
+            case MachineEvent.Shutdown(MachineEvent.Cause cause) -> Optional.of(caused("SHUTDOWN", cause));
+            case MachineEvent.Reset(MachineEvent.Cause cause) -> Optional.of(caused("RESET", cause));
+            case MachineEvent.Stop _ -> Optional.of(named("STOP"));
+            case MachineEvent.Resume _ -> Optional.of(named("RESUME"));
+            case MachineEvent.Powerdown _ -> Optional.of(named("POWERDOWN"));
             case MachineEvent.GuestPanicked _ -> {
                 ObjectNode message = named("GUEST_PANICKED");
                 message.putObject("data").put("action", "poweroff");
-                yield message;
+                yield Optional.of(message);
             }
             case MachineEvent.DeviceDeleted(String id) -> {
                 ObjectNode message = named("DEVICE_DELETED");
                 message.putObject("data")
                         .put("device", id)
                         .put("path", QmpObjects.PERIPHERAL + "/" + id);
-                yield message;
+                yield Optional.of(message);
             }
-            case MachineEvent.Debugged _ -> null;
-        });
+        };
     }
 
     private static ObjectNode caused(String name, MachineEvent.Cause cause) {

@@ -1,6 +1,5 @@
 package nestor.control.qmp;
 
-import java.time.Instant;
 import java.time.InstantSource;
 import java.util.Optional;
 import java.util.Set;
@@ -132,11 +131,12 @@ public final class QmpSession {
             return Optional.empty();
         }
         Optional<ObjectNode> message = QmpEvents.of(event);
-        Instant now = time.instant();
-        message.ifPresent(m ->
-                m.putObject("timestamp")
-                        .put("seconds", now.getEpochSecond())
-                        .put("microseconds", now.getNano() / 1000));
+        var now = time.instant();
+        message.ifPresent(
+                told ->
+                        told.putObject("timestamp")
+                                .put("seconds", now.getEpochSecond())
+                                .put("microseconds", now.getNano() / 1000));
         return message;
     }
 }

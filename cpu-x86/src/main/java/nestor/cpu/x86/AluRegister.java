@@ -19,6 +19,10 @@ final class AluRegister {
         boolean wide = bytes == 8;
         return switch (kind) {
             case Alu.ADD -> wide ? new Add64(d, m, immediate) : new Add32(d, m, immediate);
+            case Alu.ADC ->
+                    wide
+                            ? new AddWithCarry64(d, m, immediate)
+                            : new WithCarry(kind, bytes, d, m, immediate);
             case Alu.OR -> wide ? new Or64(d, m, immediate) : new Or32(d, m, immediate);
             case Alu.AND -> wide ? new And64(d, m, immediate) : new And32(d, m, immediate);
             case Alu.SUB ->
@@ -32,7 +36,7 @@ final class AluRegister {
     }
 
     /** Registers {@code d} and {@code m}. */
-    private abstract static class Registers extends Op {
+    abstract static class Registers extends Op {
         final int d;
         final int m;
         final long immediate;
@@ -65,9 +69,32 @@ final class AluRegister {
         }
     }
 
+    /** ADC of 8 bytes. */
+    private static final class AddWithCarry64 extends Registers {
+        AddWithCarry64(int d, int m, long immediate) {
+            super(d, m, immediate);
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            long a = cpu.x[d];
+            long b = cpu.x[m] + immediate;
+            long r = a + b + Flags.carry(cpu);
+            cpu.x[d] = r;
+            Flags.ofAdd(cpu, a, b, r);
+        }
+    }
+
     private static final class Add64 extends Registers {
         Add64(int d, int m, long immediate) {
             super(d, m, immediate);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.arithmetic(Alu.ADD, 8, this, jump)
+                    : null;
         }
 
         @Override
@@ -83,6 +110,13 @@ final class AluRegister {
     private static final class Add32 extends Registers {
         Add32(int d, int m, long immediate) {
             super(d, m, immediate);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.arithmetic(Alu.ADD, 4, this, jump)
+                    : null;
         }
 
         @Override
@@ -131,6 +165,13 @@ final class AluRegister {
         }
 
         @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.arithmetic(Alu.AND, 8, this, jump)
+                    : null;
+        }
+
+        @Override
         void exec(X86Cpu cpu) {
             long a = cpu.x[d];
             long b = cpu.x[m] + immediate;
@@ -143,6 +184,13 @@ final class AluRegister {
     private static final class And32 extends Registers {
         And32(int d, int m, long immediate) {
             super(d, m, immediate);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.arithmetic(Alu.AND, 4, this, jump)
+                    : null;
         }
 
         @Override
@@ -161,6 +209,13 @@ final class AluRegister {
         }
 
         @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.arithmetic(Alu.SUB, 8, this, jump)
+                    : null;
+        }
+
+        @Override
         void exec(X86Cpu cpu) {
             long a = cpu.x[d];
             long b = cpu.x[m] + immediate;
@@ -173,6 +228,13 @@ final class AluRegister {
     private static final class Subtract32 extends Registers {
         Subtract32(int d, int m, long immediate) {
             super(d, m, immediate);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return next instanceof Branches.TwoWay jump
+                    ? FusedBranches.arithmetic(Alu.SUB, 4, this, jump)
+                    : null;
         }
 
         @Override

@@ -46,8 +46,8 @@ final class Cpuid {
     private static final int PASID_COMPONENT = 10;
     private static final int PASID_BYTES = 8;
 
-    /** IA32_ARCH_CAPABILITIES. */
-    private static final int LEAF7_EDX = 1 << 29;
+    /** IA32_SPEC_CTRL with IBRS, IA32_PRED_CMD with IBPB, IA32_ARCH_CAPABILITIES. */
+    private static final int LEAF7_EDX = 1 << 26 | 1 << 29;
 
     /** LAHF in 64-bit mode. */
     private static final int EXTENDED1_ECX = 1;

@@ -3,7 +3,7 @@ package nestor.cpu.x86;
 import org.jspecify.annotations.Nullable;
 
 /**
- * CMP or TEST and the Jcc behind it as one op: one dispatch instead of two, and a condition that
+ * CMP, TEST, ADD, SUB or AND and the Jcc behind it as one op: one dispatch instead of two, and a condition that
  * comes of the operands. The flags are set all the same, as whoever is branched to may look. Only
  * the first of the two instructions can fault.
  */
@@ -60,6 +60,15 @@ final class FusedBranches {
         return test
                 ? new TestMemory(bytes, address, m, immediate, jump)
                 : new CompareMemory(bytes, address, m, immediate, jump);
+    }
+
+    /** ADD, SUB or AND, as {@link #compare}; only for whether the result is zero or negative. */
+    static @Nullable Op arithmetic(
+            int kind, int bytes, AluRegister.Registers op, Branches.TwoWay jump) {
+        int pair = jump.condition >> 1;
+        return pair == EQUAL || pair == SIGN
+                ? new Arithmetic(kind, bytes, op.d, op.m, op.immediate, jump)
+                : null;
     }
 
     /** Whether a condition holds after {@code a - b}, both sign-extended. */
@@ -172,6 +181,40 @@ final class FusedBranches {
             long r = (x[d] & x[m] + immediate) << shift >> shift;
             Flags.ofLogical(cpu, r);
             x[RIP] += FusedBranches.holds(pair, r) ? whenSet : whenClear;
+        }
+    }
+
+    private static final class Arithmetic extends Fused {
+        private final int kind;
+        private final int d;
+        private final long mask;
+
+        Arithmetic(
+                int kind, int bytes, int d, int m, long immediate, Branches.TwoWay jump) {
+            super(bytes, m, immediate, jump);
+            this.kind = kind;
+            this.d = d;
+            mask = Operand.mask(bytes);
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            long[] x = cpu.x;
+            long a = x[d] << shift >> shift;
+            long b = x[m] + immediate << shift >> shift;
+            long r;
+            if (kind == Alu.ADD) {
+                r = a + b << shift >> shift;
+                Flags.ofAdd(cpu, a, b, r);
+            } else if (kind == Alu.SUB) {
+                r = a - b << shift >> shift;
+                Flags.ofSubtract(cpu, a, b, r);
+            } else {
+                r = a & b;
+                Flags.ofLogical(cpu, r);
+            }
+            x[d] = r & mask;
+            x[RIP] += (pair == EQUAL ? r == 0 : r < 0) ? whenSet : whenClear;
         }
     }
 

@@ -68,18 +68,22 @@ final class Interpreter {
 
     /** Returns whether no exception was raised. */
     private boolean execute(X86Block block) {
+        Op[] ops = block.ops;
         int instructions = block.instructions;
         cpu.budget -= instructions;
         int i = 0;
-        Op op = null;
         try {
-            for (Op[] ops = block.ops; i < ops.length; ops = block.ops) {
-                op = ops[i++];
-                op.exec(cpu);
+            for (; i < ops.length; i++) {
+                ops[i].exec(cpu);
             }
+            return true;
         } catch (X86Exception e) {
-            cpu.budget += instructions - i;
-            deliver(e, block, i - 1, op);
+            cpu.budget += instructions - Math.max(i, 1);
+            if (e.vector == X86Exception.RESTART) {
+                restart(block, i);
+            } else {
+                deliver(e, block, i, ops[i]);
+            }
             return false;
         } catch (DebugUnit.WatchedAccess e) {
             cpu.budget += instructions - i + 1;
@@ -87,14 +91,19 @@ final class Interpreter {
             cpu.endSlice();
             return false;
         }
-        if (op != null && !op.transfers()) {
-            cpu.x[RIP] += block.offset(i); // killed on the way
-        }
-        return true;
     }
 
-    private void deliver(X86Exception e, X86Block block, int raised, @Nullable Op op) {
-        if (e.nonCanonical && op != null && op.usesStack()) {
+    /** The block was killed before its op number {@code next}. */
+    private void restart(X86Block block, int next) {
+        if (next == 0) {
+            cpu.jumps.remove(cpu.x[RIP]);
+        } else {
+            cpu.x[RIP] += block.offset(next);
+        }
+    }
+
+    private void deliver(X86Exception e, X86Block block, int raised, Op op) {
+        if (e.nonCanonical && op.usesStack()) {
             e.vector = Vector.SS;
         }
         cpu.x[RIP] += block.offset(raised);

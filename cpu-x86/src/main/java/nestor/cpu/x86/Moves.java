@@ -20,7 +20,7 @@ final class Moves {
         if (in.isRegister()) {
             int d = load ? in.reg() : in.rm();
             int n = load ? in.rm() : in.reg();
-            return wide ? new Register64(d, n) : new Register32(d, n);
+            return wide ? new Register64(d, n) : new Masked(d, n, WORD);
         }
         if (load) {
             return wide ? new Load64(in.reg(), in.memory()) : new Load32(in.reg(), in.memory());
@@ -90,7 +90,15 @@ final class Moves {
             long mask = Operand.mask(in.operandBytes);
             return new LoadExtended(in.reg(), in.memory(), sourceBytes, signed, mask);
         }
-        return new Extend(in.regOperand(in.operandBytes), in.rmOperand(sourceBytes), signed);
+        Operand source = in.rmOperand(sourceBytes);
+        int n = source.lowRegister();
+        if (n >= 0 && in.operandBytes >= 4) {
+            long mask = Operand.mask(in.operandBytes);
+            return signed
+                    ? new SignExtended(in.reg(), n, sourceBytes, mask)
+                    : new Masked(in.reg(), n, Operand.mask(sourceBytes));
+        }
+        return new Extend(in.regOperand(in.operandBytes), source, signed);
     }
 
     /** 8D. */
@@ -175,18 +183,40 @@ final class Moves {
         }
     }
 
-    private static final class Register32 extends Op {
+    /** The low bits of a register. */
+    private static final class Masked extends Op {
         private final int d;
         private final int n;
+        private final long mask;
 
-        Register32(int d, int n) {
+        Masked(int d, int n, long mask) {
             this.d = d;
             this.n = n;
+            this.mask = mask;
         }
 
         @Override
         void exec(X86Cpu cpu) {
-            cpu.x[d] = cpu.x[n] & WORD;
+            cpu.x[d] = cpu.x[n] & mask;
+        }
+    }
+
+    private static final class SignExtended extends Op {
+        private final int d;
+        private final int n;
+        private final int shift;
+        private final long mask;
+
+        SignExtended(int d, int n, int bytes, long mask) {
+            this.d = d;
+            this.n = n;
+            shift = 64 - 8 * bytes;
+            this.mask = mask;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            cpu.x[d] = cpu.x[n] << shift >> shift & mask;
         }
     }
 

@@ -16,6 +16,8 @@ final class Msrs {
     private static final int APIC_BASE = 0x1b;
     private static final int FEATURE_CONTROL = 0x3a;
     private static final int TSC_ADJUST = 0x3b;
+    private static final int SPEC_CTRL = 0x48;
+    private static final int PRED_CMD = 0x49;
     private static final int BIOS_SIGN_ID = 0x8b;
     private static final int MTRR_CAP = 0xfe;
     private static final int ARCH_CAPABILITIES = 0x10a;
@@ -47,6 +49,11 @@ final class Msrs {
 
     /** Locked: nothing that it could enable is there. */
     private static final long FEATURE_CONTROL_VALUE = 1;
+
+    /** IBRS and IBPB: nothing is speculated, so that nothing changes. */
+    private static final long IBRS = 1;
+
+    private static final long IBPB = 1;
 
     /** Fast strings. */
     private static final long MISC_ENABLE_VALUE = 1;
@@ -84,6 +91,7 @@ final class Msrs {
     private long cstar;
     private long tscOffset;
     private long tscAdjust;
+    private long specCtrl;
     private long sysenterCs;
     private long sysenterEsp;
     private long sysenterEip;
@@ -108,6 +116,7 @@ final class Msrs {
         tscAux = 0;
         tscOffset = 0;
         tscAdjust = 0;
+        specCtrl = 0;
         sysenterCs = 0;
         sysenterEsp = 0;
         sysenterEip = 0;
@@ -143,6 +152,7 @@ final class Msrs {
             case TSC_ADJUST -> tscAdjust;
             case MTRR_CAP -> 1 << 10 | 1 << 8; // write-combining, fixed ranges; no variable ones
             case ARCH_CAPABILITIES -> ARCH_CAPABILITIES_VALUE;
+            case SPEC_CTRL -> specCtrl;
             case SYSENTER_CS -> sysenterCs;
             case SYSENTER_ESP -> sysenterEsp;
             case SYSENTER_EIP -> sysenterEip;
@@ -190,6 +200,8 @@ final class Msrs {
             case BIOS_SIGN_ID, MCG_STATUS, MISC_ENABLE -> {
                 // nothing in there can be changed
             }
+            case SPEC_CTRL -> specCtrl = defined(value, IBRS);
+            case PRED_CMD -> defined(value, IBPB);
             case SYSENTER_CS -> sysenterCs = value & WORD;
             case SYSENTER_ESP -> sysenterEsp = canonical(value);
             case SYSENTER_EIP -> sysenterEip = canonical(value);
@@ -209,6 +221,13 @@ final class Msrs {
             case TSC_AUX -> tscAux = value & WORD;
             default -> throw cpu.generalProtection();
         }
+    }
+
+    private long defined(long value, long bits) {
+        if ((value & ~bits) != 0) {
+            throw cpu.generalProtection();
+        }
+        return value;
     }
 
     private static int fixedRange(int index) {

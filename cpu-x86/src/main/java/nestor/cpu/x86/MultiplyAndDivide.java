@@ -18,6 +18,9 @@ final class MultiplyAndDivide {
     /** 0F AF. */
     static Op twoOperands(Instruction in) throws Instruction.Truncated {
         in.modRm();
+        if (in.isRegister() && in.operandBytes >= 4) {
+            return new MultiplyRegisters(in.operandBytes, in.reg(), in.reg(), in.rm(), 0);
+        }
         Operand destination = in.regOperand(in.operandBytes);
         return new MultiplyTruncated(destination, destination, in.rmOperand(in.operandBytes));
     }
@@ -27,6 +30,9 @@ final class MultiplyAndDivide {
         in.modRm();
         int bytes = in.operandBytes;
         long value = in.opcode == 0x69 ? in.immediate(bytes) : in.signed(1);
+        if (in.isRegister() && bytes >= 4) {
+            return new MultiplyRegisters(bytes, in.reg(), in.rm(), X86Cpu.ZERO, value);
+        }
         return new MultiplyTruncated(
                 in.regOperand(bytes), in.rmOperand(bytes), new Operand.Immediate(value, bytes));
     }
@@ -112,6 +118,39 @@ final class MultiplyAndDivide {
         @Override
         boolean usesStack() {
             return first.isStack() || second.isStack();
+        }
+    }
+
+    /** IMUL of whole registers, or of one and an immediate. */
+    private static final class MultiplyRegisters extends Op {
+        private final boolean wide;
+        private final int d;
+        private final int n;
+        private final int m;
+        private final long immediate;
+
+        MultiplyRegisters(int bytes, int d, int n, int m, long immediate) {
+            wide = bytes == 8;
+            this.d = d;
+            this.n = n;
+            this.m = m;
+            this.immediate = immediate;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            long[] x = cpu.x;
+            long a = x[n];
+            long b = x[m] + immediate;
+            if (wide) {
+                long low = a * b;
+                x[d] = low;
+                flags(cpu, low, Math.multiplyHigh(a, b) != low >> 63);
+            } else {
+                long product = (long) (int) a * (int) b;
+                x[d] = product & 0xffff_ffffL;
+                flags(cpu, (int) product, product != (int) product);
+            }
         }
     }
 

@@ -22,9 +22,14 @@ final class Shifts {
         }
         int count = (in.opcode >= 0xd0 ? 1 : (int) in.signed(1)) & countMask(bytes);
         if (in.isRegister() && bytes >= 4 && kind >= 4 && count != 0) {
-            return bytes == 8
-                    ? new Register64(kind, in.rm(), count)
-                    : new Register32(kind, in.rm(), count);
+            if (bytes == 4) {
+                return new Register32(kind, in.rm(), count);
+            }
+            return switch (kind) {
+                case SHR -> new Right64(in.rm(), count);
+                case SAR -> new Arithmetic64(in.rm(), count);
+                default -> new Left64(in.rm(), count);
+            };
         }
         return new ByConstant(kind, operand, count);
     }
@@ -173,14 +178,12 @@ final class Shifts {
         }
     }
 
-    /** SHL, SHR and SAR by a constant that is not zero. */
-    private static final class Register64 extends Op {
-        private final int kind;
+    /** SHL by a constant that is not zero. */
+    private static final class Left64 extends Op {
         private final int r;
         private final int count;
 
-        Register64(int kind, int r, int count) {
-            this.kind = kind;
+        Left64(int r, int count) {
             this.r = r;
             this.count = count;
         }
@@ -188,17 +191,52 @@ final class Shifts {
         @Override
         void exec(X86Cpu cpu) {
             long value = cpu.x[r];
-            long result =
-                    switch (kind) {
-                        case SHR -> value >>> count;
-                        case SAR -> value >> count;
-                        default -> value << count;
-                    };
+            long result = value << count;
             cpu.x[r] = result;
-            flags(cpu, kind, value, count, 64, result);
+            int carry = (int) (value >>> -count) & 1;
+            Flags.of(cpu, result, carry, carry ^ (int) (result >>> 63), 0);
         }
     }
 
+    /** SHR by a constant that is not zero. */
+    private static final class Right64 extends Op {
+        private final int r;
+        private final int count;
+
+        Right64(int r, int count) {
+            this.r = r;
+            this.count = count;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            long value = cpu.x[r];
+            long result = value >>> count;
+            cpu.x[r] = result;
+            Flags.of(cpu, result, (int) (value >>> count - 1) & 1, (int) (value >>> 63), 0);
+        }
+    }
+
+    /** SAR by a constant that is not zero. */
+    private static final class Arithmetic64 extends Op {
+        private final int r;
+        private final int count;
+
+        Arithmetic64(int r, int count) {
+            this.r = r;
+            this.count = count;
+        }
+
+        @Override
+        void exec(X86Cpu cpu) {
+            long value = cpu.x[r];
+            long result = value >> count;
+            cpu.x[r] = result;
+            Flags.of(cpu, result, (int) (value >> count - 1) & 1, 0, 0);
+        }
+    }
+
+    /** SHL, SHR and SAR by a constant that is not zero. */
     private static final class Register32 extends Op {
         private final int kind;
         private final int r;

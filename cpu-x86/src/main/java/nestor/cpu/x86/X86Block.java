@@ -1,5 +1,6 @@
 package nestor.cpu.x86;
 
+import java.util.Arrays;
 import nestor.cpu.CodeBlock;
 
 /**
@@ -10,14 +11,15 @@ final class X86Block implements CodeBlock {
     /** Bound on the instructions of one block. */
     static final int MAX_INSTRUCTIONS = 64;
 
-    private static final Op[] DEAD = {new Dead()};
+    private static final Op DEAD = new Dead();
 
     /**
-     * What to execute, in order, an op for one instruction or two; the last one sets {@link X86Cpu#RIP}. Read anew before each
-     * instruction: once the block is killed, by one of its own stores as like as not, none of what
-     * follows may be executed (3A §8.1.3: a processor sees its own writes to code at once).
+     * What to execute, in order, an op for one instruction or two; the last one sets {@link
+     * X86Cpu#RIP}. Once the block is killed, by one of its own stores as like as not, none of what
+     * follows may be executed (3A §8.1.3: a processor sees its own writes to code at once): each
+     * becomes one that is not.
      */
-    Op[] ops;
+    final Op[] ops;
 
     /** Whether it was decoded as 64-bit code. */
     final boolean mode64;
@@ -55,16 +57,14 @@ final class X86Block implements CodeBlock {
 
     @Override
     public void kill() {
-        ops = DEAD;
+        Arrays.fill(ops, DEAD);
     }
 
-    /**
-     * Stands in a block whose memory was written: executes nothing, has the block looked up anew.
-     */
+    /** Stands in a block whose memory was written: has what follows looked up anew. */
     private static final class Dead extends Op.Transfer {
         @Override
         void exec(X86Cpu cpu) {
-            cpu.jumps.remove(cpu.x[X86Cpu.RIP]);
+            throw cpu.raise(X86Exception.RESTART);
         }
     }
 }

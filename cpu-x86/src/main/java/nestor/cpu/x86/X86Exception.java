@@ -8,7 +8,10 @@ package nestor.cpu.x86;
 final class X86Exception extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** One of {@link Vector}. */
+    /** In place of a vector: no exception, the block is no more what is in memory. */
+    static final int RESTART = -1;
+
+    /** One of {@link Vector}, or {@link #RESTART}. */
     int vector;
 
     /** Pushed if {@link Vector#hasErrorCode}. */

@@ -14,7 +14,7 @@ class ControlFlowTest {
     Stream<DynamicTest> agreesWithTheOracle() {
         return Stream.of(
                 group("Jcc", ControlFlowTest::conditional),
-                group("CMP or TEST, and Jcc", ControlFlowTest::comparison),
+                group("CMP, TEST, ADD, SUB or AND, and Jcc", ControlFlowTest::comparison),
                 group("LOOP, JRCXZ", ControlFlowTest::loop),
                 group("JMP, CALL, relative", ControlFlowTest::relative),
                 group("JMP, CALL, indirect", ControlFlowTest::indirect),
@@ -57,10 +57,11 @@ class ControlFlowTest {
         int bytes = t.oneOf(1, 2, 4, 8);
         int wide = bytes == 1 ? 0 : 1;
         int register = t.bits(4);
+        int kind = t.oneOf(0, 4, 5, 7, 7, 7);
         switch (t.bits(2)) {
-            case 0 -> t.rm(bytes, register, t.oneOf(0x38, 0x84, 0x3a) | wide);
+            case 0 -> t.rm(bytes, register, t.oneOf(kind << 3, 0x84, kind << 3 | 2) | wide);
             case 1 -> {
-                t.rm(bytes, 7, 0x80 | wide);
+                t.rm(bytes, kind, 0x80 | wide);
                 t.emitImmediate(bytes);
             }
             case 2 -> {
@@ -68,7 +69,7 @@ class ControlFlowTest {
                 t.emitImmediate(bytes);
             }
             default -> {
-                t.rm(bytes, 7, bytes == 1 ? 0x80 : 0x83);
+                t.rm(bytes, kind, bytes == 1 ? 0x80 : 0x83);
                 t.emit(t.random().nextInt(-2, 3) & 0xff);
             }
         }

@@ -208,6 +208,21 @@ class ExceptionTest {
     }
 
     @Test
+    @DisplayName("volume 4, IA32_SPEC_CTRL: IBRS holds what is written, other bits are #GP(0)")
+    void indirectBranchRestrictionCanBeSet() {
+        cpu.x[X86Cpu.RCX] = 0x48;
+        cpu.x[X86Cpu.RAX] = 1;
+        cpu.x[X86Cpu.RDX] = 0;
+        guest.run("0f 30 31 c0 0f 32 f4"); // WRMSR; XOR EAX, EAX; RDMSR; HLT
+        assertThat(cpu.x[X86Cpu.RAX]).isEqualTo(1);
+
+        cpu.x[X86Cpu.RAX] = 1 << 1;
+        cpu.x[X86Cpu.RSP] = TestGuest.STACK;
+        guest.run("0f 30"); // WRMSR
+        assertThat(guest.vector()).isEqualTo(Vector.GP);
+    }
+
+    @Test
     @DisplayName("volume 4, IA32_FEATURE_CONTROL: locked, so that software leaves it alone")
     void featureControlIsLocked() {
         cpu.x[X86Cpu.RCX] = 0x3a;

@@ -28,6 +28,7 @@ import nestor.iommufd.Ioctl;
 public record AssignmentSupport(String topic, String text, String advice) {
     private static final String IOMMUS = "sys/class/iommu";
     private static final String CDEVS = "dev/vfio/devices";
+    private static final String PCI = "sys/bus/pci/devices";
     private static final String CONTAINER = "dev/vfio/vfio";
 
     /** What nesting needs of /dev/iommu, and since which kernel it is there. */
@@ -150,8 +151,10 @@ public record AssignmentSupport(String topic, String text, String advice) {
                     "vfio",
                     old ? "VFIO is there, but no device's cdev" : "no VFIO device",
                     "bind a device to vfio-pci (driverctl set-override); the kernel needs"
-                            + " CONFIG_VFIO_DEVICE_CDEV");
+                            + " CONFIG_VFIO_DEVICE_CDEV"
+                            + withoutCdev(root));
         }
+        List<String> functions = functions(root, names);
         List<String> denied =
                 names.stream()
                         .filter(name ->
@@ -160,8 +163,51 @@ public record AssignmentSupport(String topic, String text, String advice) {
                         .toList();
         return new AssignmentSupport(
                 "vfio",
-                "can be assigned: " + String.join(", ", names),
+                "can be assigned: " + String.join(", ", functions),
                 denied.isEmpty() ? "" : "not for you: " + String.join(", ", denied));
+    }
+
+    /** Each cdev with the PCI function it is of, as {@code -device vfio-pci,host=} names it. */
+    private static List<String> functions(Path root, List<String> cdevs) {
+        List<String> texts = new ArrayList<>();
+        for (String cdev : cdevs) {
+            String text = cdev;
+            for (String address : names(root.resolve(PCI))) {
+                Path function = root.resolve(PCI).resolve(address);
+                if (Files.exists(function.resolve("vfio-dev").resolve(cdev))) {
+                    text = "%s (%s%s)".formatted(address, cdev, group(function));
+                }
+            }
+            texts.add(text);
+        }
+        return texts;
+    }
+
+    /** All functions of a group belong to one guest, or to nobody. */
+    private static String group(Path function) {
+        try {
+            Path group = Files.readSymbolicLink(function.resolve("iommu_group")).getFileName();
+            return ", group " + group;
+        } catch (IOException e) {
+            return ", without an IOMMU group";
+        }
+    }
+
+    /** Functions that vfio-pci has, in a kernel without cdevs. */
+    private static String withoutCdev(Path root) {
+        List<String> bound =
+                names(root.resolve(PCI)).stream()
+                        .filter(address -> isVfio(root.resolve(PCI).resolve(address)))
+                        .toList();
+        return bound.isEmpty() ? "" : "; vfio-pci has " + String.join(", ", bound);
+    }
+
+    private static boolean isVfio(Path function) {
+        try {
+            return Files.readSymbolicLink(function.resolve("driver")).endsWith("vfio-pci");
+        } catch (IOException e) {
+            return false; // no driver has it
+        }
     }
 
     /** What is in a folder, sorted; nothing if there is no such folder. */

@@ -20,6 +20,7 @@ import nestor.iommufd.HostSystem;
 import nestor.iommufd.Ioctl;
 import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.FaultQueueAlloc;
+import nestor.iommufd.Uapi.TestCommand;
 import nestor.iommufd.Uapi.VeventqAlloc;
 
 /**
@@ -105,6 +106,9 @@ public final class LinuxHostSystem implements HostSystem {
             own("fault queue", answer.word(FaultQueueAlloc.OUT_FAULT_FD));
         } else if (request == Ioctl.VEVENTQ_ALLOC.number()) {
             own("vEVENTQ", answer.word(VeventqAlloc.OUT_VEVENTQ_FD));
+        } else if (request == Ioctl.TEST.number()
+                && answer.word(TestCommand.OP) == TestCommand.CREATE_ACCESS) {
+            own("access", answer.word(TestCommand.OUT_ACCESS_FD));
         }
     }
 

@@ -114,6 +114,37 @@ class AssignmentSupportTest {
         assertThat(measured().get(1).text()).isEqualTo("/dev/iommu is there, but not for you");
     }
 
+    private void link(String name, String target) throws IOException {
+        Path path = root.resolve(name);
+        Files.createDirectories(path.getParent());
+        Files.createSymbolicLink(path, Path.of(target));
+    }
+
+    @Test
+    void functionsAreNamedAsTheOptionTakesThem() throws IOException {
+        file("dev/vfio/devices/vfio0", "");
+        file("dev/vfio/devices/vfio1", "");
+        file("dev/vfio/devices/vfio2", "");
+        file("sys/bus/pci/devices/0000:01:00.0/vfio-dev/vfio1/dev", "511:1");
+        link("sys/bus/pci/devices/0000:01:00.0/iommu_group", "../../../kernel/iommu_groups/12");
+        file("sys/bus/pci/devices/0000:02:00.0/vfio-dev/vfio2/dev", "511:2");
+        file("sys/bus/pci/devices/0000:03:00.0/vendor", "0x8086");
+
+        assertThat(measured().getLast().text())
+                .isEqualTo(
+                        "can be assigned: vfio0, 0000:01:00.0 (vfio1, group 12), 0000:02:00.0"
+                                + " (vfio2, without an IOMMU group)");
+    }
+
+    @Test
+    void aBoundFunctionWithoutCdevIsNamed() throws IOException {
+        link("sys/bus/pci/devices/0000:01:00.0/driver", "../../../bus/pci/drivers/vfio-pci");
+        link("sys/bus/pci/devices/0000:02:00.0/driver", "../../../bus/pci/drivers/nvme");
+
+        assertThat(measured().getLast().advice())
+                .endsWith("CONFIG_VFIO_DEVICE_CDEV; vfio-pci has 0000:01:00.0");
+    }
+
     @Test
     void theContainerAloneIsNotEnough() throws IOException {
         file("dev/vfio/vfio", "");

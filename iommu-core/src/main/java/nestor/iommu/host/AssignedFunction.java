@@ -191,6 +191,7 @@ final class AssignedFunction {
      */
     List<NestedDomain> release() {
         pasids().forEach(this::block);
+        sweep();
         try {
             device.release();
         } catch (HostException e) {

@@ -29,6 +29,9 @@ public final class HostBinding {
     /** A PASID that the host would not keep as it was, and that is blocked now. */
     public record Refused(int rid, int pasid) {}
 
+    /** What the hardware behind a function made of an invalidation that the host carried out. */
+    public record HardwareError(int rid, InvalidationProgress.Kind kind) {}
+
     /**
      * What came of invalidations.
      *
@@ -39,7 +42,7 @@ public final class HostBinding {
     public record Flushed(
             List<Refused> blocked,
             List<HostInvalidation.SmmuV3Command> commands,
-            List<InvalidationProgress.EntryError> errors) {
+            List<HardwareError> errors) {
         public Flushed {
             blocked = List.copyOf(blocked);
             commands = List.copyOf(commands);
@@ -213,13 +216,15 @@ public final class HostBinding {
             return CLEAN;
         }
         List<Refused> blocked = new ArrayList<>();
-        List<InvalidationProgress.EntryError> errors = new ArrayList<>();
+        List<HardwareError> errors = new ArrayList<>();
         List<HostInvalidation.SmmuV3Command> commands = new ArrayList<>();
         for (AssignedFunction function : functions.values()) {
             function.sweep();
-            for (int pasid : function.flush(errors)) {
+            List<InvalidationProgress.EntryError> its = new ArrayList<>();
+            for (int pasid : function.flush(its)) {
                 blocked.add(new Refused(function.rid(), pasid));
             }
+            its.forEach(error -> errors.add(new HardwareError(function.rid(), error.kind())));
         }
         batches.forEach((host, batch) -> {
             List<HostInvalidation.SmmuV3Command> refused = batch.flush();

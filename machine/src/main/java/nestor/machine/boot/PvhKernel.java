@@ -7,6 +7,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.List;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 
@@ -48,6 +49,24 @@ public record PvhKernel(Path file, ElfImage elf) {
         try (Arena arena = Arena.ofConfined()) {
             return new PvhKernel(file, ElfImage.parse(elf(map(file, arena))));
         }
+    }
+
+    /**
+     * The kernel as an ELF file, for others that enter kernels by PVH.
+     *
+     * @throws BootFileException if {@code file} is no kernel that can be entered so
+     */
+    public static byte[] unpack(Path file) throws BootFileException, IOException {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment elf = elf(map(file, arena));
+            ElfImage.parse(elf);
+            return elf.toArray(ValueLayout.JAVA_BYTE);
+        }
+    }
+
+    /** None, where nothing is loaded. */
+    public static PvhKernel none() {
+        return new PvhKernel(Path.of(""), new ElfImage(0, List.of()));
     }
 
     /** Guest-physical address of the first instruction. */

@@ -6,6 +6,7 @@ import static nestor.vmm.register.BitField.bits;
 import java.util.List;
 import nestor.cpu.arm64.SystemRegisterPort;
 import nestor.vmm.interrupt.IrqLine;
+import nestor.vmm.interrupt.LineWatcher;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioRegion;
@@ -50,6 +51,8 @@ public final class GicV3 {
     private static final BitField AFF1 = bits(15, 8);
 
     final Object lock = new Object();
+
+    private volatile LineWatcher spiWatcher = (_, _) -> {};
     private final Distributor distributor;
     private final CpuInterface[] interfaces;
     private final Redistributor[] redistributors;
@@ -152,7 +155,16 @@ public final class GicV3 {
         if (number < 0 || !distributor.bank().contains(intid)) {
             throw new IllegalArgumentException("SPI " + number);
         }
-        return wire(distributor.bank(), intid);
+        IrqLine wire = wire(distributor.bank(), intid);
+        return asserted -> {
+            wire.set(asserted);
+            spiWatcher.driven(number, asserted);
+        };
+    }
+
+    /** Who is told when an SPI's wire is driven; on the thread that does, with no lock held. */
+    public void watchSpis(LineWatcher watcher) {
+        spiWatcher = watcher;
     }
 
     /** The wire of a vCPU's private peripheral interrupt, INTID 16..31. */

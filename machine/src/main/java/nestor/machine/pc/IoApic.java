@@ -5,6 +5,7 @@ import static nestor.vmm.register.BitField.bits;
 
 import java.util.Arrays;
 import nestor.vmm.interrupt.IrqLine;
+import nestor.vmm.interrupt.LineWatcher;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.BitField;
@@ -65,6 +66,8 @@ public final class IoApic implements MmioRegion {
     private final int resetId;
     private final MsiSink messages;
 
+    private volatile LineWatcher watcher = (_, _) -> {};
+
     /** Guards what follows; no message is sent while it is held. */
     private final Object lock = new Object();
 
@@ -104,6 +107,11 @@ public final class IoApic implements MmioRegion {
         return level -> drive(pin, level);
     }
 
+    /** Who is told when a pin's wire is driven; on the thread that does, with no lock held. */
+    public void watchPins(LineWatcher pinWatcher) {
+        watcher = pinWatcher;
+    }
+
     /** A local APIC's EOI message: level-triggered entries with this vector are served. */
     public void endOfInterrupt(int vector) {
         for (int pin = 0; pin < PINS; pin++) {
@@ -132,6 +140,7 @@ public final class IoApic implements MmioRegion {
             entry = entries[pin];
             sends = Entry.LEVEL.isSet(entry) ? takeLevel(pin) : rises && !Entry.MASKED.isSet(entry);
         }
+        watcher.driven(pin, level);
         if (sends) {
             send(entry);
         }

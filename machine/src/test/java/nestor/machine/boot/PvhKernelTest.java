@@ -142,6 +142,14 @@ class PvhKernelTest {
     }
 
     @Test
+    void othersGetTheElfFile() throws IOException, BootFileException {
+        byte[] elf = PvhKernels.elf().array();
+        Path file = folder.resolve("bzImage");
+        Files.write(file, PvhKernels.bzImage(zstd(elf)).array());
+        assertThat(PvhKernel.unpack(file)).isEqualTo(elf);
+    }
+
+    @Test
     void whatIsNoKernelIsNamed() throws IOException {
         assertRefused(ByteBuffer.allocate(0), "not an x86-64 kernel");
         assertRefused(ByteBuffer.allocate(4096), "not an x86-64 kernel");

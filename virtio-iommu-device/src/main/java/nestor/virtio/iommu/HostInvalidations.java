@@ -43,6 +43,22 @@ final class HostInvalidations {
         }
     }
 
+    /**
+     * An endpoint leaves a domain. Another domain may have the same tables, with nothing of theirs
+     * cached; a host knows tables and ASIDs, not domains.
+     */
+    void left(int endpoint, TableDomain domain) {
+        switch (domain.descriptor()) {
+            case TableDescriptor.ContextTable _ -> {
+                host.invalidate(endpoint, SmmuCommands.cfgiCdAll(endpoint));
+                host.invalidate(endpoint, SmmuCommands.tlbiAll());
+            }
+            case TableDescriptor.FirstStage table ->
+                    host.invalidate(endpoint, table.pasid(), IovaRange.ALL, false);
+            case TableDescriptor.ArmStage1 _ -> {} // no host walks it
+        }
+    }
+
     private void dropContexts(TableRequest.Invalidate request, int endpoint) {
         boolean whole =
                 request.scope() == TableRequest.Scope.DOMAIN

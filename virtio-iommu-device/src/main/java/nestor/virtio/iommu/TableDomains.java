@@ -200,7 +200,8 @@ final class TableDomains implements AddressSpaces.Departures {
     /** Nobody answers its page requests any more, and what it has cached is not its own. */
     @Override
     public void left(int endpoint, int pasid, Domain domain) {
-        if (domain instanceof TableDomain) {
+        if (domain instanceof TableDomain table) {
+            hostCaches.left(endpoint, table);
             pages.left(endpoint, pasid);
             atcs.send(endpoint, pasid, IovaRange.ALL);
         }

@@ -46,4 +46,11 @@ public record TableSupport(
         var invalidator = new AtcInvalidator(functions, clock, AtcInvalidator.TIMEOUT_NANOS);
         return new TableSupport(profile, 48, 20, memory, functions, invalidator, _ -> true, host);
     }
+
+    /** The same with PASIDs of that many bits, if it has more. */
+    public TableSupport withPasidBits(int bits) {
+        int fewer = Math.min(pasidBits, bits);
+        return new TableSupport(
+                profile, outputBits, fewer, memory, route, invalidator, supports, host);
+    }
 }

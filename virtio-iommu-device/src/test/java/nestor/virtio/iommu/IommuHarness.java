@@ -36,8 +36,9 @@ final class IommuHarness {
     final VirtioIommu iommu;
     final VirtioDriver driver;
     final PciFunction endpoint = PciFunction.builder("endpoint").ids(1, 1).build();
-    final DriverQueue requests;
-    final DriverQueue events;
+    DriverQueue requests;
+    DriverQueue events;
+    private final long features;
     private final long request;
     private final long reply;
 
@@ -68,6 +69,16 @@ final class IommuHarness {
         long command = 0x10_0000_0000L + ((long) ENDPOINT << 12) + 4;
         machine.mmio().write(command, 2, 6);
         machine.host().iommu(iommu, rid -> rid == ENDPOINT || rid == OTHER_ENDPOINT);
+        this.features = features;
+        driver.negotiate(driver.offered() & (features | VirtioDriver.VERSION_1));
+        requests = driver.queue(0, 64);
+        events = driver.queue(1, 16);
+        driver.driverOk();
+    }
+
+    /** The driver resets the device, and sets it up anew. */
+    void restart() {
+        driver.reset();
         driver.negotiate(driver.offered() & (features | VirtioDriver.VERSION_1));
         requests = driver.queue(0, 64);
         events = driver.queue(1, 16);

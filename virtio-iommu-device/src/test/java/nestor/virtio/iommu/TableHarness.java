@@ -341,6 +341,12 @@ final class TableHarness {
 
     private final List<Long> buffers = new ArrayList<>();
 
+    /** The driver resets the device, and sets it up anew; it has no event buffers then. */
+    void restart() {
+        iommu.restart();
+        buffers.clear();
+    }
+
     /** What the device has written into event buffers since the last time. */
     List<byte[]> reports() {
         machine.run();

@@ -3,6 +3,7 @@ package nestor.vmm.time;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.OptionalLong;
 
 /** Virtual time: stands still until a test advances it. Timers run inside {@link #advance}. */
 public final class ManualClock implements Clock {
@@ -28,6 +29,11 @@ public final class ManualClock implements Clock {
         synchronized (this) {
             now = target;
         }
+    }
+
+    /** When the next timer expires; empty if none is armed. */
+    public synchronized OptionalLong deadline() {
+        return armed.stream().mapToLong(timer -> timer.deadline).min();
     }
 
     private synchronized @org.jspecify.annotations.Nullable ManualTimer nextDue(long target) {

@@ -1,23 +1,19 @@
-package nestor.hostsim.suite;
+package nestor.hostsuite;
 
 import static nestor.iommufd.Errno.EAGAIN;
 import static nestor.iommufd.Errno.EBADF;
 import static nestor.iommufd.Errno.EINVAL;
-import static org.assertj.core.api.Assertions.assertThat;
+import static nestor.hostsuite.Expectation.assertThat;
 
 import nestor.iommufd.Struct;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
 
 /** eventfd(2), by which VFIO interrupts and the kernel's queues wake their readers. */
-class EventfdTest {
-    private final HostUnderTest host = new HostUnderTest();
+final class EventfdChecks extends Checks {
     private final int fd = host.system.eventfd();
     private final Struct value = host.memory(8);
 
-    @AfterEach
-    void close() {
-        host.close();
+    EventfdChecks(HostUnderTest host) {
+        super(host);
     }
 
     private int write(long more) {
@@ -28,7 +24,7 @@ class EventfdTest {
         return host.system.read(fd, value.bytes());
     }
 
-    @Test
+    @Check
     void whatIsWrittenAddsUpAndIsReadOnce() {
         assertThat(read()).isEqualTo(-EAGAIN);
         assertThat(write(3)).isEqualTo(8);
@@ -42,7 +38,7 @@ class EventfdTest {
         assertThat(read()).isEqualTo(-EAGAIN);
     }
 
-    @Test
+    @Check
     void theCounterEndsBeforeItsLargestNumber() {
         assertThat(write(-1)).isEqualTo(-EINVAL);
         assertThat(write(-2)).isEqualTo(8);
@@ -52,7 +48,7 @@ class EventfdTest {
         assertThat(value.doubleword(0)).isEqualTo(-2);
     }
 
-    @Test
+    @Check
     void itTakesEightBytes() {
         var half = host.memory(4).bytes();
         assertThat(host.system.write(fd, half)).isEqualTo(-EINVAL);
@@ -60,7 +56,7 @@ class EventfdTest {
         assertThat(host.system.read(fd, half)).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void closedItIsGone() {
         assertThat(host.system.close(fd)).isZero();
         assertThat(write(1)).isEqualTo(-EBADF);

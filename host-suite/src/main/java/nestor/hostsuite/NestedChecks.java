@@ -1,6 +1,6 @@
-package nestor.hostsim.suite;
+package nestor.hostsuite;
 
-import static nestor.hostsim.suite.HostUnderTest.IOTLB_DEFAULT;
+import static nestor.hostsuite.HostUnderTest.IOTLB_DEFAULT;
 import static nestor.iommufd.Errno.EBUSY;
 import static nestor.iommufd.Errno.EEXIST;
 import static nestor.iommufd.Errno.EFAULT;
@@ -8,11 +8,11 @@ import static nestor.iommufd.Errno.EINVAL;
 import static nestor.iommufd.Errno.ENOENT;
 import static nestor.iommufd.Errno.EOPNOTSUPP;
 import static nestor.iommufd.Errno.ESPIPE;
-import static org.assertj.core.api.Assertions.assertThat;
+import static nestor.hostsuite.Expectation.assertThat;
 
-import nestor.hostsim.suite.HostUnderTest.Answer;
-import nestor.hostsim.suite.HostUnderTest.Mock;
-import nestor.hostsim.suite.HostUnderTest.Queue;
+import nestor.hostsuite.HostUnderTest.Answer;
+import nestor.hostsuite.HostUnderTest.Mock;
+import nestor.hostsuite.HostUnderTest.Queue;
 import nestor.iommufd.Ioctl;
 import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.FaultResponse;
@@ -23,25 +23,21 @@ import nestor.iommufd.Uapi.PageFault;
 import nestor.iommufd.Uapi.Vevent;
 import nestor.iommufd.Uapi.VeventqAlloc;
 import nestor.iommufd.Uapi.ViommuAlloc;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
 
 /** Hardware information, nested page tables, invalidations, page faults, vIOMMUs. */
-class NestedTest {
+final class NestedChecks extends Checks {
     private static final int SELFTEST = HwptInvalidate.DATA_SELFTEST;
     private static final int ENTRY = 8;
     private static final int VENTRY = 12;
     private static final int ALL = 1;
     private static final int CACHE_DEFAULT = 0xbaddad;
 
-    private final HostUnderTest host = new HostUnderTest();
     private final int ioas = host.ioas();
     private final Mock mock = host.mock(ioas);
     private final int parent = host.hwpt(mock.id(), ioas, HwptAlloc.NEST_PARENT);
 
-    @AfterEach
-    void close() {
-        host.close();
+    NestedChecks(HostUnderTest host) {
+        super(host);
     }
 
     private Answer info(int device, int flags, int type, Struct data, int length) {
@@ -55,12 +51,12 @@ class NestedTest {
                                 .doubleword(HwInfo.DATA_UPTR, data.bytes().address()));
     }
 
-    @Test
+    @Check
     void informationIsOfADevice() {
         assertThat(info(ioas, 0, 0, host.memory(8), 8).result()).isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void informationHasATypeAndALength() {
         Struct data = host.memory(8);
         Answer answer = info(mock.id(), 0, 0, data, 8).ok();
@@ -69,13 +65,13 @@ class NestedTest {
         assertThat(data.word(4)).isEqualTo(0xdeadbeef);
     }
 
-    @Test
+    @Check
     void aLengthOfZeroAsksForTheTypeOnly() {
         Answer answer = info(mock.id(), 0, 0, host.memory(8), 0).ok();
         assertThat(answer.word(HwInfo.DATA_LEN)).isEqualTo(8);
     }
 
-    @Test
+    @Check
     void aLargerBufferIsZeroedBehind() {
         Struct data = host.memory(64);
         data.bytes().fill((byte) 0x5a);
@@ -84,7 +80,7 @@ class NestedTest {
         assertThat(data.octet(32)).isEqualTo((byte) 0x5a);
     }
 
-    @Test
+    @Check
     void aSmallerBufferGetsTheBeginning() {
         Struct data = host.memory(64);
         data.bytes().fill((byte) 0x5a);
@@ -94,7 +90,7 @@ class NestedTest {
         assertThat(data.octet(4)).isEqualTo((byte) 0x5a);
     }
 
-    @Test
+    @Check
     void aTypeIsAskedForByAFlag() {
         Struct data = host.memory(8);
         int flag = HwInfo.INPUT_TYPE;
@@ -104,7 +100,7 @@ class NestedTest {
         assertThat(info(mock.id(), 2, 0, data, 8).result()).isEqualTo(-EOPNOTSUPP);
     }
 
-    @Test
+    @Check
     void aBufferThatIsNotThereIsAFault() {
         assertThat(
                         host.call(
@@ -114,7 +110,7 @@ class NestedTest {
                 .isEqualTo(-EFAULT);
     }
 
-    @Test
+    @Check
     void informationTellsOfPasidsAndOfDirtyTracking() {
         Struct data = host.memory(8);
         Answer plain = info(mock.id(), 0, 0, data, 8).ok();
@@ -126,24 +122,24 @@ class NestedTest {
         assertThat(answer.struct().doubleword(HwInfo.OUT_CAPABILITIES) & 1).isZero();
     }
 
-    @Test
+    @Check
     void aPageTableIsOfADevice() {
         assertThat(host.allocHwpt(0, ioas, 0).result()).isEqualTo(-ENOENT);
         assertThat(host.allocHwpt(ioas, ioas, 0).result()).isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void aPageTableIsOverAnAddressSpaceOrAnotherOne() {
         assertThat(host.allocHwpt(mock.id(), mock.id(), 0).result()).isEqualTo(-EINVAL);
         assertThat(host.allocHwpt(mock.id(), 777, 0).result()).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void flagsOfAPageTableAreKnown() {
         assertThat(host.allocHwpt(mock.id(), ioas, 1 << 10).result()).isEqualTo(-EOPNOTSUPP);
     }
 
-    @Test
+    @Check
     void aParentTakesNoFaults() {
         Queue faults = host.faultQueue();
         int flags = HwptAlloc.NEST_PARENT | HwptAlloc.FAULT_ID_VALID;
@@ -171,31 +167,31 @@ class NestedTest {
                 .result();
     }
 
-    @Test
+    @Check
     void dataAndItsTypeBelongTogether() {
         long address = host.memory(16).bytes().address();
         assertThat(allocWith(HwptAlloc.DATA_NONE, 4, address)).isEqualTo(-EINVAL);
         assertThat(allocWith(HwptAlloc.DATA_SELFTEST, 0, address)).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void anotherDriversDataIsNotSupported() {
         assertThat(allocWith(HwptAlloc.DATA_VTD_S1, 4, host.memory(16).bytes().address()))
                 .isEqualTo(-EOPNOTSUPP);
     }
 
-    @Test
+    @Check
     void dataThatIsTooShortIsInvalid() {
         assertThat(allocWith(HwptAlloc.DATA_SELFTEST, 3, host.memory(16).bytes().address()))
                 .isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void dataThatIsNotThereIsAFault() {
         assertThat(allocWith(HwptAlloc.DATA_SELFTEST, 4, 0)).isEqualTo(-EFAULT);
     }
 
-    @Test
+    @Check
     void aNestedPageTableIsNoParent() {
         assertThat(host.allocNested(mock.id(), parent, HwptAlloc.NEST_PARENT, 0).result())
                 .isEqualTo(-EOPNOTSUPP);
@@ -203,7 +199,7 @@ class NestedTest {
         assertThat(host.allocNested(mock.id(), nested, 0, 0).result()).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void nestingTakesAParent() {
         int plain = host.hwpt(mock.id(), ioas, 0);
         assertThat(host.allocNested(mock.id(), plain, 0, 0).result()).isEqualTo(-EINVAL);
@@ -212,13 +208,13 @@ class NestedTest {
                 .isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void faultsGoToAQueueThatIsThere() {
         assertThat(host.allocNested(mock.id(), parent, HwptAlloc.FAULT_ID_VALID, ioas).result())
                 .isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void aParentIsBusyWhileSomethingIsNestedInIt() {
         int first = host.nested(mock.id(), parent);
         int second = host.nested(mock.id(), parent);
@@ -229,7 +225,7 @@ class NestedTest {
         assertThat(host.destroy(parent)).isZero();
     }
 
-    @Test
+    @Check
     void aNestedPageTableIsBusyWhileItIsAttached() {
         int first = host.nested(mock.id(), parent);
         int second = host.nested(mock.id(), parent);
@@ -241,7 +237,7 @@ class NestedTest {
         assertThat(host.destroy(second)).isZero();
     }
 
-    @Test
+    @Check
     void nothingIsAttachedToWhatIsNoPageTable() {
         assertThat(host.replace(mock, 777)).isEqualTo(-ENOENT);
         assertThat(host.replace(mock, mock.id())).isEqualTo(-EINVAL);
@@ -249,7 +245,7 @@ class NestedTest {
 
     private void expectWord(int nested, int index, int value) {
         assertThat(host.test(14, nested, s -> s.word(16, index).word(20, value)).result())
-                .describedAs("word %d", index)
+                .describedAs("word " + index)
                 .isZero();
     }
 
@@ -274,17 +270,17 @@ class NestedTest {
         assertThat(answer.struct().word(HwptInvalidate.ENTRY_NUM)).isEqualTo(handled);
     }
 
-    @Test
+    @Check
     void aParentIsNotInvalidated() {
         refused(EINVAL, 0, host.invalidate(parent, SELFTEST, entries(0, 0), ENTRY, 1));
     }
 
-    @Test
+    @Check
     void whatIsNotThereIsNotInvalidated() {
         refused(ENOENT, 0, host.invalidate(777, SELFTEST, entries(0, 0), ENTRY, 1));
     }
 
-    @Test
+    @Check
     void noEntriesAskWhetherTheTypeIsKnown() {
         int nested = host.nested(mock.id(), parent);
         host.invalidate(nested, SELFTEST, entries(0), 0, 0).ok();
@@ -292,7 +288,7 @@ class NestedTest {
         expectWords(nested, D, D, D, D);
     }
 
-    @Test
+    @Check
     void entriesHaveAKnownTypeAndLength() {
         int nested = host.nested(mock.id(), parent);
         Struct entries = entries(0, 0);
@@ -303,7 +299,7 @@ class NestedTest {
         expectWords(nested, D, D, D, D);
     }
 
-    @Test
+    @Check
     void entriesAreNotWithoutNumber() {
         int nested = host.nested(mock.id(), parent);
         refused(
@@ -313,7 +309,7 @@ class NestedTest {
                         nested, SELFTEST, entries(0, 0), ENTRY, HwptInvalidate.MAX_ENTRIES + 1));
     }
 
-    @Test
+    @Check
     void reservedWordsOfAnInvalidationAreZero() {
         int nested = host.nested(mock.id(), parent);
         Answer answer =
@@ -325,7 +321,7 @@ class NestedTest {
         refused(EOPNOTSUPP, 0, answer);
     }
 
-    @Test
+    @Check
     void noArrayIsInvalid() {
         int nested = host.nested(mock.id(), parent);
         Answer answer =
@@ -339,42 +335,42 @@ class NestedTest {
         refused(EINVAL, 0, answer);
     }
 
-    @Test
+    @Check
     void anUnknownFlagInAnEntryIsNotSupported() {
         int nested = host.nested(mock.id(), parent);
         refused(EOPNOTSUPP, 0, host.invalidate(nested, SELFTEST, entries(2, 0), ENTRY, 1));
         expectWords(nested, D, D, D, D);
     }
 
-    @Test
+    @Check
     void anEntryThatIsOutOfBoundsIsInvalid() {
         int nested = host.nested(mock.id(), parent);
         refused(EINVAL, 0, host.invalidate(nested, SELFTEST, entries(0, 4), ENTRY, 1));
         expectWords(nested, D, D, D, D);
     }
 
-    @Test
+    @Check
     void whatComesBeforeABadFlagIsDone() {
         int nested = host.nested(mock.id(), parent);
         refused(EOPNOTSUPP, 1, host.invalidate(nested, SELFTEST, entries(0, 0, 2, 1), ENTRY, 2));
         expectWords(nested, 0, D, D, D);
     }
 
-    @Test
+    @Check
     void whatComesBeforeABadNumberIsDone() {
         int nested = host.nested(mock.id(), parent);
         refused(EINVAL, 1, host.invalidate(nested, SELFTEST, entries(0, 0, 0, 4), ENTRY, 2));
         expectWords(nested, 0, D, D, D);
     }
 
-    @Test
+    @Check
     void oneEntryDropsItsWord() {
         int nested = host.nested(mock.id(), parent);
         host.invalidate(nested, SELFTEST, entries(0, 2), ENTRY, 1).ok();
         expectWords(nested, D, D, 0, D);
     }
 
-    @Test
+    @Check
     void entriesAreTakenInOneCall() {
         int nested = host.nested(mock.id(), parent);
         Answer answer = host.invalidate(nested, SELFTEST, entries(0, 2, 0, 3), ENTRY, 2).ok();
@@ -382,14 +378,14 @@ class NestedTest {
         expectWords(nested, D, D, 0, 0);
     }
 
-    @Test
+    @Check
     void aFlagDropsEverything() {
         int nested = host.nested(mock.id(), parent);
         host.invalidate(nested, SELFTEST, entries(ALL, 0), ENTRY, 1).ok();
         expectWords(nested, 0, 0, 0, 0);
     }
 
-    @Test
+    @Check
     void pageTablesHaveCachesOfTheirOwn() {
         int first = host.nested(mock.id(), parent);
         int second = host.nested(mock.id(), parent);
@@ -424,7 +420,7 @@ class NestedTest {
         return host.system.write(fd, response.word(FaultResponse.CODE, code).bytes());
     }
 
-    @Test
+    @Check
     void aPageFaultIsReadAndAnswered() {
         Queue faults = host.faultQueue();
         assertThat(host.replace(mock, withFaults(faults))).isZero();
@@ -442,7 +438,7 @@ class NestedTest {
         assertThat(respond(faults.fd(), cookie, FaultResponse.SUCCESS)).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void anAnswerNamesAFaultAndAKnownCode() {
         Queue faults = host.faultQueue();
         assertThat(host.replace(mock, withFaults(faults))).isZero();
@@ -455,7 +451,7 @@ class NestedTest {
         assertThat(respond(faults.fd(), cookie, FaultResponse.INVALID)).isEqualTo(8);
     }
 
-    @Test
+    @Check
     void faultsAreReadInWholeRecords() {
         Queue faults = host.faultQueue();
         Struct record = host.memory(64);
@@ -464,7 +460,7 @@ class NestedTest {
         assertThat(host.system.write(faults.fd(), record.bytes().asSlice(0, 7))).isEqualTo(-ESPIPE);
     }
 
-    @Test
+    @Check
     void aDetachedPageTablesFaultsNeedNoAnswer() {
         Queue faults = host.faultQueue();
         int nested = withFaults(faults);
@@ -477,7 +473,7 @@ class NestedTest {
         assertThat(host.destroy(nested)).isZero();
     }
 
-    @Test
+    @Check
     void aFaultQueueIsBusyWhileItIsOpenOrUsed() {
         Queue faults = host.faultQueue();
         int nested = withFaults(faults);
@@ -488,7 +484,7 @@ class NestedTest {
         assertThat(host.destroy(faults.id())).isZero();
     }
 
-    @Test
+    @Check
     void aViommuIsOnAParent() {
         int type = ViommuAlloc.TYPE_SELFTEST;
         int plain = host.hwpt(mock.id(), ioas, 0);
@@ -501,7 +497,7 @@ class NestedTest {
         assertThat(host.allocViommu(type, mock.id(), parent).result()).isZero();
     }
 
-    @Test
+    @Check
     void aViommuIsBusyWhileItIsUsed() {
         int viommu = host.viommu(mock.id(), parent);
         assertThat(host.destroy(parent)).isEqualTo(-EBUSY);
@@ -512,7 +508,7 @@ class NestedTest {
         assertThat(host.destroy(parent)).isZero();
     }
 
-    @Test
+    @Check
     void aDeviceIsAttachedThereUnderANumberOfTheGuests() {
         int viommu = host.viommu(mock.id(), parent);
         int nested = host.nested(mock.id(), viommu);
@@ -521,7 +517,7 @@ class NestedTest {
         assertThat(host.replace(mock, nested)).isZero();
     }
 
-    @Test
+    @Check
     void aDeviceHasOneNumberAndANumberOneDevice() {
         int viommu = host.viommu(mock.id(), parent);
         int vdevice = host.allocVdevice(viommu, mock.id(), 0x99).word(12);
@@ -533,7 +529,7 @@ class NestedTest {
         assertThat(host.allocVdevice(viommu, mock.id(), 0x88).result()).isZero();
     }
 
-    @Test
+    @Check
     void aNumberWhoseDeviceIsGoneLeadsNowhere() {
         int viommu = host.viommu(mock.id(), parent);
         int vdevice = host.allocVdevice(viommu, mock.id(), 0x99).word(12);
@@ -546,7 +542,7 @@ class NestedTest {
                 .isZero();
     }
 
-    @Test
+    @Check
     void aViommusInvalidationsNameADevice() {
         int viommu = host.viommu(mock.id(), parent);
         host.allocVdevice(viommu, mock.id(), 0x99).ok();
@@ -562,7 +558,7 @@ class NestedTest {
         refused(EINVAL, 0, host.invalidate(viommu, SELFTEST, entries(0), VENTRY + 1, 1));
     }
 
-    @Test
+    @Check
     void aViommuHasOneQueueOfATypeWithADepth() {
         int viommu = host.viommu(mock.id(), parent);
         int type = VeventqAlloc.TYPE_SELFTEST;
@@ -579,7 +575,7 @@ class NestedTest {
         assertThat(host.destroy(viommu)).isZero();
     }
 
-    @Test
+    @Check
     void eventsCarryTheGuestsNumberAndTellWhenSomeAreLost() {
         int viommu = host.viommu(mock.id(), parent);
         host.allocVdevice(viommu, mock.id(), 0x99).ok();
@@ -588,6 +584,10 @@ class NestedTest {
                         .word(VeventqAlloc.OUT_VEVENTQ_FD);
         Struct events = host.memory(64);
         assertThat(read(fd, events, 64)).isZero();
+        assertThat(host.test(17, 0, s -> s.word(16, mock.id())).result())
+                .describedAs("a device that is not attached below the vIOMMU")
+                .isEqualTo(-ENOENT);
+        assertThat(host.replace(mock, host.nested(mock.id(), viommu))).isZero();
         for (int i = 0; i < 3; i++) {
             assertThat(host.test(17, 0, s -> s.word(16, mock.id())).result()).isZero();
         }

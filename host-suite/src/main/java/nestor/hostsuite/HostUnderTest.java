@@ -1,12 +1,12 @@
-package nestor.hostsim.suite;
+package nestor.hostsuite;
 
-import static org.assertj.core.api.Assertions.assertThat;
+import static nestor.hostsuite.Expectation.assertThat;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.ServiceLoader;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
-import nestor.hostsim.SimulatedHost;
 import nestor.iommufd.HostSystem;
 import nestor.iommufd.Ioctl;
 import nestor.iommufd.Struct;
@@ -21,11 +21,10 @@ import nestor.iommufd.Uapi.VeventqAlloc;
 import nestor.iommufd.Uapi.ViommuAlloc;
 
 /**
- * An open /dev/iommu for a check, with short words for calls: the simulation's, or with {@code
- * -Dnestor.host=linux} that of the {@link HostSystem} which a {@link ServiceLoader} finds. Results
- * are the kernel's: 0, or an error number negated.
+ * An open /dev/iommu for a check, with short words for calls. Results are the kernel's: 0, or an
+ * error number negated.
  */
-final class HostUnderTest implements AutoCloseable {
+final class HostUnderTest implements Fixture {
     static final int PAGE = 4096;
 
     /** Where the mock domain's addresses begin. */
@@ -36,23 +35,22 @@ final class HostUnderTest implements AutoCloseable {
     final HostSystem system;
     final int fd;
     private final Arena arena = Arena.ofShared();
+    private final List<Runnable> before = new ArrayList<>();
 
-    HostUnderTest() {
-        system = system(System.getProperty("nestor.host", "simulation"));
+    HostUnderTest(HostSystem system) {
+        this.system = system;
         fd = system.open(HostSystem.IOMMU);
-        assertThat(fd).describedAs("open(%s)", HostSystem.IOMMU).isNotNegative();
+        assertThat(fd).describedAs("open(" + HostSystem.IOMMU + ")").isNotNegative();
     }
 
-    private static HostSystem system(String name) {
-        return switch (name) {
-            case "simulation" -> new SimulatedHost();
-            case "linux" -> ServiceLoader.load(HostSystem.class).findFirst().orElseThrow();
-            default -> throw new IllegalArgumentException("nestor.host=" + name);
-        };
+    /** What is done before it is closed. */
+    void beforeClose(Runnable step) {
+        before.add(step);
     }
 
     @Override
     public void close() {
+        before.forEach(Runnable::run);
         system.close(fd);
         arena.close();
     }

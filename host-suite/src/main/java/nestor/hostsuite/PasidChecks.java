@@ -1,4 +1,4 @@
-package nestor.hostsim.suite;
+package nestor.hostsuite;
 
 import static nestor.iommufd.Errno.EBUSY;
 import static nestor.iommufd.Errno.EINVAL;
@@ -6,42 +6,40 @@ import static nestor.iommufd.Errno.ENOENT;
 import static nestor.iommufd.Errno.ENOMEM;
 import static nestor.iommufd.Errno.EOPNOTSUPP;
 import static nestor.iommufd.Errno.EOVERFLOW;
-import static org.assertj.core.api.Assertions.assertThat;
+import static nestor.hostsuite.Expectation.assertThat;
 
-import nestor.hostsim.suite.HostUnderTest.Answer;
-import nestor.hostsim.suite.HostUnderTest.Mock;
-import nestor.hostsim.suite.HostUnderTest.Queue;
+import nestor.hostsuite.HostUnderTest.Answer;
+import nestor.hostsuite.HostUnderTest.Mock;
+import nestor.hostsuite.HostUnderTest.Queue;
 import nestor.iommufd.Ioctl;
 import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.DirtyBitmap;
 import nestor.iommufd.Uapi.DirtyTracking;
 import nestor.iommufd.Uapi.HwptAlloc;
 import nestor.iommufd.Uapi.PageFault;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
 
 /** Page tables of PASIDs, and tracking of what devices write. */
-class PasidTest {
+final class PasidChecks extends Checks {
     private static final int PASID = 100;
     private static final int TRAP = 1024;
 
-    private final HostUnderTest host = new HostUnderTest();
     private final int ioas = host.ioas();
     private final Mock mock = host.mock(ioas, HostUnderTest.HAS_PASID);
     private final int parent = host.hwpt(mock.id(), ioas, HwptAlloc.NEST_PARENT | HwptAlloc.PASID);
     private final int table = nested(HwptAlloc.PASID);
     private final int other = nested(HwptAlloc.PASID);
 
-    @AfterEach
-    void close() {
-        host.close();
+    PasidChecks(HostUnderTest host) {
+        super(host);
     }
 
     private int nested(int flags) {
         return host.allocNested(mock.id(), parent, flags, 0).word(HwptAlloc.OUT_HWPT_ID);
     }
 
+    /** A PASID that is attached when its device goes is a bug in the kernel's eyes. */
     private int attach(int pasid, int to) {
+        host.beforeClose(() -> detach(pasid));
         return host.test(18, mock.stdev(), s -> s.word(16, pasid).word(20, to)).result();
     }
 
@@ -58,12 +56,12 @@ class PasidTest {
                 .isZero();
     }
 
-    @Test
+    @Check
     void detachingAPasidThatIsFreeIsNothing() {
         assertThat(detach(PASID)).isZero();
     }
 
-    @Test
+    @Check
     void theDevicesOwnPageTableAllowsPasidsToo() {
         assertThat(attach(PASID, table)).isEqualTo(-EINVAL);
         expect(PASID, 0);
@@ -72,7 +70,7 @@ class PasidTest {
         expect(PASID, table);
     }
 
-    @Test
+    @Check
     void withPasidsTheDeviceKeepsToSuchPageTables() {
         host.replace(mock, parent);
         attach(PASID, table);
@@ -83,7 +81,7 @@ class PasidTest {
         assertThat(host.replace(mock, ioas)).isZero();
     }
 
-    @Test
+    @Check
     void aPasidsPageTableIsOneForPasids() {
         host.replace(mock, parent);
         assertThat(attach(PASID, nested(0))).isEqualTo(-EINVAL);
@@ -92,7 +90,7 @@ class PasidTest {
         expect(PASID, 0);
     }
 
-    @Test
+    @Check
     void aPasidIsTakenOnce() {
         host.replace(mock, parent);
         assertThat(attach(PASID, table)).isZero();
@@ -100,7 +98,7 @@ class PasidTest {
         expect(PASID, table);
     }
 
-    @Test
+    @Check
     void onlyWhatIsTakenIsReplaced() {
         host.replace(mock, parent);
         assertThat(replace(PASID, table)).isEqualTo(-EINVAL);
@@ -114,7 +112,7 @@ class PasidTest {
         assertThat(host.destroy(other)).isZero();
     }
 
-    @Test
+    @Check
     void aReplacementThatFailsChangesNothing() {
         host.replace(mock, parent);
         assertThat(attach(TRAP, table)).isZero();
@@ -123,7 +121,7 @@ class PasidTest {
         assertThat(host.destroy(other)).isZero();
     }
 
-    @Test
+    @Check
     void aReplacementOfTheWrongKindChangesNothing() {
         host.replace(mock, parent);
         attach(PASID, table);
@@ -131,20 +129,20 @@ class PasidTest {
         expect(PASID, table);
     }
 
-    @Test
+    @Check
     void aDeviceWithoutPasidsHasNone() {
         Mock plain = host.mock(parent);
         assertThat(host.test(18, plain.stdev(), s -> s.word(16, PASID).word(20, table)).result())
                 .isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void aPageTableForPasidsServesADeviceWithoutAny() {
         Mock plain = host.mock(ioas);
         assertThat(host.replace(plain, parent)).isZero();
     }
 
-    @Test
+    @Check
     void aPageFaultCarriesItsPasid() {
         Queue faults = host.faultQueue();
         int flags = HwptAlloc.PASID | HwptAlloc.FAULT_ID_VALID;
@@ -159,7 +157,7 @@ class PasidTest {
         assertThat(record.word(PageFault.FLAGS) & PageFault.PASID_VALID).isNotZero();
     }
 
-    @Test
+    @Check
     void aDeviceThatGoesLeavesItsPasids() {
         host.replace(mock, parent);
         attach(PASID, table);
@@ -186,7 +184,7 @@ class PasidTest {
                                 .doubleword(DirtyBitmap.DATA, into.bytes().address()));
     }
 
-    @Test
+    @Check
     void trackingTakesADeviceThatCan() {
         Mock cannot = host.mock(ioas, HostUnderTest.NO_DIRTY);
         assertThat(host.allocHwpt(cannot.id(), ioas, HwptAlloc.DIRTY_TRACKING).result())
@@ -195,7 +193,7 @@ class PasidTest {
         assertThat(host.replace(cannot, tracking)).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void trackingTakesAPageTableThatCan() {
         assertThat(track(parent, DirtyTracking.ENABLE)).isEqualTo(-EOPNOTSUPP);
         int tracking = host.hwpt(mock.id(), ioas, HwptAlloc.DIRTY_TRACKING);
@@ -205,7 +203,7 @@ class PasidTest {
         assertThat(track(777, 0)).isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void whatIsWrittenIsReadOnceUnlessItIsKept() {
         int tracking = host.hwpt(mock.id(), ioas, HwptAlloc.DIRTY_TRACKING);
         long iova = HostUnderTest.APERTURE;
@@ -227,16 +225,18 @@ class PasidTest {
         assertThat(marked).isEqualTo(3);
         Struct bits = host.memory(8);
         bitmap(tracking, DirtyBitmap.NO_CLEAR, iova, 64 * 2048, 2048, bits).ok();
-        assertThat(bits.doubleword(0)).isEqualTo(0b1001_0001);
+        // Marked is a whole entry of the page table, which may be of several pages.
+        long dirty = bits.doubleword(0);
+        assertThat(dirty & 0b1001_0001).isEqualTo(0b1001_0001);
         bits.doubleword(0, 0);
         bitmap(tracking, 0, iova, 64 * 2048, 2048, bits).ok();
-        assertThat(bits.doubleword(0)).isEqualTo(0b1001_0001);
+        assertThat(bits.doubleword(0)).isEqualTo(dirty);
         bits.doubleword(0, 0);
         bitmap(tracking, 0, iova, 64 * 2048, 2048, bits).ok();
         assertThat(bits.doubleword(0)).isZero();
     }
 
-    @Test
+    @Check
     void aBitmapIsOfWholePages() {
         int tracking = host.hwpt(mock.id(), ioas, HwptAlloc.DIRTY_TRACKING);
         track(tracking, DirtyTracking.ENABLE);

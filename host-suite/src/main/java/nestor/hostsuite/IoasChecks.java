@@ -1,9 +1,9 @@
-package nestor.hostsim.suite;
+package nestor.hostsuite;
 
-import static nestor.hostsim.suite.HostUnderTest.APERTURE;
-import static nestor.hostsim.suite.HostUnderTest.APERTURE_LAST;
-import static nestor.hostsim.suite.HostUnderTest.PAGE;
-import static nestor.hostsim.suite.HostUnderTest.READ_WRITE;
+import static nestor.hostsuite.HostUnderTest.APERTURE;
+import static nestor.hostsuite.HostUnderTest.APERTURE_LAST;
+import static nestor.hostsuite.HostUnderTest.PAGE;
+import static nestor.hostsuite.HostUnderTest.READ_WRITE;
 import static nestor.iommufd.Errno.EADDRINUSE;
 import static nestor.iommufd.Errno.EBUSY;
 import static nestor.iommufd.Errno.EEXIST;
@@ -14,11 +14,11 @@ import static nestor.iommufd.Errno.ENOSPC;
 import static nestor.iommufd.Errno.EOPNOTSUPP;
 import static nestor.iommufd.Errno.EOVERFLOW;
 import static nestor.iommufd.Errno.EPERM;
-import static org.assertj.core.api.Assertions.assertThat;
+import static nestor.hostsuite.Expectation.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
-import nestor.hostsim.suite.HostUnderTest.Answer;
+import nestor.hostsuite.HostUnderTest.Answer;
 import nestor.iommufd.Ioctl;
 import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.AllowIovas;
@@ -28,20 +28,17 @@ import nestor.iommufd.Uapi.IoasMap;
 import nestor.iommufd.Uapi.IoasUnmap;
 import nestor.iommufd.Uapi.IovaRanges;
 import nestor.iommufd.Uapi.Option;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
 
 /** Address spaces: maps, unmaps, copies, ranges, options. */
-class IoasTest {
+final class IoasChecks extends Checks {
     private static final long BASE = 0x100_0000;
+    private static final int NEEDS_PIN_PAGES = 1;
 
-    private final HostUnderTest host = new HostUnderTest();
     private final int ioas = host.ioas();
     private final Struct memory = host.memory(16 * PAGE);
 
-    @AfterEach
-    void close() {
-        host.close();
+    IoasChecks(HostUnderTest host) {
+        super(host);
     }
 
     private int fixed(long length, long iova) {
@@ -106,25 +103,25 @@ class IoasTest {
                                 .doubleword(Option.VALUE, value));
     }
 
-    @Test
+    @Check
     void flagsOfAnAllocationAreZero() {
         assertThat(host.call(Ioctl.IOAS_ALLOC, s -> s.word(IoasAlloc.FLAGS, 1)).result())
                 .isEqualTo(-EOPNOTSUPP);
     }
 
-    @Test
+    @Check
     void aMapNeedsAPermission() {
         assertThat(host.map(ioas, IoasMap.FIXED_IOVA, memory, PAGE, BASE).result())
                 .isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void aMapHasNoOtherFlags() {
         assertThat(host.map(ioas, READ_WRITE | 8, memory, PAGE, BASE).result())
                 .isEqualTo(-EOPNOTSUPP);
     }
 
-    @Test
+    @Check
     void reservedWordsOfAMapAreZero() {
         assertThat(
                         host.call(
@@ -137,28 +134,28 @@ class IoasTest {
                 .isEqualTo(-EOPNOTSUPP);
     }
 
-    @Test
+    @Check
     void nothingIsMappedIntoWhatIsNoAddressSpace() {
         assertThat(host.mapFixed(ioas + 77, memory, PAGE, BASE)).isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void anEmptyMapIsInvalid() {
         assertThat(fixed(0, BASE)).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void aMapOfEverythingOverflows() {
         assertThat(fixed(-1, BASE)).isEqualTo(-EOVERFLOW);
         assertThat(fixed(PAGE, -1)).isEqualTo(-EOVERFLOW);
     }
 
-    @Test
+    @Check
     void aMapBeyondTheLastAddressOverflows() {
         assertThat(fixed(2 * PAGE, -PAGE)).isEqualTo(-EOVERFLOW);
     }
 
-    @Test
+    @Check
     void userMemoryDoesNotWrapAround() {
         assertThat(
                         host.call(
@@ -175,7 +172,7 @@ class IoasTest {
                 .isEqualTo(-EOVERFLOW);
     }
 
-    @Test
+    @Check
     void aMapReplacesNothing() {
         assertThat(fixed(2 * PAGE, BASE)).isZero();
         assertThat(fixed(PAGE, BASE)).isEqualTo(-EEXIST);
@@ -184,21 +181,21 @@ class IoasTest {
         assertThat(fixed(PAGE, BASE + 2 * PAGE)).isZero();
     }
 
-    @Test
+    @Check
     void anUnmapSaysHowMuchItWas() {
         fixed(PAGE, BASE);
         fixed(2 * PAGE, BASE + PAGE);
         assertThat(unmapped(BASE, 3 * PAGE)).isEqualTo(3 * PAGE);
     }
 
-    @Test
+    @Check
     void anUnmapLeavesHolesAlone() {
         fixed(PAGE, BASE);
         fixed(PAGE, BASE + 4 * PAGE);
         assertThat(unmapped(BASE - PAGE, 8 * PAGE)).isEqualTo(2 * PAGE);
     }
 
-    @Test
+    @Check
     void anUnmapDoesNotSplit() {
         fixed(4 * PAGE, BASE);
         assertThat(host.unmap(ioas, BASE, PAGE).result()).isEqualTo(-ENOENT);
@@ -207,12 +204,12 @@ class IoasTest {
         assertThat(unmapped(BASE, 4 * PAGE)).isEqualTo(4 * PAGE);
     }
 
-    @Test
+    @Check
     void nothingMappedIsNothingToUnmap() {
         assertThat(host.unmap(ioas, BASE, PAGE).result()).isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void unmappingAllSucceedsThoughThereIsNothing() {
         assertThat(unmapped(0, -1)).isZero();
         fixed(PAGE, BASE);
@@ -221,12 +218,12 @@ class IoasTest {
         assertThat(unmapped(0, -1)).isZero();
     }
 
-    @Test
+    @Check
     void anUnmapBeyondTheLastAddressOverflows() {
         assertThat(host.unmap(ioas, -PAGE, 2 * PAGE).result()).isEqualTo(-EOVERFLOW);
     }
 
-    @Test
+    @Check
     void anAddressIsFoundForAMap() {
         long first = automatic(PAGE);
         long second = automatic(PAGE);
@@ -235,14 +232,14 @@ class IoasTest {
         assertThat(unmapped(second, PAGE)).isEqualTo(PAGE);
     }
 
-    @Test
+    @Check
     void anAddressThatIsFoundKeepsTheAlignmentOfPages() {
         for (long length = PAGE; length <= 16 * PAGE; length += PAGE) {
             assertThat(automatic(length) % PAGE).isZero();
         }
     }
 
-    @Test
+    @Check
     void anAddressIsFoundOutsideOfWhatIsReserved() {
         assertThat(reserve(0, BASE)).isZero();
         for (int i = 0; i < 10; i++) {
@@ -250,7 +247,7 @@ class IoasTest {
         }
     }
 
-    @Test
+    @Check
     void anAddressIsFoundInsideOfWhatIsAllowed() {
         assertThat(allow(BASE, BASE + 4 * PAGE - 1)).isZero();
         for (int i = 0; i < 4; i++) {
@@ -259,13 +256,13 @@ class IoasTest {
         assertThat(host.map(ioas, READ_WRITE, memory, PAGE, 0).result()).isEqualTo(-ENOSPC);
     }
 
-    @Test
+    @Check
     void withoutAHoleThereIsNoSpace() {
         assertThat(reserve(0, -1)).isZero();
         assertThat(host.map(ioas, READ_WRITE, memory, PAGE, 0).result()).isEqualTo(-ENOSPC);
     }
 
-    @Test
+    @Check
     void aReservedRangeTakesNoMap() {
         assertThat(reserve(BASE, PAGE)).isZero();
         assertThat(fixed(PAGE, BASE)).isEqualTo(-EINVAL);
@@ -273,13 +270,13 @@ class IoasTest {
         assertThat(fixed(PAGE, BASE + PAGE)).isZero();
     }
 
-    @Test
+    @Check
     void whatIsMappedIsNotReserved() {
         fixed(PAGE, BASE);
         assertThat(reserve(BASE, PAGE)).isEqualTo(-EADDRINUSE);
     }
 
-    @Test
+    @Check
     void allowedRangesAreNotEmptyAndDoNotOverlap() {
         assertThat(allow(BASE, BASE)).isEqualTo(-EINVAL);
         assertThat(allow(BASE, BASE - 1)).isEqualTo(-EINVAL);
@@ -288,13 +285,13 @@ class IoasTest {
         assertThat(allow()).isZero();
     }
 
-    @Test
+    @Check
     void whatIsReservedIsNotAllowed() {
         assertThat(reserve(BASE, PAGE)).isZero();
         assertThat(allow(BASE, BASE + PAGE)).isEqualTo(-EADDRINUSE);
     }
 
-    @Test
+    @Check
     void aNewAddressSpaceIsOneRange() {
         Struct list = host.memory(64);
         Answer answer = ranges(4, list).ok();
@@ -304,7 +301,7 @@ class IoasTest {
         assertThat(list.doubleword(8)).isEqualTo(-1);
     }
 
-    @Test
+    @Check
     void rangesAreTheHolesBetweenWhatIsReserved() {
         reserve(PAGE, PAGE);
         reserve(8 * PAGE, PAGE);
@@ -316,7 +313,7 @@ class IoasTest {
         assertThat(list.doubleword(40)).isEqualTo(-1);
     }
 
-    @Test
+    @Check
     void tooLittleRoomSaysHowMuchItTakes() {
         reserve(PAGE, PAGE);
         Struct list = host.memory(64);
@@ -327,7 +324,7 @@ class IoasTest {
         assertThat(list.doubleword(16)).isZero();
     }
 
-    @Test
+    @Check
     void aDeviceNarrowsTheRanges() {
         host.mock(ioas);
         Struct list = host.memory(64);
@@ -338,7 +335,7 @@ class IoasTest {
         assertThat(answer.struct().doubleword(IovaRanges.OUT_IOVA_ALIGNMENT)).isEqualTo(2048);
     }
 
-    @Test
+    @Check
     void aDeviceThatGoesGivesTheRangesBack() {
         var mock = host.mock(ioas);
         assertThat(host.destroy(mock.stdev())).isZero();
@@ -347,7 +344,7 @@ class IoasTest {
         assertThat(list.doubleword(0)).isZero();
     }
 
-    @Test
+    @Check
     void aDeviceAlignsWhatIsMapped() {
         host.mock(ioas);
         assertThat(fixed(1024, APERTURE)).isEqualTo(-EINVAL);
@@ -355,7 +352,7 @@ class IoasTest {
         assertThat(fixed(2048, APERTURE)).isZero();
     }
 
-    @Test
+    @Check
     void aMapOutsideOfTheApertureIsRefused() {
         host.mock(ioas);
         assertThat(fixed(PAGE, APERTURE_LAST + 1)).isEqualTo(-EINVAL);
@@ -363,13 +360,13 @@ class IoasTest {
         assertThat(fixed(PAGE, APERTURE_LAST + 1 - PAGE)).isZero();
     }
 
-    @Test
+    @Check
     void aDeviceIsNotAttachedWhereSomethingIsMappedThatItCannotReach() {
         fixed(PAGE, 0);
         assertThat(host.test(2, ioas, _ -> {}).result()).isEqualTo(-EADDRINUSE);
     }
 
-    @Test
+    @Check
     void aCopyWithinAnAddressSpace() {
         fixed(4 * PAGE, BASE);
         assertThat(
@@ -380,7 +377,7 @@ class IoasTest {
         assertThat(unmapped(BASE, 4 * PAGE)).isEqualTo(4 * PAGE);
     }
 
-    @Test
+    @Check
     void aCopyIntoAnotherAddressSpace() {
         int other = host.ioas();
         fixed(4 * PAGE, BASE);
@@ -389,14 +386,14 @@ class IoasTest {
         assertThat(host.unmap(other, BASE, PAGE).result()).isZero();
     }
 
-    @Test
+    @Check
     void aCopyReplacesNothing() {
         fixed(4 * PAGE, BASE);
         assertThat(copy(ioas, READ_WRITE | IoasMap.FIXED_IOVA, BASE, PAGE, BASE + PAGE).result())
                 .isEqualTo(-EEXIST);
     }
 
-    @Test
+    @Check
     void aCopyOfWhatIsNotMappedIsRefused() {
         fixed(PAGE, BASE);
         int flags = READ_WRITE | IoasMap.FIXED_IOVA;
@@ -406,7 +403,7 @@ class IoasTest {
         assertThat(copy(ioas + 77, flags, BASE, PAGE, BASE + 8 * PAGE).result()).isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void aCopyDoesNotMakeMemoryWriteable() {
         host.map(ioas, IoasMap.READABLE | IoasMap.FIXED_IOVA, memory, PAGE, BASE).ok();
         int flags = READ_WRITE | IoasMap.FIXED_IOVA;
@@ -417,7 +414,7 @@ class IoasTest {
                 .isZero();
     }
 
-    @Test
+    @Check
     void aCopyFindsAnAddress() {
         fixed(PAGE, BASE);
         long iova =
@@ -425,7 +422,7 @@ class IoasTest {
         assertThat(unmapped(iova, PAGE)).isEqualTo(PAGE);
     }
 
-    @Test
+    @Check
     void aCopyOfSeveralMaps() {
         fixed(PAGE, BASE);
         fixed(PAGE, BASE + PAGE);
@@ -436,7 +433,7 @@ class IoasTest {
         assertThat(unmapped(BASE + 8 * PAGE, 2 * PAGE)).isEqualTo(2 * PAGE);
     }
 
-    @Test
+    @Check
     void hugePagesAreOnUntilTheyAreSwitchedOff() {
         assertThat(option(Option.HUGE_PAGES, Option.GET, ioas, 0).ok().struct().doubleword(16))
                 .isEqualTo(1);
@@ -447,7 +444,7 @@ class IoasTest {
         assertThat(option(Option.HUGE_PAGES, Option.SET, ioas + 77, 0).result()).isEqualTo(-ENOENT);
     }
 
-    @Test
+    @Check
     void theAccountingModeIsChosenBeforeAnythingElse() {
         assertThat(option(Option.RLIMIT_MODE, Option.SET, 0, 1).result()).isEqualTo(-EBUSY);
         assertThat(host.destroy(ioas)).isZero();
@@ -457,13 +454,13 @@ class IoasTest {
         assertThat(option(Option.RLIMIT_MODE, Option.SET, 0, 2).result()).isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void unknownOptionsAreNotSupported() {
         assertThat(option(77, Option.GET, 0, 0).result()).isEqualTo(-EOPNOTSUPP);
         assertThat(option(Option.HUGE_PAGES, 2, ioas, 0).result()).isEqualTo(-EOPNOTSUPP);
     }
 
-    @Test
+    @Check
     void anAddressSpaceInUseIsNotDestroyed() {
         var mock = host.mock(ioas);
         assertThat(host.destroy(ioas)).isEqualTo(-EBUSY);
@@ -474,7 +471,7 @@ class IoasTest {
         assertThat(host.destroy(ioas)).isZero();
     }
 
-    @Test
+    @Check
     void thePageTableLeadsToTheUsersMemory() {
         var mock = host.mock(ioas);
         List<Long> lengths = new ArrayList<>();
@@ -510,7 +507,7 @@ class IoasTest {
                 .isEqualTo(-EINVAL);
     }
 
-    @Test
+    @Check
     void anAccessReadsAndWritesThroughTheAddressSpace() {
         assertThat(fixed(2 * PAGE, BASE)).isZero();
         int access = host.test(5, ioas, _ -> {}).word(16);
@@ -538,22 +535,37 @@ class IoasTest {
                 .result();
     }
 
-    @Test
+    @Check
     void anAccessPinsWhatIsMappedAndNothingElse() {
         fixed(2 * PAGE, BASE);
-        int access = host.test(5, ioas, _ -> {}).word(16);
-        Answer pinned = host.test(7, access, s -> s.doubleword(24, BASE).doubleword(32, PAGE)).ok();
-        assertThat(
-                        host.test(7, access, s -> s.doubleword(24, BASE).doubleword(32, 4 * PAGE))
-                                .result())
-                .isEqualTo(-ENOENT);
+        int access = host.test(5, ioas, s -> s.word(20, NEEDS_PIN_PAGES)).word(16);
+        Answer pinned = pin(access, PAGE).ok();
+        assertThat(pin(access, 4 * PAGE).result()).isEqualTo(-ENOENT);
         int pages = pinned.word(20);
         assertThat(host.test(6, access, s -> s.word(16, pages)).result()).isZero();
         assertThat(host.test(6, access, s -> s.word(16, pages)).result()).isEqualTo(-ENOENT);
         assertThat(host.system.close(access)).isZero();
     }
 
-    @Test
+    @Check
+    void anAccessThatIsNotMadeForItPinsNothing() {
+        fixed(2 * PAGE, BASE);
+        int access = host.test(5, ioas, _ -> {}).word(16);
+        assertThat(pin(access, PAGE).result()).isEqualTo(-EOPNOTSUPP);
+        assertThat(host.system.close(access)).isZero();
+    }
+
+    private Answer pin(int access, long length) {
+        return host.test(
+                7,
+                access,
+                s ->
+                        s.doubleword(24, BASE)
+                                .doubleword(32, length)
+                                .doubleword(40, memory.bytes().address()));
+    }
+
+    @Check
     void anAccessMovesToAnotherAddressSpace() {
         int other = host.ioas();
         int access = host.test(5, ioas, _ -> {}).word(16);

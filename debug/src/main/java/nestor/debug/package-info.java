@@ -1,0 +1,2 @@
+/** Where debuggers and test programs connect. */
+package nestor.debug;
