@@ -189,7 +189,7 @@ final class BareSuite {
                     report.guestLine(host.out(), line);
                 });
         VirtualMachine.Ending ending =
-                vm.run(plan.config(guest), Map.of(Consoles.SERIAL, lines), () -> {});
+                vm.run(plan.config(guest), Map.of(Consoles.SERIAL, lines), _ -> {});
         lines.finish();
         if (ending.timedOut()) {
             host.log()

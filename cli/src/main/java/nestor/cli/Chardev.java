@@ -2,6 +2,7 @@ package nestor.cli;
 
 import java.nio.file.Path;
 import java.util.Set;
+import nestor.control.ListenAddress;
 
 /** The host's side of a console, as {@code -chardev} and {@code -serial} name it. */
 sealed interface Chardev {
@@ -19,6 +20,9 @@ sealed interface Chardev {
     /** Nothing. */
     record Null() implements Chardev {}
 
+    /** Whoever connects to a socket. */
+    record Socket(ListenAddress address) implements Chardev {}
+
     /** One that {@code -chardev} made. */
     record Named(String id) implements Chardev {}
 
@@ -28,6 +32,7 @@ sealed interface Chardev {
                 switch (list.head()) {
                     case "stdio" -> new Stdio(list.takeSwitch("mux", false));
                     case "null" -> new Null();
+                    case "socket" -> new Socket(ListenAddresses.take(list));
                     case "file" ->
                             new ToFile(
                                     MachineOptions.path(
@@ -39,13 +44,14 @@ sealed interface Chardev {
                                                                             + ": file needs path=FILE"))));
                     default ->
                             throw CommandException.usage(
-                                    "%s: unknown backend '%s'; known: stdio, file, null"
+                                    "%s: unknown backend '%s'; known: stdio, file, socket, null"
                                             .formatted(list.option(), list.head()));
                 };
         list.expectEmpty(
                 switch (chardev) {
                     case Stdio _ -> Set.of("id", "mux");
                     case ToFile _ -> Set.of("id", "path");
+                    case Socket _ -> Set.of("id", "path", "host", "port", "server", "wait");
                     case Null _, Named _ -> Set.of("id");
                 });
         return chardev;
@@ -61,13 +67,27 @@ sealed interface Chardev {
                 if (text.startsWith("file:") && text.length() > "file:".length()) {
                     yield new ToFile(MachineOptions.path(origin, text.substring("file:".length())));
                 }
+                if (ListenAddresses.isOne(text)) {
+                    yield new Socket(ListenAddresses.decode(origin, text));
+                }
                 if (text.startsWith("chardev:") && text.length() > "chardev:".length()) {
                     yield new Named(text.substring("chardev:".length()));
                 }
                 throw CommandException.usage(
-                        "%s: unknown destination '%s'; known: mon:stdio, stdio, file:FILE, null, chardev:ID"
+                        "%s: unknown destination '%s'; known: mon:stdio, stdio, file:FILE, unix:PATH,server=on,wait=off, tcp:127.0.0.1:PORT,server=on,wait=off, null, chardev:ID"
                                 .formatted(origin, text));
             }
+        };
+    }
+
+    /** As {@code query-chardev} names it. */
+    default String filename() {
+        return switch (this) {
+            case Stdio _ -> "stdio";
+            case ToFile(Path path) -> "file:" + path;
+            case Null _ -> "null";
+            case Socket(ListenAddress address) -> address + ",server=on";
+            case Named(String id) -> "chardev:" + id;
         };
     }
 }

@@ -14,6 +14,7 @@ import nestor.cli.terminal.BoundedOutput;
 import nestor.cli.terminal.Monitor;
 import nestor.cli.terminal.OutputBackend;
 import nestor.cli.terminal.StdioBackend;
+import nestor.cli.terminal.StdioMonitor;
 import nestor.cli.terminal.Terminal;
 import nestor.machine.Machine;
 import nestor.vmm.chardev.CharBackend;
@@ -33,17 +34,25 @@ final class Consoles implements AutoCloseable {
     private final Terminal terminal;
     private final Runnable quit;
     private final Monitor monitor;
+    private final ControlSockets sockets;
     private final Map<String, CharBackend> backends = new LinkedHashMap<>();
     private final List<BoundedOutput> outputs = new CopyOnWriteArrayList<>();
     private final List<OutputStream> files = new ArrayList<>();
     private Optional<Chardev.Stdio> stdio = Optional.empty();
+    private Optional<StdioMonitor> stdioMonitor = Optional.empty();
 
     /**
      * Consoles that do not exist yet.
      *
      * @param quit what Ctrl-A x does
      */
-    Consoles(Host host, Terminal terminal, Monitor monitor, Runnable quit) {
+    Consoles(
+            Host host,
+            Terminal terminal,
+            Monitor monitor,
+            ControlSockets sockets,
+            Runnable quit) {
+        this.sockets = sockets;
         this.host = host;
         this.terminal = terminal;
         this.monitor = monitor;
@@ -60,6 +69,13 @@ final class Consoles implements AutoCloseable {
                 plan.serial() instanceof Chardev.Named(String id)
                         ? backends.get(id)
                         : open(plan.serial()));
+        if (plan.monitors().stream().anyMatch(MonitorPlan::isStdio)) {
+            stdio = Optional.of(new Chardev.Stdio(false));
+            stdioMonitor =
+                    Optional.of(
+                            new StdioMonitor(
+                                    host.in(), output("standard output", host.rawOut()), monitor));
+        }
         return backends;
     }
 
@@ -70,6 +86,7 @@ final class Consoles implements AutoCloseable {
 
     /** Puts the terminal in raw mode if a console uses it. */
     void start() {
+        stdioMonitor.ifPresent(StdioMonitor::start);
         stdio.ifPresent(
                 s -> terminal.raw(s.escape() ? Terminal.Keys.TO_GUEST : Terminal.Keys.SIGNAL));
     }
@@ -125,6 +142,7 @@ final class Consoles implements AutoCloseable {
                     throw CommandException.usage("-chardev: " + e.getMessage());
                 }
             }
+            case Chardev.Socket(var address) -> sockets.console(address);
             case Chardev.Null _ ->
                     new OutputBackend(output("null", OutputStream.nullOutputStream()));
             case Chardev.Named(String id) -> throw new IllegalStateException(id);

@@ -90,7 +90,7 @@ final class GuestTest {
             KernelLog log,
             Path read,
             Path written)
-            throws ConfigException, IOException {
+            throws CommandException, ConfigException, IOException {
         VirtualMachine vm = virtualMachine();
         MonitorCommands monitor = new MonitorCommands(vm::machine, vm::stop);
         try (GuestRequests requests = new GuestRequests(run.requests(), monitor::execute)) {
@@ -187,9 +187,9 @@ final class GuestTest {
 
     private static VirtualMachine.Ending boot(
             VirtualMachine vm, MachinePlan plan, Guest guest, KernelLog log, LineBackend lines)
-            throws ConfigException, IOException {
+            throws CommandException, ConfigException, IOException {
         Map<String, CharBackend> backends = Map.of(Consoles.SERIAL, log.backend(), REPORT, lines);
-        VirtualMachine.Ending ending = vm.run(plan.config(guest), backends, () -> {});
+        VirtualMachine.Ending ending = vm.run(plan.config(guest), backends, _ -> {});
         lines.finish();
         log.backend().finish();
         return ending;

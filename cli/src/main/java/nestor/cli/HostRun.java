@@ -132,7 +132,7 @@ final class HostRun {
                     vm.run(
                             plan(kernel, initramfs).config(guest),
                             Map.of(Consoles.SERIAL, log.backend(), REPORT, lines),
-                            () -> {});
+                            _ -> {});
         }
         lines.finish();
         log.backend().finish();

@@ -23,9 +23,10 @@ import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
 /**
  * A machine in a file, YAML or JSON: the keys of {@link Setting}, and the lists {@code drives},
- * {@code devices}, {@code objects} and {@code chardevs} whose elements have the properties of the
- * options {@code -drive}, {@code -device} and {@code -chardev}. Strict: what is not known is an
- * error that names the JSON path. Relative paths start from the file's own folder.
+ * {@code devices}, {@code objects}, {@code chardevs} and {@code monitors} whose elements have the
+ * properties of the options {@code -drive}, {@code -device}, {@code -object}, {@code -chardev} and
+ * {@code -mon}. Strict: what is not known is an error that names
+ * the JSON path. Relative paths start from the file's own folder.
  */
 final class LabFile {
     private static final int MAX_BYTES = 1 << 20;
@@ -59,6 +60,7 @@ final class LabFile {
         write(root, "devices", "driver", settings.devices());
         write(root, "objects", "qom-type", settings.objects());
         write(root, "chardevs", "backend", settings.chardevs());
+        write(root, "monitors", "chardev", settings.monitors());
         return mapper.writeValueAsString(root);
     }
 
@@ -120,6 +122,7 @@ final class LabFile {
                 case "objects" -> lists(path, entry.getValue(), "", "qom-type", settings.objects());
                 case "chardevs" ->
                         lists(path, entry.getValue(), "path", "backend", settings.chardevs());
+                case "monitors" -> lists(path, entry.getValue(), "", "chardev", settings.monitors());
                 default -> scalar(path, entry.getKey(), entry.getValue());
             }
         }
@@ -186,7 +189,7 @@ final class LabFile {
     private static List<String> keys() {
         List<String> keys =
                 new ArrayList<>(Arrays.stream(Setting.values()).map(Setting::key).toList());
-        keys.addAll(List.of("drives", "devices", "objects", "chardevs"));
+        keys.addAll(List.of("drives", "devices", "objects", "chardevs", "monitors"));
         return keys;
     }
 }

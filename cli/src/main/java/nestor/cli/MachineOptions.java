@@ -110,16 +110,44 @@ final class MachineOptions {
     @Option(
             names = {"-chardev", "--chardev"},
             paramLabel = "KIND,id=ID",
-            description = "Host side of a console: stdio[,mux=on], file,path=F or null.")
+            description = "Host side of a console: stdio[,mux=on], file,path=F, null or"
+                            + " socket,path=P|port=N,server=on,wait=off.")
     private List<String> chardevs = new ArrayList<>();
 
     @Option(
             names = {"-serial", "--serial"},
             paramLabel = "DEST",
             description = {
-                "The serial port: mon:stdio (default, with the Ctrl-A escape), stdio, file:F, null or chardev:ID."
+                "The serial port: mon:stdio (default, with the Ctrl-A escape), stdio, file:F, null,"
+                        + " unix:P,server=on,wait=off, tcp:127.0.0.1:N,server=on,wait=off or chardev:ID."
             })
     private @Nullable String serial;
+
+    @Option(
+            names = {"-qmp", "--qmp"},
+            paramLabel = "DEST",
+            description =
+                    "QMP at unix:PATH,server=on,wait=off or tcp:127.0.0.1:PORT,server=on,wait=off.")
+    private @Nullable String qmp;
+
+    @Option(
+            names = {"-monitor", "--monitor"},
+            paramLabel = "DEST",
+            description = "A monitor for people: stdio, unix:…, tcp:… as -qmp, or none.")
+    private @Nullable String monitor;
+
+    @Option(
+            names = {"-mon", "--mon"},
+            paramLabel = "ID[,mode=M]",
+            description =
+                    "A monitor on a -chardev socket: mode=control (QMP) or readline (default).")
+    private List<String> monitors = new ArrayList<>();
+
+    @Option(
+            names = {"-name", "--name"},
+            paramLabel = "NAME",
+            description = "The machine's name, by which 'nestor ctl' finds it.")
+    private @Nullable String name;
 
     @Option(
             names = {"-nographic", "--nographic"},
@@ -147,6 +175,9 @@ final class MachineOptions {
         set(typed, Setting.INITRD, initrd);
         set(typed, Setting.APPEND, append);
         set(typed, Setting.SERIAL, noGraphic && serial == null ? "mon:stdio" : serial);
+        set(typed, Setting.QMP, qmp);
+        set(typed, Setting.MONITOR, monitor);
+        set(typed, Setting.NAME, name);
         set(typed, Setting.NO_REBOOT, noReboot ? "on" : null);
         for (String text : drives) {
             typed.drives().add(OptionList.parse("-drive", text, ""));
@@ -168,6 +199,9 @@ final class MachineOptions {
         }
         for (String text : chardevs) {
             typed.chardevs().add(OptionList.parse("-chardev", text, "backend"));
+        }
+        for (String text : monitors) {
+            typed.monitors().add(OptionList.parse("-mon", text, "chardev"));
         }
         settings.override(typed);
         return settings;

@@ -22,6 +22,7 @@ import nestor.machine.MachineConfig;
  * @param preset a ready machine; the kernel is Debian's unless one is given
  * @param kernel the user's own kernel; empty fetches Debian's
  * @param serial where the board's UART goes
+ * @param name the user's name for it; may be empty
  */
 record MachinePlan(
         Optional<Preset> preset,
@@ -38,6 +39,8 @@ record MachinePlan(
         List<DeviceConfig> devices,
         SequencedMap<String, Chardev> chardevs,
         Chardev serial,
+        List<MonitorPlan> monitors,
+        String name,
         boolean noReboot,
         List<DeviceConfig> objects) {
     private static final String DEFAULT_MEMORY = "512M";
@@ -70,13 +73,15 @@ record MachinePlan(
         checkCpu(settings, accelerator);
         String type = type(settings, machine.head(), preset, ownKernel);
         SequencedMap<String, Chardev> chardevs = chardevs(settings);
+        List<MonitorPlan> monitors = MonitorPlan.of(settings, chardevs);
+        boolean stdioTaken =
+                usesStdio(chardevs) || monitors.stream().anyMatch(MonitorPlan::isStdio);
         Chardev serial =
                 Chardev.decodeSerial(
                         settings.origin(Setting.SERIAL),
                         settings.text(
-                                Setting.SERIAL,
-                                driven || usesStdio(chardevs) ? "null" : "mon:stdio"));
-        checkSerial(settings, serial, chardevs);
+                                Setting.SERIAL, driven || stdioTaken ? "null" : "mon:stdio"));
+        checkSerial(settings, serial, chardevs, monitors);
         return new MachinePlan(
                 preset,
                 type,
@@ -94,6 +99,8 @@ record MachinePlan(
                 devices(settings, preset),
                 chardevs,
                 serial,
+                monitors,
+                name(settings),
                 OptionList.parseSwitch(
                         settings.origin(Setting.NO_REBOOT),
                         settings.text(Setting.NO_REBOOT, "off")),
@@ -146,6 +153,16 @@ record MachinePlan(
                     "%s %s needs -kernel FILE".formatted(settings.origin(Setting.MACHINE), named));
         }
         return named;
+    }
+
+    private static String name(Settings settings) throws CommandException {
+        String name = settings.text(Setting.NAME, "");
+        if (!name.matches("[A-Za-z0-9][A-Za-z0-9._-]{0,31}|")) {
+            throw CommandException.usage(
+                    "%s: '%s': letters, digits, '.', '_' and '-', 32 at most"
+                            .formatted(settings.origin(Setting.NAME), name));
+        }
+        return name;
     }
 
     private static Optional<Preset> preset(Settings settings, String board, boolean ownKernel)
@@ -322,7 +339,10 @@ record MachinePlan(
     }
 
     private static void checkSerial(
-            Settings settings, Chardev serial, Map<String, Chardev> chardevs)
+            Settings settings,
+            Chardev serial,
+            Map<String, Chardev> chardevs,
+            List<MonitorPlan> monitors)
             throws CommandException {
         String origin = settings.origin(Setting.SERIAL);
         if (serial instanceof Chardev.Named(String id) && !chardevs.containsKey(id)) {
@@ -330,6 +350,7 @@ record MachinePlan(
                     "%s: there is no -chardev with id=%s".formatted(origin, id));
         }
         long users = chardevs.values().stream().filter(c -> c instanceof Chardev.Stdio).count();
+        users += monitors.stream().filter(MonitorPlan::isStdio).count();
         if (users + (serial instanceof Chardev.Stdio ? 1 : 0) > 1) {
             throw CommandException.usage(
                     "%s: standard input and output can serve only one console; use file: or null for the other"

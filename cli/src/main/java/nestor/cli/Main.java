@@ -40,6 +40,7 @@ public final class Main {
         CommandLine line = new CommandLine(new NestorCommand(host));
         line.addSubcommand(new RunCommand(host));
         line.addSubcommand(new TestCommand(host));
+        line.addSubcommand(new CtlCommand(host));
         line.addSubcommand(new ImagesCommand(host));
         line.addSubcommand(new DoctorCommand(host));
         line.addSubcommand(new BenchCommand(host));

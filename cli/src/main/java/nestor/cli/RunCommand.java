@@ -2,12 +2,15 @@ package nestor.cli;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import nestor.cli.terminal.Monitor;
 import nestor.cli.terminal.Terminal;
+import nestor.control.ControlledMachine;
 import nestor.guest.ImageException;
 import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
@@ -95,6 +98,15 @@ final class RunCommand implements Callable<Integer> {
         }
     }
 
+    private static List<ControlledMachine.Chardev> chardevs(MachinePlan plan) {
+        List<ControlledMachine.Chardev> chardevs = new ArrayList<>();
+        chardevs.add(new ControlledMachine.Chardev(Consoles.SERIAL, plan.serial().filename()));
+        plan.chardevs()
+                .forEach((id, chardev) ->
+                        chardevs.add(new ControlledMachine.Chardev(id, chardev.filename())));
+        return chardevs;
+    }
+
     private int run(Terminal terminal, MachinePlan plan, MachineConfig config)
             throws CommandException, ConfigException, IOException {
         VirtualMachine vm =
@@ -105,10 +117,21 @@ final class RunCommand implements Callable<Integer> {
         vm.attach(machine -> debug.attach(host, machine, config, commands::execute));
         vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
         VirtualMachine.Ending ending;
-        try (Consoles consoles = new Consoles(host, terminal, monitor, vm::stop)) {
+        String name = plan.name().isEmpty() ? "p" + ProcessHandle.current().pid() : plan.name();
+        vm.describe(plan.name(), chardevs(plan));
+        try (ControlSockets sockets = new ControlSockets(host.log());
+                Consoles consoles = new Consoles(host, terminal, monitor, sockets, vm::stop)) {
             Map<String, CharBackend> backends = consoles.open(plan);
             vm.onStop(consoles::hurry);
-            ending = vm.run(config, backends, consoles::start);
+            ending =
+                    vm.run(
+                            config,
+                            backends,
+                            machine -> {
+                                sockets.open(plan, machine);
+                                consoles.start();
+                                sockets.openNamed(new RuntimeFolder().socket(name), machine);
+                            });
         }
         if (ending.outcome() instanceof MachineOutcome.HostFailed(String reason)) {
             host.log().error(reason);

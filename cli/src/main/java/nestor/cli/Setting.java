@@ -19,6 +19,9 @@ enum Setting {
     INITRD("initrd", "-initrd"),
     APPEND("append", "-append"),
     SERIAL("serial", "-serial"),
+    QMP("qmp", "-qmp"),
+    MONITOR("monitor", "-monitor"),
+    NAME("name", "-name"),
     NO_REBOOT("noReboot", "-no-reboot");
 
     private final String key;

@@ -28,6 +28,7 @@ final class Settings {
     private final List<OptionList> devices = new ArrayList<>();
     private final List<OptionList> objects = new ArrayList<>();
     private final List<OptionList> chardevs = new ArrayList<>();
+    private final List<OptionList> monitors = new ArrayList<>();
 
     void set(Setting setting, String origin, String text) {
         values.put(setting, new Value(origin, text));
@@ -63,6 +64,10 @@ final class Settings {
         return chardevs;
     }
 
+    List<OptionList> monitors() {
+        return monitors;
+    }
+
     /** Lays other settings over these. */
     void override(Settings other) {
         values.putAll(other.values);
@@ -70,6 +75,7 @@ final class Settings {
         addAll(devices, other.devices);
         addAll(objects, other.objects);
         addAll(chardevs, other.chardevs);
+        addAll(monitors, other.monitors);
     }
 
     /**

@@ -4,6 +4,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -14,6 +15,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import nestor.cli.terminal.Signals;
 import nestor.cli.terminal.Terminal;
+import nestor.control.ControlledMachine;
 import nestor.machine.ConfigException;
 import nestor.machine.Machine;
 import nestor.machine.MachineConfig;
@@ -72,15 +74,23 @@ final class VirtualMachine {
         }
     }
 
+    /** What is to happen between the making of a machine and its run. */
+    @FunctionalInterface
+    interface Start {
+        void run(ControlledMachine machine) throws CommandException;
+    }
+
     private final Terminal terminal;
     private final Optional<Duration> limit;
-    private final AtomicReference<Optional<Machine>> running =
+    private final AtomicReference<Optional<ControlledMachine>> running =
             new AtomicReference<>(Optional.empty());
     private volatile Runnable onStop = () -> {};
     private volatile Consumer<String> onDeviceDeleted = _ -> {};
     private volatile Attachment attachment = _ -> () -> {};
     private volatile Consumer<Machine> onEnded = _ -> {};
     private volatile boolean timedOut;
+    private String name = "";
+    private List<ControlledMachine.Chardev> chardevs = List.of();
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
         this.terminal = terminal;
@@ -121,11 +131,17 @@ final class VirtualMachine {
     /** Asks the machine to stop, if it runs. Any thread. */
     void stop() {
         onStop.run();
-        running.get().ifPresent(Machine::stop);
+        running.get().ifPresent(controlled -> controlled.machine().stop());
+    }
+
+    /** What a monitor shows of the machine besides itself; before {@link #run}. */
+    void describe(String title, List<ControlledMachine.Chardev> consoles) {
+        name = title;
+        chardevs = List.copyOf(consoles);
     }
 
     /** What the monitor looks at. */
-    Optional<Machine> machine() {
+    Optional<ControlledMachine> machine() {
         return running.get();
     }
 
@@ -134,24 +150,39 @@ final class VirtualMachine {
      *
      * @param start runs once the configuration has been accepted, before the guest does
      */
-    Ending run(MachineConfig config, Map<String, CharBackend> backends, Runnable start)
-            throws ConfigException, IOException {
+    Ending run(MachineConfig config, Map<String, CharBackend> backends, Start start)
+            throws CommandException, ConfigException, IOException {
         Map<String, CharBackend> watched = new HashMap<>(backends);
+        AtomicReference<Runnable> panicked = new AtomicReference<>(() -> {});
         PanicWatch watch =
-                new PanicWatch(Objects.requireNonNull(backends.get(Consoles.SERIAL)), this::stop);
+                new PanicWatch(
+                        Objects.requireNonNull(backends.get(Consoles.SERIAL)),
+                        () -> {
+                            panicked.get().run();
+                            stop();
+                        });
         watched.put(Consoles.SERIAL, watch);
         long began = System.nanoTime();
         try (Machine machine = Machine.create(config, watched);
                 Signals signals = new Signals(terminal, this::stop);
                 Closeable _ = attachment.to(machine)) {
             machine.onDeviceDeleted(onDeviceDeleted);
-            running.set(Optional.of(machine));
+            panicked.set(machine.control()::guestPanicked);
+            running.set(
+                    Optional.of(
+                            new ControlledMachine(
+                                    name,
+                                    Version.text().replaceFirst("nestor ", ""),
+                                    machine,
+                                    config,
+                                    chardevs,
+                                    MonitorCommands::device)));
             if (signals.received().isPresent()) {
                 machine.stop();
             }
             CountDownLatch ended = new CountDownLatch(1);
             limit.ifPresent(duration -> startDeadline(duration, ended));
-            start.run();
+            start.run(running.get().orElseThrow());
             MachineOutcome outcome = machine.run();
             ended.countDown();
             onEnded.accept(machine);

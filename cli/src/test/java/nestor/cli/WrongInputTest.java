@@ -106,8 +106,35 @@ final class WrongInputTest {
                         "-device: unknown driver 'nope'; '-device help' lists them"),
                 wrong("-chardev stdio", "-chardev: id=ID is missing"),
                 wrong(
+                        "-chardev udp,id=x",
+                        "-chardev: unknown backend 'udp'; known: stdio, file, socket, null"),
+                wrong(
                         "-chardev socket,id=x",
-                        "-chardev: unknown backend 'socket'; known: stdio, file, null"),
+                        "-chardev: socket needs path=PATH, or host=127.0.0.1,port=PORT"),
+                wrong(
+                        "-chardev socket,id=x,path=y",
+                        "-chardev: only server=on is supported; clients connect to us"),
+                wrong(
+                        "-qmp unix:x,server=on",
+                        "-qmp: only wait=off is supported; the machine does not wait"),
+                wrong(
+                        "-qmp tcp:0.0.0.0:4444,server=on,wait=off",
+                        "-qmp: host '0.0.0.0': only this host's 127.0.0.1 is listened at"),
+                wrong(
+                        "-monitor tcp::x,server=on,wait=off", "-monitor: 'x' is not a TCP port"),
+                wrong(
+                        "-monitor vc",
+                        "-monitor: unknown destination 'vc'; known: stdio, unix:PATH,server=on,wait=off,"
+                                + " tcp:127.0.0.1:PORT,server=on,wait=off, none"),
+                wrong("-mon x", "-mon: there is no -chardev socket with id=x"),
+                wrong("-mon x,mode=json", "-mon: unknown mode 'json'; known: control, readline"),
+                wrong(
+                        "-name a/b",
+                        "-name: 'a/b': letters, digits, '.', '_' and '-', 32 at most"),
+                wrong(
+                        "-monitor stdio -serial stdio",
+                        "-serial: standard input and output can serve only one console; use file: or null for"
+                                + " the other"),
                 wrong("-chardev file,id=x", "-chardev: file needs path=FILE"),
                 wrong("-chardev null,id=x,path=y", "-chardev: unknown property 'path'; known: id"),
                 wrong("-serial chardev:x", "-serial: there is no -chardev with id=x"),
@@ -117,7 +144,7 @@ final class WrongInputTest {
                                 + " the other"),
                 wrong(
                         "-serial vc",
-                        "-serial: unknown destination 'vc'; known: mon:stdio, stdio, file:FILE, null, chardev:ID"),
+                        "-serial: unknown destination 'vc'; known: mon:stdio, stdio, file:FILE, unix:PATH,server=on,wait=off, tcp:127.0.0.1:PORT,server=on,wait=off, null, chardev:ID"),
                 wrong(
                         "test --format xml",
                         "--format: unknown format 'xml'; known: ktap, json, junit"),

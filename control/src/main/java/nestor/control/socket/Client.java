@@ -104,9 +104,9 @@ final class Client extends ChannelInboundHandlerAdapter {
                 release();
                 context.read();
             }
-            case Framing.Piece.Message(byte[] bytes) -> {
+            case Framing.Piece.Message message -> {
                 busy = true;
-                submit(context, () -> conversation.answer(bytes));
+                submit(context, () -> conversation.answer(message.bytes()));
             }
             case Framing.Piece.TooLong() -> {
                 busy = true;

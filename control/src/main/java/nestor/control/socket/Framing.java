@@ -11,8 +11,20 @@ public abstract sealed class Framing {
 
     /** A piece of the client's bytes. */
     sealed interface Piece {
-        record Message(byte[] bytes) implements Piece {}
+        /** A whole one. */
+        final class Message implements Piece {
+            private final byte[] bytes;
 
+            private Message(byte[] bytes) {
+                this.bytes = bytes;
+            }
+
+            byte[] bytes() {
+                return bytes;
+            }
+        }
+
+        /** One that was longer than it may be; it has been dropped. */
         record TooLong() implements Piece {}
     }
 

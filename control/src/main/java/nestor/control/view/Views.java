@@ -41,8 +41,13 @@ public final class Views {
 
     /** Every PCI function and how software has programmed it. */
     public ArrayNode pci() {
+        return pci(machine.machine().pciFunctions());
+    }
+
+    /** The same of functions that somebody has. */
+    public static ArrayNode pci(List<FunctionInfo> functions) {
         ArrayNode list = Json.array();
-        for (FunctionInfo function : machine.machine().pciFunctions()) {
+        for (FunctionInfo function : functions) {
             ObjectNode node = list.addObject();
             node.put("bus", function.rid() >>> 8)
                     .put("slot", function.rid() >>> 3 & 0x1f)

@@ -220,6 +220,30 @@ class QmpSocketTest {
         }
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "frob | unknown command 'frob'; 'help' lists them",
+                "info usb | info: unknown topic 'usb'; known: atc, block, chardev",
+                "device_del | device_del: the device's id is missing",
+                "device_del x | device_del x: no such device",
+                "stop now | stop: takes nothing, not 'now'",
+                "xp | xp: '/COUNT FORMAT SIZE ADDRESS' is missing",
+                "xp /99999x 0 | at most 4096 units",
+                "xp /4x 0xffffffffffff | there is no RAM at 0xffffffffffff",
+                "x /x $nothing | '$nothing' is no address",
+                "gva2gpa | gva2gpa: the address is missing",
+            })
+    void anErrorOfTheMonitorIsOneLine(String line, String answer) throws Exception {
+        try (QmpClient client = QmpClient.ready(guest.qmp)) {
+            assertThat(client.human(line)).startsWith("Error: " + answer);
+            assertThat(client.human(line).indexOf('\n'))
+                    .isEqualTo(client.human(line).length() - 1);
+        }
+    }
+
     @Test
     void theSocketIsForItsOwnerOnlyAndAServedOneIsNotTaken() throws Exception {
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(guest.qmp)))
