@@ -62,7 +62,7 @@ final class HostRun {
                 Scratch scratch = new Scratch();
                 KernelLog log = new KernelLog(this::echo)) {
             ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
-            Kernel kernel = store.kernel(Guest.ARCHITECTURE, ImageStore.LAB);
+            Kernel kernel = store.kernel("arm64", ImageStore.LAB);
             Path initramfs = scratch.file("initramfs");
             store.javaInitramfs(kernel, GuestProfile.HOST_SUITE, files(), initramfs);
             report.begin(host.out(), 1);
