@@ -5,13 +5,17 @@ import nestor.guest.GuestProfile;
 
 /** What Debian's driver, tools and test program do with a DSA behind VT-d. */
 final class DsaRuns {
-    /** The kernel's default domain is translated lazily; the unit comes up in scalable mode. */
+    /**
+     * The unit comes up in scalable mode by itself. Each check has its time, as some start a
+     * hundred programs and more.
+     */
     private static final String[] ARGUMENTS = {
-        "quiet", "cryptomgr.notests", "initcall_blacklist=jent_mod_init", "intel_iommu=on"
+        "quiet",
+        "cryptomgr.notests",
+        "initcall_blacklist=jent_mod_init",
+        "intel_iommu=on",
+        "nestor.timeout=1500"
     };
-
-    /** The runner starts some hundred programs. */
-    private static final String PATIENCE = "nestor.timeout=1500";
 
     private DsaRuns() {}
 
@@ -33,8 +37,7 @@ final class DsaRuns {
                                         "idxd-removed",
                                         "idxd-log",
                                         "kernel-log"))
-                        .arguments(
-                                ARGUMENTS[0], ARGUMENTS[1], ARGUMENTS[2], ARGUMENTS[3], PATIENCE)
+                        .arguments(ARGUMENTS)
                         .build());
     }
 }

@@ -23,9 +23,9 @@ import tools.jackson.dataformat.yaml.YAMLWriteFeature;
 
 /**
  * A machine in a file, YAML or JSON: the keys of {@link Setting}, and the lists {@code drives},
- * {@code devices}, {@code objects} and {@code chardevs} whose elements have the properties of the options {@code
- * -drive}, {@code -device} and {@code -chardev}. Strict: what is not known is an error that names
- * the JSON path. Relative paths start from the file's own folder.
+ * {@code devices}, {@code objects} and {@code chardevs} whose elements have the properties of the
+ * options {@code -drive}, {@code -device} and {@code -chardev}. Strict: what is not known is an
+ * error that names the JSON path. Relative paths start from the file's own folder.
  */
 final class LabFile {
     private static final int MAX_BYTES = 1 << 20;

@@ -16,6 +16,7 @@ final class MonitorCommands {
             info pci                    PCI functions and how the guest programmed them
             info status                 whether the machine runs, and how far it has come
             quit                        stop the machine
+            system_powerdown            press the power button
             help                        this list
             """;
 
@@ -39,6 +40,10 @@ final class MonitorCommands {
                     yield "";
                 }
                 case "info" -> info(argument);
+                case "system_powerdown" -> {
+                    running().control().powerdown();
+                    yield "";
+                }
                 case "device_add" -> deviceAdd(argument);
                 case "device_del" -> {
                     String id = id(words[0], argument);

@@ -1,8 +1,10 @@
 package nestor.cli;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.BareKit;
@@ -77,6 +79,14 @@ final class TestCommand implements Callable<Integer> {
     private @Nullable String iommu;
 
     @Option(
+            names = "--with",
+            paramLabel = "PROGRAM",
+            description =
+                    "Boot the guest of --suite host with this instead of with Nestor: qemu. For a"
+                            + " second opinion; without a function to assign.")
+    private @Nullable String with;
+
+    @Option(
             names = "--run",
             paramLabel = "NAME",
             description =
@@ -109,6 +119,9 @@ final class TestCommand implements Callable<Integer> {
             throw CommandException.usage(
                     settings.origin(Setting.SERIAL)
                             + ": 'test' keeps the console in a file; use -v to see it");
+        }
+        if (with != null && !HostRun.NAME.equals(suite)) {
+            throw CommandException.usage("--with: only with --suite host");
         }
         if (suite != null || iommu != null) {
             return runSuite(settings);
@@ -182,7 +195,26 @@ final class TestCommand implements Callable<Integer> {
             host.out().print(HostRun.NAME + "\n");
             return ExitCode.OK;
         }
-        return new HostRun(host, settings, report(), timeoutSeconds).run();
+        return new HostRun(host, settings, report(), timeoutSeconds, secondOpinion()).run();
+    }
+
+    /** Where it cannot be had, nothing is tested, and nothing has failed. */
+    private Optional<Path> secondOpinion() throws CommandException {
+        if (with == null) {
+            return Optional.empty();
+        }
+        if (!with.equals("qemu")) {
+            throw CommandException.usage(
+                    "--with: unknown program '%s'; known: qemu".formatted(with));
+        }
+        Optional<Path> program = Programs.find(host, QemuBoot.PROGRAM);
+        if (program.isEmpty()) {
+            throw new CommandException(
+                    ExitCode.SKIPPED,
+                    "--with qemu: no %s; install it with: apt-get install qemu-system-arm"
+                            .formatted(QemuBoot.PROGRAM));
+        }
+        return program;
     }
 
     /** One run after the other; a signal ends them all. */

@@ -42,7 +42,13 @@ final class CpioArchive {
         void writeTo(OutputStream out) throws IOException;
     }
 
-    private record Bytes(byte[] bytes) implements Content {
+    private static final class Bytes implements Content {
+        private final byte[] bytes;
+
+        Bytes(byte[] bytes) {
+            this.bytes = bytes;
+        }
+
         @Override
         public long sizeBytes() {
             return bytes.length;

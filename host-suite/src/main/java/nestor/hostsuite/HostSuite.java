@@ -13,13 +13,19 @@ import nestor.iommufd.Ioctl;
 
 /** The checks of a host's iommufd, with the devices of its test module (IOMMUFD_TEST). */
 public final class HostSuite {
-    private static final List<Class<? extends Checks>> CHAPTERS =
+    /** Checks, and what each is made on. */
+    private record Chapter(Class<?> checks, Class<? extends Fixture> fixture) {}
+
+    private static final List<Chapter> MOCK =
             List.of(
-                    ProtocolChecks.class,
-                    IoasChecks.class,
-                    NestedChecks.class,
-                    PasidChecks.class,
-                    EventfdChecks.class);
+                    new Chapter(ProtocolChecks.class, HostUnderTest.class),
+                    new Chapter(IoasChecks.class, HostUnderTest.class),
+                    new Chapter(NestedChecks.class, HostUnderTest.class),
+                    new Chapter(PasidChecks.class, HostUnderTest.class),
+                    new Chapter(EventfdChecks.class, HostUnderTest.class));
+
+    private static final List<Chapter> ASSIGNED =
+            List.of(new Chapter(AssignedChecks.class, AssignedDevice.class));
 
     private static final String SUFFIX = "Checks";
 
@@ -56,22 +62,30 @@ public final class HostSuite {
         }
     }
 
-    /** All checks, in an order that does not change. */
+    /** The checks of iommufd with mock devices, in an order that does not change. */
     public static List<Case> cases() {
-        return CHAPTERS.stream().flatMap(HostSuite::cases).toList();
+        return MOCK.stream().flatMap(HostSuite::cases).toList();
     }
 
-    private static Stream<Case> cases(Class<? extends Checks> chapter) {
-        String name = chapter.getSimpleName();
-        String prefix = name.substring(0, name.length() - SUFFIX.length()).toLowerCase(Locale.ROOT) + "/";
-        return Arrays.stream(chapter.getDeclaredMethods())
+    /**
+     * The checks of an svm-demo function that stalls, behind an SMMUv3, bound to VFIO as its first
+     * device.
+     */
+    public static List<Case> assigned() {
+        return ASSIGNED.stream().flatMap(HostSuite::cases).toList();
+    }
+
+    private static Stream<Case> cases(Chapter chapter) {
+        String name = chapter.checks().getSimpleName();
+        String prefix =
+                name.substring(0, name.length() - SUFFIX.length()).toLowerCase(Locale.ROOT) + "/";
+        return Arrays.stream(chapter.checks().getDeclaredMethods())
                 .filter(method -> method.isAnnotationPresent(Check.class))
                 .sorted(Comparator.comparing(Method::getName))
                 .flatMap(method -> cases(prefix, chapter, method));
     }
 
-    private static Stream<Case> cases(
-            String prefix, Class<? extends Checks> chapter, Method method) {
+    private static Stream<Case> cases(String prefix, Chapter chapter, Method method) {
         String name = prefix + method.getName();
         if (method.getParameterCount() == 0) {
             return Stream.of(new Case(name, system -> run(chapter, method, system)));
@@ -83,13 +97,12 @@ public final class HostSuite {
                                 system -> run(chapter, method, system, ioctl)));
     }
 
-    private static void run(
-            Class<? extends Checks> chapter, Method method, HostSystem system, Ioctl... arguments)
+    private static void run(Chapter chapter, Method method, HostSystem system, Ioctl... arguments)
             throws ReflectiveOperationException {
-        Constructor<? extends Checks> constructor =
-                chapter.getDeclaredConstructor(HostUnderTest.class);
-        try (HostUnderTest host = new HostUnderTest(system)) {
-            method.invoke(constructor.newInstance(host), (Object[]) arguments);
+        Constructor<?> checks = chapter.checks().getDeclaredConstructor(chapter.fixture());
+        try (Fixture fixture =
+                chapter.fixture().getDeclaredConstructor(HostSystem.class).newInstance(system)) {
+            method.invoke(checks.newInstance(fixture), (Object[]) arguments);
         }
     }
 }

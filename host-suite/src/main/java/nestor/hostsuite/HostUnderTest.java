@@ -4,6 +4,8 @@ import static nestor.hostsuite.Expectation.assertThat;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import nestor.iommufd.HostSystem;
 import nestor.iommufd.Ioctl;
@@ -22,7 +24,7 @@ import nestor.iommufd.Uapi.ViommuAlloc;
  * An open /dev/iommu for a check, with short words for calls. Results are the kernel's: 0, or an
  * error number negated.
  */
-final class HostUnderTest implements AutoCloseable {
+final class HostUnderTest implements Fixture {
     static final int PAGE = 4096;
 
     /** Where the mock domain's addresses begin. */
@@ -33,6 +35,7 @@ final class HostUnderTest implements AutoCloseable {
     final HostSystem system;
     final int fd;
     private final Arena arena = Arena.ofShared();
+    private final List<Runnable> before = new ArrayList<>();
 
     HostUnderTest(HostSystem system) {
         this.system = system;
@@ -40,8 +43,14 @@ final class HostUnderTest implements AutoCloseable {
         assertThat(fd).describedAs("open(" + HostSystem.IOMMU + ")").isNotNegative();
     }
 
+    /** What is done before it is closed. */
+    void beforeClose(Runnable step) {
+        before.add(step);
+    }
+
     @Override
     public void close() {
+        before.forEach(Runnable::run);
         system.close(fd);
         arena.close();
     }

@@ -4,6 +4,7 @@ import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
@@ -18,13 +19,18 @@ public final class Main {
     /**
      * Runs all checks.
      *
-     * @param arguments the file that the report goes to, for example {@code /dev/hvc0}
+     * @param arguments the file that the report goes to, for example {@code /dev/hvc0}; then {@code
+     *     assigned} if there is a function for those checks
      */
     public static void main(String[] arguments) throws IOException {
         try (FileOutputStream file = new FileOutputStream(arguments[0]);
                 PrintStream out = new PrintStream(file, true, StandardCharsets.UTF_8)) {
             HostSystem system = ServiceLoader.load(HostSystem.class).findFirst().orElseThrow();
-            report(HostSuite.cases(), system, out);
+            List<HostSuite.Case> cases = new ArrayList<>(HostSuite.cases());
+            if (arguments.length > 1 && arguments[1].equals("assigned")) {
+                cases.addAll(HostSuite.assigned());
+            }
+            report(cases, system, out);
         }
     }
 

@@ -1,12 +1,12 @@
 package nestor.hostsuite;
 
+import static nestor.hostsuite.Expectation.assertThat;
 import static nestor.iommufd.Errno.EBUSY;
 import static nestor.iommufd.Errno.EINVAL;
 import static nestor.iommufd.Errno.ENOENT;
 import static nestor.iommufd.Errno.ENOMEM;
 import static nestor.iommufd.Errno.EOPNOTSUPP;
 import static nestor.iommufd.Errno.EOVERFLOW;
-import static nestor.hostsuite.Expectation.assertThat;
 
 import nestor.hostsuite.HostUnderTest.Answer;
 import nestor.hostsuite.HostUnderTest.Mock;
@@ -37,7 +37,9 @@ final class PasidChecks extends Checks {
         return host.allocNested(mock.id(), parent, flags, 0).word(HwptAlloc.OUT_HWPT_ID);
     }
 
+    /** A PASID that is attached when its device goes is a bug in the kernel's eyes. */
     private int attach(int pasid, int to) {
+        host.beforeClose(() -> detach(pasid));
         return host.test(18, mock.stdev(), s -> s.word(16, pasid).word(20, to)).result();
     }
 

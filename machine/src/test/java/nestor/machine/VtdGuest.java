@@ -37,8 +37,8 @@ final class VtdGuest {
 
     /** Turns everything on; no PASID is bound. */
     VtdGuest start() throws Exception {
-        long bus = rid >>> 8;
-        cpu.write(ROOT + 16 * bus, 8, CONTEXT | 1);
+        int bus = rid >>> 8;
+        cpu.write(ROOT + 16L * bus, 8, CONTEXT | 1);
         cpu.write(CONTEXT + 32L * (rid & 0xff), 8, DIRECTORY | 0b1_1101 | 7L << 9);
         cpu.write(DIRECTORY, 8, PASIDS | 1);
         cpu.write(PcMap.VTD + 0x20, 8, ROOT | 1 << 10);
@@ -159,7 +159,7 @@ final class VtdGuest {
         long at = cpu.read(PcMap.VTD + 0xc0, 8);
         long[] words = new long[4];
         for (int i = 0; i < words.length; i++) {
-            words[i] = cpu.read(PAGE_REQUESTS + at + 8 * i, 8);
+            words[i] = cpu.read(PAGE_REQUESTS + at + 8L * i, 8);
         }
         cpu.write(PcMap.VTD + 0xc0, 8, (at + 32) % 4096);
         return words;

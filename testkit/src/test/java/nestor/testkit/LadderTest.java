@@ -99,6 +99,7 @@ class LadderTest {
             }
             assertRefused(path, Ioctl.HWPT_INVALIDATE, Errno.ENOTTY);
         }
+        assertRefused(VTD, Ioctl.HWPT_INVALIDATE, Errno.EOPNOTSUPP);
     }
 
     @Test

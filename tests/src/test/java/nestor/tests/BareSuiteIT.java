@@ -149,7 +149,7 @@ class BareSuiteIT {
 
     @Test
     void whatTheSuiteDoesNotHaveIsNamedWithWhatItHas() {
-        expectUsageError("known: bare", "--suite", "full");
+        expectUsageError("known: bare, host", "--suite", "full");
         expectUsageError(
                 "'amd'; known: smmuv3, virtio-iommu, vtd", "--suite", "bare", "--iommu", "amd");
         expectUsageError(
