@@ -33,6 +33,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Stock gdb-multiarch and stock Debian kernels. */
 @Timeout(value = 10, unit = TimeUnit.MINUTES)
+@SuppressWarnings("NullAway.Init") // Nestor is started by the test
 class GdbIT {
     private static final String GDB = "/usr/bin/gdb-multiarch";
     private static final Set<String> SYMBOLS =
@@ -40,10 +41,11 @@ class GdbIT {
 
     @TempDir private Path folder;
     private Process nestor;
+    private boolean started;
 
     @AfterEach
     void stop() throws InterruptedException {
-        if (nestor != null) {
+        if (started) {
             nestor.descendants().forEach(ProcessHandle::destroy);
             nestor.destroy();
             nestor.waitFor();
@@ -69,6 +71,7 @@ class GdbIT {
                         .redirectErrorStream(true)
                         .redirectOutput(folder.resolve("nestor").toFile())
                         .start();
+        started = true;
         while (!Files.exists(socket()) && nestor.isAlive()) {
             nestor.waitFor(100, TimeUnit.MILLISECONDS);
         }

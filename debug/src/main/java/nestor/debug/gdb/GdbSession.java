@@ -223,7 +223,7 @@ final class GdbSession {
     }
 
     private String description(String request) {
-        String[] fields = request.split("[:,]");
+        String[] fields = request.split("[:,]", -1);
         if (fields.length != 3 || !fields[0].equals("target.xml")) {
             return "E00";
         }

@@ -37,7 +37,7 @@ final class Traps {
 
     /** Z and z packets; empty if the type is unknown. */
     Optional<Boolean> change(String packet, List<DebugPort> ports) {
-        String[] fields = packet.substring(1).split("[,;]");
+        String[] fields = packet.substring(1).split("[,;]", -1);
         if (fields.length < 3) {
             throw new Packets.Malformed();
         }

@@ -30,6 +30,7 @@ final class QtestClient implements Closeable {
     }
 
     /** Sends one line; the answer to it. */
+    @SuppressWarnings("AnnotateFormatMethod")
     String ask(String line, Object... arguments) throws IOException {
         out.write((line.formatted(arguments) + "\n").getBytes(StandardCharsets.US_ASCII));
         String answer = in.readLine();
@@ -45,6 +46,7 @@ final class QtestClient implements Closeable {
         return interrupts;
     }
 
+    @SuppressWarnings("AnnotateFormatMethod")
     void order(String line, Object... arguments) throws IOException {
         String answer = ask(line, arguments);
         if (!answer.equals("OK")) {

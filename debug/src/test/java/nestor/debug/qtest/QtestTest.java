@@ -26,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Boards and their IOMMUs, driven by nothing but lines of text. */
 @Timeout(60)
+@SuppressWarnings("NullAway.Init") // each test begins with start()
 class QtestTest {
     private static final long VIRT_ECAM = 0x40_1000_0000L;
     private static final long VIRT_MEM32 = 0x1000_0000L;
