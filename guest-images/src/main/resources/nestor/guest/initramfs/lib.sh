@@ -83,10 +83,11 @@ is_translated() {
 }
 
 # fault_of FUNCTION ADDRESS: the kernel's report of a fault of a function (domain:bus:slot.function) at an address, as
-# the driver of its IOMMU writes it. VT-d reports the page.
+# the driver of its IOMMU writes it. VT-d's reports the page, from 7.x on with
+# the function's domain.
 fault_of() {
     if [ -d /sys/class/iommu/dmar0 ]; then
-        dmesg | grep -E "DMAR: \[DMA (Read|Write) .*Request device \[${1#*:}\] fault addr $(printf '0x%x' $(($2 & ~4095))) "
+        dmesg | grep -E "DMAR: \[DMA (Read|Write) .*Request device \[(${1%%:*}:)?${1#*:}\] fault addr $(printf '0x%x' $(($2 & ~4095))) "
         return
     fi
     rid=$(echo "$1" | sed 's/^[^:]*:\(..\):\(..\)\.\(.\)$/0x\1 * 256 + 0x\2 * 8 + 0x\3/')
