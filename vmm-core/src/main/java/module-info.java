@@ -5,7 +5,6 @@
 @org.jspecify.annotations.NullMarked
 module nestor.vmm {
     requires transitive jdk.jfr;
-
     requires static transitive org.jspecify;
 
     exports nestor.vmm.chardev;

@@ -46,12 +46,7 @@ final class Consoles implements AutoCloseable {
      *
      * @param quit what Ctrl-A x does
      */
-    Consoles(
-            Host host,
-            Terminal terminal,
-            Monitor monitor,
-            ControlSockets sockets,
-            Runnable quit) {
+    Consoles(Host host, Terminal terminal, Monitor monitor, ControlSockets sockets, Runnable quit) {
         this.sockets = sockets;
         this.host = host;
         this.terminal = terminal;

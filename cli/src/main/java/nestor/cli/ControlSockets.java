@@ -54,8 +54,7 @@ final class ControlSockets implements AutoCloseable {
             if (monitor.at() instanceof Chardev.Socket(ListenAddress address)) {
                 try {
                     ListenAddress at = listen(machine, monitor.control(), address);
-                    log.detail(
-                            "%s at %s".formatted(monitor.control() ? "QMP" : "the monitor", at));
+                    log.detail("%s at %s".formatted(monitor.control() ? "QMP" : "the monitor", at));
                 } catch (IOException e) {
                     throw CommandException.usage(
                             "%s: %s"
@@ -101,8 +100,7 @@ final class ControlSockets implements AutoCloseable {
         HmpCommands human = new HmpCommands(machine);
         QmpCommands commands = new QmpCommands(machine, human);
         return control
-                ? all.listen(
-                        address, () -> new QmpConversation(commands, InstantSource.system()))
+                ? all.listen(address, () -> new QmpConversation(commands, InstantSource.system()))
                 : all.listen(address, () -> new HmpConversation(human));
     }
 

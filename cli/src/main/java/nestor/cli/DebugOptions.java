@@ -101,14 +101,11 @@ final class DebugOptions {
 
     private static PrintStream log(String file) throws IOException {
         OutputStream out =
-                file.equals(NONE)
-                        ? OutputStream.nullOutputStream()
-                        : new FileOutputStream(file);
+                file.equals(NONE) ? OutputStream.nullOutputStream() : new FileOutputStream(file);
         return new PrintStream(out, true, StandardCharsets.UTF_8);
     }
 
-    private Closeable debugger(
-            Machine machine, MachineConfig config, UnaryOperator<String> monitor)
+    private Closeable debugger(Machine machine, MachineConfig config, UnaryOperator<String> monitor)
             throws ConfigException, IOException {
         if (freeze) {
             machine.control().startStopped();

@@ -221,9 +221,7 @@ final class GuestTest {
     private static String checksCommandLine(MachinePlan plan, PresetRun run)
             throws CommandException {
         return commandLine(
-                plan,
-                run,
-                hiding(plan) + " nestor.checks=" + String.join(",", run.checks()));
+                plan, run, hiding(plan) + " nestor.checks=" + String.join(",", run.checks()));
     }
 
     /** From the end of memory, or where that is the initial RAM disk's, from the middle of it. */

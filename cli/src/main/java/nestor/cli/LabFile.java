@@ -25,8 +25,8 @@ import tools.jackson.dataformat.yaml.YAMLWriteFeature;
  * A machine in a file, YAML or JSON: the keys of {@link Setting}, and the lists {@code drives},
  * {@code devices}, {@code objects}, {@code chardevs} and {@code monitors} whose elements have the
  * properties of the options {@code -drive}, {@code -device}, {@code -object}, {@code -chardev} and
- * {@code -mon}. Strict: what is not known is an error that names
- * the JSON path. Relative paths start from the file's own folder.
+ * {@code -mon}. Strict: what is not known is an error that names the JSON path. Relative paths
+ * start from the file's own folder.
  */
 final class LabFile {
     private static final int MAX_BYTES = 1 << 20;
@@ -122,7 +122,8 @@ final class LabFile {
                 case "objects" -> lists(path, entry.getValue(), "", "qom-type", settings.objects());
                 case "chardevs" ->
                         lists(path, entry.getValue(), "path", "backend", settings.chardevs());
-                case "monitors" -> lists(path, entry.getValue(), "", "chardev", settings.monitors());
+                case "monitors" ->
+                        lists(path, entry.getValue(), "", "chardev", settings.monitors());
                 default -> scalar(path, entry.getKey(), entry.getValue());
             }
         }

@@ -73,8 +73,7 @@ final class ListenAddresses {
                             .formatted(option, host));
         }
         if (!port.matches("[0-9]{1,5}") || Integer.parseInt(port) > 0xffff) {
-            throw CommandException.usage(
-                    "%s: '%s' is not a TCP port".formatted(option, port));
+            throw CommandException.usage("%s: '%s' is not a TCP port".formatted(option, port));
         }
         return new ListenAddress.Loopback(Integer.parseInt(port));
     }

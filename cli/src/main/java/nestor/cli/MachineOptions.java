@@ -110,7 +110,8 @@ final class MachineOptions {
     @Option(
             names = {"-chardev", "--chardev"},
             paramLabel = "KIND,id=ID",
-            description = "Host side of a console: stdio[,mux=on], file,path=F, null or"
+            description =
+                    "Host side of a console: stdio[,mux=on], file,path=F, null or"
                             + " socket,path=P|port=N,server=on,wait=off.")
     private List<String> chardevs = new ArrayList<>();
 

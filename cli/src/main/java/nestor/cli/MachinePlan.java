@@ -79,8 +79,7 @@ record MachinePlan(
         Chardev serial =
                 Chardev.decodeSerial(
                         settings.origin(Setting.SERIAL),
-                        settings.text(
-                                Setting.SERIAL, driven || stdioTaken ? "null" : "mon:stdio"));
+                        settings.text(Setting.SERIAL, driven || stdioTaken ? "null" : "mon:stdio"));
         checkSerial(settings, serial, chardevs, monitors);
         return new MachinePlan(
                 preset,

@@ -37,8 +37,20 @@ final class SystemFace {
     /** Properties of machines whose value here is always the one that tests ask for. */
     private static final Set<String> MACHINE_PROPERTIES_DROPPED =
             Set.of(
-                    "usb", "vmport", "graphics", "mem-merge", "dump-guest-core", "hpet", "smm",
-                    "sata", "smbus", "pit", "kernel-irqchip", "highmem", "its", "gic-version");
+                    "usb",
+                    "vmport",
+                    "graphics",
+                    "mem-merge",
+                    "dump-guest-core",
+                    "hpet",
+                    "smm",
+                    "sata",
+                    "smbus",
+                    "pit",
+                    "kernel-irqchip",
+                    "highmem",
+                    "its",
+                    "gic-version");
 
     private static final Set<String> ACCELERATOR_PROPERTIES_DROPPED =
             Set.of("thread", "tb-size", "split-wx");
@@ -134,7 +146,8 @@ final class SystemFace {
     }
 
     private void absent(String option, String value) throws CommandException {
-        if (!value.equals("none") && !(option.equals("-audio") && value.startsWith("driver=none"))) {
+        if (!value.equals("none")
+                && !(option.equals("-audio") && value.startsWith("driver=none"))) {
             throw refused(option, "there is none here; give none");
         }
     }
@@ -204,7 +217,10 @@ final class SystemFace {
         }
         boolean driven = chosen.filter("qtest"::equals).isPresent();
         boolean helps = spelled.contains("help") || spelled.contains("?");
-        if (!bootable && !driven && !helps && spelled.stream().noneMatch(w -> w.endsWith(",help"))) {
+        if (!bootable
+                && !driven
+                && !helps
+                && spelled.stream().noneMatch(w -> w.endsWith(",help"))) {
             throw CommandException.usage(
                     "%s: there is no firmware; give -kernel FILE or -accel qtest"
                             .formatted(program));

@@ -72,6 +72,7 @@ class SystemFaceTest {
     @Test
     void versionLineIsWhatHarnessesLookFor() throws CommandException {
         assertThat(spell("x86_64", "--version")).isEqualTo(SystemFace.VERSION);
-        assertThat(SystemFace.version()).matches("QEMU emulator version \\d+\\.\\d+\\.\\d+ .*nestor.*");
+        assertThat(SystemFace.version())
+                .matches("QEMU emulator version \\d+\\.\\d+\\.\\d+ .*nestor.*");
     }
 }

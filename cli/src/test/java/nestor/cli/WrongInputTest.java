@@ -120,17 +120,14 @@ final class WrongInputTest {
                 wrong(
                         "-qmp tcp:0.0.0.0:4444,server=on,wait=off",
                         "-qmp: host '0.0.0.0': only this host's 127.0.0.1 is listened at"),
-                wrong(
-                        "-monitor tcp::x,server=on,wait=off", "-monitor: 'x' is not a TCP port"),
+                wrong("-monitor tcp::x,server=on,wait=off", "-monitor: 'x' is not a TCP port"),
                 wrong(
                         "-monitor vc",
                         "-monitor: unknown destination 'vc'; known: stdio, unix:PATH,server=on,wait=off,"
                                 + " tcp:127.0.0.1:PORT,server=on,wait=off, none"),
                 wrong("-mon x", "-mon: there is no -chardev socket with id=x"),
                 wrong("-mon x,mode=json", "-mon: unknown mode 'json'; known: control, readline"),
-                wrong(
-                        "-name a/b",
-                        "-name: 'a/b': letters, digits, '.', '_' and '-', 32 at most"),
+                wrong("-name a/b", "-name: 'a/b': letters, digits, '.', '_' and '-', 32 at most"),
                 wrong(
                         "-monitor stdio -serial stdio",
                         "-serial: standard input and output can serve only one console; use file: or null for"

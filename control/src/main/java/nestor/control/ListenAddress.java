@@ -25,8 +25,7 @@ public sealed interface ListenAddress {
     record Loopback(int port) implements ListenAddress {
         /** With the IPv4 loopback address. */
         public InetSocketAddress socketAddress() {
-            return new InetSocketAddress(
-                    InetAddress.ofLiteral("127.0.0.1"), port);
+            return new InetSocketAddress(InetAddress.ofLiteral("127.0.0.1"), port);
         }
 
         @Override

@@ -103,8 +103,7 @@ public final class SoftTlb {
         put(va, host, sizeLog2, read, write, fetch);
     }
 
-    private void put(
-            long va, long host, int sizeLog2, boolean read, boolean write, boolean fetch) {
+    private void put(long va, long host, int sizeLog2, boolean read, boolean write, boolean fetch) {
         long entry = base + offset(va);
         long page = va & PAGE_MASK;
         HostMemory.putLong(entry + READ, read ? page : NO_PAGE);

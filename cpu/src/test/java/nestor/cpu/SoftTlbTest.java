@@ -91,11 +91,10 @@ class SoftTlbTest {
             assertThat(reads(va)).isTrue();
             if (random.nextInt(flushEvery) == 0) {
                 tlb.flushLocal();
-                filled.forEach(
-                        (page, kept) ->
-                                assertThat(reads(page) && !kept)
-                                        .as("-Dnestor.seed=%d, page %x", seed, page)
-                                        .isFalse());
+                filled.forEach((page, kept) ->
+                        assertThat(reads(page) && !kept)
+                                .as("-Dnestor.seed=%d, page %x", seed, page)
+                                .isFalse());
             }
         }
         tlb.flush();

@@ -16,8 +16,8 @@ import java.util.Optional;
 import nestor.machine.ConfigException;
 
 /**
- * A socket in QEMU's spelling: {@code tcp:HOST:PORT[,server=on][,wait=off]} or {@code unix:PATH[…]}.
- * A TCP port without a host is one of the loopback interface.
+ * A socket in QEMU's spelling: {@code tcp:HOST:PORT[,server=on][,wait=off]} or {@code
+ * unix:PATH[…]}. A TCP port without a host is one of the loopback interface.
  *
  * @param address where it is
  * @param server whether others connect to it
@@ -102,8 +102,8 @@ public record SocketSpec(SocketAddress address, boolean server, boolean waits) {
     }
 
     /**
-     * Listens. The file of a Unix socket is its owner's alone; when it is there, it can be connected
-     * to.
+     * Listens. The file of a Unix socket is its owner's alone; when it is there, it can be
+     * connected to.
      */
     public ServerSocketChannel listen() throws IOException {
         Optional<Path> file = file();

@@ -26,10 +26,7 @@ public final class TestDriver {
      * @param lines how many
      */
     record Controller(
-            String name,
-            int lines,
-            IntFunction<IrqLine> line,
-            Consumer<LineWatcher> watch) {}
+            String name, int lines, IntFunction<IrqLine> line, Consumer<LineWatcher> watch) {}
 
     /** How often work may be handed on between devices, and be done all the same. */
     private static final int ROUNDS = 3;

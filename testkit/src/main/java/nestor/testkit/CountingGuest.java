@@ -6,7 +6,9 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** A kernel that counts up a word of its memory for ever, from 1: the smallest guest with progress. */
+/**
+ * A kernel that counts up a word of its memory for ever, from 1: the smallest guest with progress.
+ */
 public enum CountingGuest {
     /** An arm64 Image, for {@code -machine virt}. */
     VIRT("virt", 0x4300_0000) {

@@ -30,68 +30,90 @@ class ArchitectureTest {
 
     private static final Map<String, ArchRule> RULES =
             Map.ofEntries(
-                    Map.entry("only the software CPU's memory access touches Unsafe", noClasses()
-                            .that()
-                            .doNotHaveFullyQualifiedName("nestor.cpu.HostMemory")
-                            .should()
-                            .dependOnClassesThat()
-                            .haveSimpleName("Unsafe")),
-                    Map.entry("only the terminal and host-linux make native calls", noClasses()
-                            .that()
-                            .resideOutsideOfPackages("nestor.cli..", "nestor.host..")
-                            .should()
-                            .dependOnClassesThat()
-                            .haveFullyQualifiedName("java.lang.foreign.Linker")),
-                    Map.entry("only host-linux sees jnr", noClasses()
-                            .that()
-                            .resideOutsideOfPackage("nestor.host..")
-                            .should()
-                            .dependOnClassesThat()
-                            .resideInAnyPackage("jnr..", "com.kenai..")),
-                    Map.entry("only cli sees Picocli", noClasses()
-                            .that()
-                            .resideOutsideOfPackage("nestor.cli..")
-                            .should()
-                            .dependOnClassesThat()
-                            .resideInAPackage("picocli..")),
-                    Map.entry("only cli, control and machine see Jackson", noClasses()
-                            .that()
-                            .resideOutsideOfPackages(
-                                    "nestor.cli..", "nestor.control..", "nestor.machine..")
-                            .should()
-                            .dependOnClassesThat()
-                            .resideInAnyPackage("tools.jackson..", "com.fasterxml..")),
-                    Map.entry("only control's sockets see Netty", noClasses()
-                            .that()
-                            .resideOutsideOfPackage("nestor.control.socket..")
-                            .should()
-                            .dependOnClassesThat()
-                            .resideInAPackage("io.netty..")),
-                    Map.entry("nothing below cli prints", noClasses()
-                            .that()
-                            .resideOutsideOfPackage("nestor.cli..")
-                            .should()
-                            .accessField(System.class, "out")
-                            .orShould()
-                            .accessField(System.class, "err")),
-                    Map.entry("nothing sleeps", noClasses().should().callMethod(Thread.class, "sleep", long.class)),
-                    Map.entry("nothing below cli ends the process", noClasses()
-                            .that()
-                            .resideOutsideOfPackage("nestor.cli..")
-                            .should()
-                            .callMethod(System.class, "exit", int.class)
-                            .orShould()
-                            .callMethod(Runtime.class, "halt", int.class)),
-                    Map.entry("no static mutable state", fields().that().areStatic().should().beFinal()),
-                    Map.entry("no class is named by kind", noClasses()
-                            .should()
-                            .haveSimpleNameEndingWith("Manager")
-                            .orShould()
-                            .haveSimpleNameEndingWith("Impl")
-                            .orShould()
-                            .haveSimpleNameEndingWith("Util")
-                            .orShould()
-                            .haveSimpleNameEndingWith("Utils")));
+                    Map.entry(
+                            "only the software CPU's memory access touches Unsafe",
+                            noClasses()
+                                    .that()
+                                    .doNotHaveFullyQualifiedName("nestor.cpu.HostMemory")
+                                    .should()
+                                    .dependOnClassesThat()
+                                    .haveSimpleName("Unsafe")),
+                    Map.entry(
+                            "only the terminal and host-linux make native calls",
+                            noClasses()
+                                    .that()
+                                    .resideOutsideOfPackages("nestor.cli..", "nestor.host..")
+                                    .should()
+                                    .dependOnClassesThat()
+                                    .haveFullyQualifiedName("java.lang.foreign.Linker")),
+                    Map.entry(
+                            "only host-linux sees jnr",
+                            noClasses()
+                                    .that()
+                                    .resideOutsideOfPackage("nestor.host..")
+                                    .should()
+                                    .dependOnClassesThat()
+                                    .resideInAnyPackage("jnr..", "com.kenai..")),
+                    Map.entry(
+                            "only cli sees Picocli",
+                            noClasses()
+                                    .that()
+                                    .resideOutsideOfPackage("nestor.cli..")
+                                    .should()
+                                    .dependOnClassesThat()
+                                    .resideInAPackage("picocli..")),
+                    Map.entry(
+                            "only cli, control and machine see Jackson",
+                            noClasses()
+                                    .that()
+                                    .resideOutsideOfPackages(
+                                            "nestor.cli..", "nestor.control..", "nestor.machine..")
+                                    .should()
+                                    .dependOnClassesThat()
+                                    .resideInAnyPackage("tools.jackson..", "com.fasterxml..")),
+                    Map.entry(
+                            "only control's sockets see Netty",
+                            noClasses()
+                                    .that()
+                                    .resideOutsideOfPackage("nestor.control.socket..")
+                                    .should()
+                                    .dependOnClassesThat()
+                                    .resideInAPackage("io.netty..")),
+                    Map.entry(
+                            "nothing below cli prints",
+                            noClasses()
+                                    .that()
+                                    .resideOutsideOfPackage("nestor.cli..")
+                                    .should()
+                                    .accessField(System.class, "out")
+                                    .orShould()
+                                    .accessField(System.class, "err")),
+                    Map.entry(
+                            "nothing sleeps",
+                            noClasses().should().callMethod(Thread.class, "sleep", long.class)),
+                    Map.entry(
+                            "nothing below cli ends the process",
+                            noClasses()
+                                    .that()
+                                    .resideOutsideOfPackage("nestor.cli..")
+                                    .should()
+                                    .callMethod(System.class, "exit", int.class)
+                                    .orShould()
+                                    .callMethod(Runtime.class, "halt", int.class)),
+                    Map.entry(
+                            "no static mutable state",
+                            fields().that().areStatic().should().beFinal()),
+                    Map.entry(
+                            "no class is named by kind",
+                            noClasses()
+                                    .should()
+                                    .haveSimpleNameEndingWith("Manager")
+                                    .orShould()
+                                    .haveSimpleNameEndingWith("Impl")
+                                    .orShould()
+                                    .haveSimpleNameEndingWith("Util")
+                                    .orShould()
+                                    .haveSimpleNameEndingWith("Utils")));
 
     @TestFactory
     java.util.stream.Stream<DynamicTest> everyRuleHoldsInTheProduct() {

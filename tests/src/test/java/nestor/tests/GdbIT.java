@@ -64,7 +64,13 @@ class GdbIT {
         assumeTrue(Files.isExecutable(Path.of(GDB)), GDB + " is not installed");
         List<String> all =
                 new ArrayList<>(
-                        List.of("run", "-S", "-gdb", "unix:" + socket(), "-serial", "file:" + serial()));
+                        List.of(
+                                "run",
+                                "-S",
+                                "-gdb",
+                                "unix:" + socket(),
+                                "-serial",
+                                "file:" + serial()));
         all.addAll(List.of(arguments));
         nestor =
                 NestorProcess.builder(all.toArray(String[]::new))
@@ -155,8 +161,13 @@ class GdbIT {
         Kernel kernel = ImageStore.open(Progress.none()).kernel("amd64", "stable");
         Map<String, Long> symbols = KernelSymbols.of(loaded(kernel.image()), SYMBOLS);
         start(
-                "-M", "q35", "-kernel", kernel.image().toString(),
-                "-append", "nokaslr console=ttyS0", "-no-reboot");
+                "-M",
+                "q35",
+                "-kernel",
+                kernel.image().toString(),
+                "-append",
+                "nokaslr console=ttyS0",
+                "-no-reboot");
 
         String printed = session(symbols, "print/x $cr3", "print $st0", "detach");
 

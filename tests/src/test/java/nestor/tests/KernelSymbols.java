@@ -79,8 +79,7 @@ final class KernelSymbols {
             while (image.get(end) != 0) {
                 end++;
             }
-            tokens[i] =
-                    new String(image.array(), at, end - at, StandardCharsets.US_ASCII);
+            tokens[i] = new String(image.array(), at, end - at, StandardCharsets.US_ASCII);
             at = end + 1;
         }
         int second = tokens[0].length() + 1;

@@ -71,17 +71,20 @@ public final class HmpCommands {
                     control.deviceAdd(machine.devices().read(argument));
                     return "";
                 });
-        command("device_del", "ID", "ask the guest to let a device go", argument -> {
-            control.deviceDel(id("device_del", argument));
-            return "";
-        });
+        command(
+                "device_del",
+                "ID",
+                "ask the guest to let a device go",
+                argument -> {
+                    control.deviceDel(id("device_del", argument));
+                    return "";
+                });
         command(
                 "device_remove_surprise",
                 "ID",
                 "pull a device without a word to the guest",
                 argument -> {
-                    machine.machine()
-                            .deviceRemoveSurprise(id("device_remove_surprise", argument));
+                    machine.machine().deviceRemoveSurprise(id("device_remove_surprise", argument));
                     return "";
                 });
     }

@@ -24,8 +24,7 @@ final class HmpText {
 
     static String status(ObjectNode status) {
         return "VM status: %s, %,d instructions retired%n"
-                .formatted(
-                        status.get("status").asString(), status.get("instructions").asLong());
+                .formatted(status.get("status").asString(), status.get("instructions").asLong());
     }
 
     static String version(ObjectNode version) {
@@ -174,8 +173,7 @@ final class HmpText {
 
     private static void counters(StringBuilder text, JsonNode counters) {
         for (Map.Entry<String, JsonNode> counter : counters.properties()) {
-            text.append(
-                    "  %-26s %,d%n".formatted(counter.getKey(), counter.getValue().asLong()));
+            text.append("  %-26s %,d%n".formatted(counter.getKey(), counter.getValue().asLong()));
         }
     }
 

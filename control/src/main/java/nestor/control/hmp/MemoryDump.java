@@ -117,10 +117,9 @@ final class MemoryDump {
     }
 
     private DebugPort port() throws HmpException {
-        Optional<DebugPort> port =
-                control.vcpus().stream().findFirst().flatMap(Vcpu::debugPort);
-        return port.orElseThrow(() ->
-                new HmpException("this accelerator does not show its vCPUs; use -accel tcg"));
+        Optional<DebugPort> port = control.vcpus().stream().findFirst().flatMap(Vcpu::debugPort);
+        return port.orElseThrow(
+                () -> new HmpException("this accelerator does not show its vCPUs; use -accel tcg"));
     }
 
     private static Matcher parse(String command, String argument) throws HmpException {
@@ -209,8 +208,7 @@ final class MemoryDump {
     }
 
     private OptionalLong register(String name) {
-        Optional<DebugPort> port =
-                control.vcpus().stream().findFirst().flatMap(Vcpu::debugPort);
+        Optional<DebugPort> port = control.vcpus().stream().findFirst().flatMap(Vcpu::debugPort);
         if (port.isEmpty()) {
             return OptionalLong.empty();
         }

@@ -100,24 +100,30 @@ public final class QmpCommands {
         commands.put("device_add", this::deviceAdd);
         commands.put("device_del", this::deviceDel);
         commands.put("x-nestor-device-remove-surprise", this::deviceRemoveSurprise);
-        commands.put("qom-list", arguments -> {
-            String path = arguments.text("path");
-            arguments.expectNoMore();
-            return objects.list(path);
-        });
-        commands.put("qom-get", arguments -> {
-            String path = arguments.text("path");
-            String property = arguments.text("property");
-            arguments.expectNoMore();
-            return objects.get(path, property);
-        });
-        commands.put("qom-set", arguments -> {
-            String path = arguments.text("path");
-            String property = arguments.text("property");
-            arguments.ignore("value");
-            arguments.expectNoMore();
-            throw objects.readOnly(path, property);
-        });
+        commands.put(
+                "qom-list",
+                arguments -> {
+                    String path = arguments.text("path");
+                    arguments.expectNoMore();
+                    return objects.list(path);
+                });
+        commands.put(
+                "qom-get",
+                arguments -> {
+                    String path = arguments.text("path");
+                    String property = arguments.text("property");
+                    arguments.expectNoMore();
+                    return objects.get(path, property);
+                });
+        commands.put(
+                "qom-set",
+                arguments -> {
+                    String path = arguments.text("path");
+                    String property = arguments.text("property");
+                    arguments.ignore("value");
+                    arguments.expectNoMore();
+                    throw objects.readOnly(path, property);
+                });
     }
 
     private void action(String name, Action action) {
@@ -188,8 +194,7 @@ public final class QmpCommands {
     }
 
     private ObjectNode kvm() {
-        boolean enabled =
-                machine.configuration().accelerator() == Accelerator.KVM;
+        boolean enabled = machine.configuration().accelerator() == Accelerator.KVM;
         return Json.object().put("enabled", enabled).put("present", enabled);
     }
 
@@ -234,8 +239,7 @@ public final class QmpCommands {
         arguments.expectNoMore();
         String name = id.substring(id.lastIndexOf('/') + 1);
         if (control.devices().stream().noneMatch(node -> node.name().equals(name))) {
-            throw new QmpException(
-                    ErrorClass.DEVICE_NOT_FOUND, "there is no device '" + id + "'");
+            throw new QmpException(ErrorClass.DEVICE_NOT_FOUND, "there is no device '" + id + "'");
         }
         return name;
     }

@@ -24,8 +24,10 @@ final class QmpEvents {
     static Optional<ObjectNode> of(MachineEvent event) {
         return switch (event) {
             case MachineEvent.Debugged _ -> Optional.empty(); // STOP follows
-            case MachineEvent.Shutdown(MachineEvent.Cause cause) -> Optional.of(caused("SHUTDOWN", cause));
-            case MachineEvent.Reset(MachineEvent.Cause cause) -> Optional.of(caused("RESET", cause));
+            case MachineEvent.Shutdown(MachineEvent.Cause cause) ->
+                    Optional.of(caused("SHUTDOWN", cause));
+            case MachineEvent.Reset(MachineEvent.Cause cause) ->
+                    Optional.of(caused("RESET", cause));
             case MachineEvent.Stop _ -> Optional.of(named("STOP"));
             case MachineEvent.Resume _ -> Optional.of(named("RESUME"));
             case MachineEvent.Powerdown _ -> Optional.of(named("POWERDOWN"));

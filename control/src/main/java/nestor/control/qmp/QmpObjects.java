@@ -33,8 +33,7 @@ final class QmpObjects {
                                             list,
                                             device.name(),
                                             "child<%s>".formatted(device.driver())));
-            default ->
-                    properties(device(path)).forEach((name, _) -> child(list, name, "string"));
+            default -> properties(device(path)).forEach((name, _) -> child(list, name, "string"));
         }
         return list;
     }
@@ -72,9 +71,7 @@ final class QmpObjects {
     /** By its path, or by its name alone as QMP allows. */
     private DeviceNode device(String path) throws QmpException {
         String name =
-                path.startsWith(PERIPHERAL + "/")
-                        ? path.substring(PERIPHERAL.length() + 1)
-                        : path;
+                path.startsWith(PERIPHERAL + "/") ? path.substring(PERIPHERAL.length() + 1) : path;
         Optional<DeviceNode> device =
                 control.devices().stream().filter(node -> node.name().equals(name)).findFirst();
         return device.orElseThrow(() ->

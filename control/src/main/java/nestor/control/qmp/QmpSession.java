@@ -132,11 +132,10 @@ public final class QmpSession {
         }
         Optional<ObjectNode> message = QmpEvents.of(event);
         var now = time.instant();
-        message.ifPresent(
-                told ->
-                        told.putObject("timestamp")
-                                .put("seconds", now.getEpochSecond())
-                                .put("microseconds", now.getNano() / 1000));
+        message.ifPresent(told ->
+                told.putObject("timestamp")
+                        .put("seconds", now.getEpochSecond())
+                        .put("microseconds", now.getNano() / 1000));
         return message;
     }
 }

@@ -35,8 +35,7 @@ public final class QmpConversation implements Conversation {
     @Override
     public byte[] tooLong() {
         return line(
-                QmpSession.refusal(
-                        "a message has %d bytes at most".formatted(Framing.MAX_BYTES)));
+                QmpSession.refusal("a message has %d bytes at most".formatted(Framing.MAX_BYTES)));
     }
 
     @Override

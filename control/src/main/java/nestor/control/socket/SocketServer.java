@@ -41,8 +41,7 @@ public final class SocketServer implements AutoCloseable {
     private static final long CLOSE_SECONDS = 2;
 
     /** Beyond the higher mark a client counts as slow. */
-    private static final WriteBufferWaterMark MARKS =
-            new WriteBufferWaterMark(1 << 16, 1 << 18);
+    private static final WriteBufferWaterMark MARKS = new WriteBufferWaterMark(1 << 16, 1 << 18);
 
     private final EventLoopGroup loops;
     private final List<Channel> listening = new ArrayList<>();

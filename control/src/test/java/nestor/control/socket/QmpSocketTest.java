@@ -82,8 +82,7 @@ class QmpSocketTest {
             client.execute("stop");
             assertThat(client.event().get("event").asString()).isEqualTo("STOP");
             int count = guest.counter();
-            assertThat(client.execute("query-status").get("status").asString())
-                    .isEqualTo("paused");
+            assertThat(client.execute("query-status").get("status").asString()).isEqualTo("paused");
             String memory = client.human("xp /1wx 0x%x".formatted(board.counterGpa()));
             assertThat(memory).endsWith("0x%08x\r\n".formatted(count));
             assertThat(client.human("info registers")).startsWith("CPU#0\r\n");
@@ -239,8 +238,7 @@ class QmpSocketTest {
     void anErrorOfTheMonitorIsOneLine(String line, String answer) throws Exception {
         try (QmpClient client = QmpClient.ready(guest.qmp)) {
             assertThat(client.human(line)).startsWith("Error: " + answer);
-            assertThat(client.human(line).indexOf('\n'))
-                    .isEqualTo(client.human(line).length() - 1);
+            assertThat(client.human(line).indexOf('\n')).isEqualTo(client.human(line).length() - 1);
         }
     }
 
@@ -251,9 +249,7 @@ class QmpSocketTest {
         try (SocketServer second = new SocketServer()) {
             assertThat(
                             catchThrowable(() ->
-                                    second.listen(
-                                            new ListenAddress.Unix(guest.qmp),
-                                            _ -> {})))
+                                    second.listen(new ListenAddress.Unix(guest.qmp), _ -> {})))
                     .hasMessageContaining("another process listens there");
         }
         try (QmpClient client = QmpClient.ready(guest.qmp)) {

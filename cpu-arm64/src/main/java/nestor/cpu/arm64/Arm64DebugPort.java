@@ -59,13 +59,12 @@ final class Arm64DebugPort implements DebugPort {
         registers.add("fpcr", 32, Group.VECTOR, () -> cpu.fpcr, value -> cpu.fpcr = value);
         SYSTEM_SLOTS.entrySet().stream()
                 .sorted(Map.Entry.comparingByValue())
-                .forEach(
-                        entry ->
-                                registers.addReadOnly(
-                                        entry.getKey(),
-                                        64,
-                                        Group.SYSTEM,
-                                        () -> cpu.system[entry.getValue()]));
+                .forEach(entry ->
+                        registers.addReadOnly(
+                                entry.getKey(),
+                                64,
+                                Group.SYSTEM,
+                                () -> cpu.system[entry.getValue()]));
     }
 
     @Override

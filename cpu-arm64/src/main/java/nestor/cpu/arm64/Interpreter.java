@@ -65,8 +65,8 @@ final class Interpreter {
     }
 
     /**
-     * The block at PC, or null if a breakpoint is there or fetching it raised an exception, which is
-     * taken.
+     * The block at PC, or null if a breakpoint is there or fetching it raised an exception, which
+     * is taken.
      */
     private JumpCache.@Nullable Target<A64Block> find(boolean single) {
         cpu.pc = cpu.mmu.canonical(cpu.pc);

@@ -408,7 +408,9 @@ final class Mmu {
         WalkResult result =
                 enabled
                         ? walker.walk(
-                                format(upperRange, AccessTracking.IGNORED), va, nestor.paging.Access.probe(0))
+                                format(upperRange, AccessTracking.IGNORED),
+                                va,
+                                nestor.paging.Access.probe(0))
                         : flat(va);
         return result instanceof WalkResult.Mapping mapping
                 ? OptionalLong.of(mapping.translate(va))

@@ -42,7 +42,9 @@ final class Pstate {
                 | mode;
     }
 
-    /** Sets all of it from an SPSR image, for a debugger; an illegal mode changes only the flags. */
+    /**
+     * Sets all of it from an SPSR image, for a debugger; an illegal mode changes only the flags.
+     */
     static void set(Arm64Cpu cpu, long spsr) {
         cpu.nzcv = NZCV.getInt(spsr);
         cpu.daif = DAIF.getInt(spsr);

@@ -9,9 +9,7 @@ final class Conditional {
         in.modRm();
         Operand destination = in.rmOperand(1);
         int d = destination.lowRegister();
-        return d >= 0
-                ? new SetRegister(in.opcode & 0xf, d)
-                : new Set(in.opcode & 0xf, destination);
+        return d >= 0 ? new SetRegister(in.opcode & 0xf, d) : new Set(in.opcode & 0xf, destination);
     }
 
     /** 0F 40-4F. */

@@ -3,9 +3,9 @@ package nestor.cpu.x86;
 import org.jspecify.annotations.Nullable;
 
 /**
- * CMP, TEST, ADD, SUB or AND and the Jcc behind it as one op: one dispatch instead of two, and a condition that
- * comes of the operands. The flags are set all the same, as whoever is branched to may look. Only
- * the first of the two instructions can fault.
+ * CMP, TEST, ADD, SUB or AND and the Jcc behind it as one op: one dispatch instead of two, and a
+ * condition that comes of the operands. The flags are set all the same, as whoever is branched to
+ * may look. Only the first of the two instructions can fault.
  */
 final class FusedBranches {
     private static final int RIP = X86Cpu.RIP;
@@ -30,8 +30,7 @@ final class FusedBranches {
     }
 
     /** CMP of registers, or of a register and an immediate; null if it is not worth it. */
-    static @Nullable Op compare(
-            int bytes, int d, int m, long immediate, Branches.TwoWay jump) {
+    static @Nullable Op compare(int bytes, int d, int m, long immediate, Branches.TwoWay jump) {
         if (!ofOperands(jump)) {
             return null;
         }
@@ -41,8 +40,7 @@ final class FusedBranches {
     }
 
     /** TEST, as {@link #compare}. */
-    static @Nullable Op test(
-            int bytes, int d, int m, long immediate, Branches.TwoWay jump) {
+    static @Nullable Op test(int bytes, int d, int m, long immediate, Branches.TwoWay jump) {
         if (!ofOperands(jump)) {
             return null;
         }
@@ -189,8 +187,7 @@ final class FusedBranches {
         private final int d;
         private final long mask;
 
-        Arithmetic(
-                int kind, int bytes, int d, int m, long immediate, Branches.TwoWay jump) {
+        Arithmetic(int kind, int bytes, int d, int m, long immediate, Branches.TwoWay jump) {
             super(bytes, m, immediate, jump);
             this.kind = kind;
             this.d = d;

@@ -21,7 +21,14 @@ final class X86DebugPort implements DebugPort {
 
     /** Where the first eight of {@link #GENERAL} are. */
     private static final int[] ENCODED = {
-        X86Cpu.RAX, X86Cpu.RBX, X86Cpu.RCX, X86Cpu.RDX, X86Cpu.RSI, X86Cpu.RDI, X86Cpu.RBP, X86Cpu.RSP
+        X86Cpu.RAX,
+        X86Cpu.RBX,
+        X86Cpu.RCX,
+        X86Cpu.RDX,
+        X86Cpu.RSI,
+        X86Cpu.RDI,
+        X86Cpu.RBP,
+        X86Cpu.RSP
     };
 
     /** What of MXCSR exists. */
@@ -55,18 +62,10 @@ final class X86DebugPort implements DebugPort {
         for (int i = 0; i < GENERAL.length; i++) {
             int index = i < ENCODED.length ? ENCODED[i] : i;
             registers.add(
-                    GENERAL[i],
-                    64,
-                    Group.CORE,
-                    () -> cpu.x[index],
-                    value -> cpu.x[index] = value);
+                    GENERAL[i], 64, Group.CORE, () -> cpu.x[index], value -> cpu.x[index] = value);
         }
         registers.add(
-                "rip",
-                64,
-                Group.CORE,
-                () -> cpu.x[X86Cpu.RIP],
-                value -> cpu.x[X86Cpu.RIP] = value);
+                "rip", 64, Group.CORE, () -> cpu.x[X86Cpu.RIP], value -> cpu.x[X86Cpu.RIP] = value);
         registers.add(
                 "eflags",
                 32,
@@ -134,7 +133,11 @@ final class X86DebugPort implements DebugPort {
             registers.add("xmm" + i, 128, Group.VECTOR, cpu.vector, 2 * i);
         }
         registers.add(
-                "mxcsr", 32, Group.VECTOR, () -> cpu.mxcsr, value -> cpu.mxcsr = (int) value & MXCSR_BITS);
+                "mxcsr",
+                32,
+                Group.VECTOR,
+                () -> cpu.mxcsr,
+                value -> cpu.mxcsr = (int) value & MXCSR_BITS);
     }
 
     private LongSupplier base(int segment) {

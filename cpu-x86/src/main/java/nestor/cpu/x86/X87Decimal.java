@@ -30,8 +30,7 @@ final class X87Decimal {
         boolean negative = soft.a.negative;
         int inexact = soft.flags;
         long magnitude = Math.abs(soft.toInteger(64));
-        boolean fits =
-                (soft.flags & SoftFloat.INVALID) == 0 && magnitude >= 0 && magnitude < LIMIT;
+        boolean fits = (soft.flags & SoftFloat.INVALID) == 0 && magnitude >= 0 && magnitude < LIMIT;
         if (!fits) {
             soft.flags = inexact | SoftFloat.INVALID;
         }

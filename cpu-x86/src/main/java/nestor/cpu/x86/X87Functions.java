@@ -172,16 +172,18 @@ final class X87Functions {
     private static void angle(SoftFloat soft, FloatNumber x, FloatNumber y) {
         int difference = y.exponent - x.exponent;
         if (difference < TINY && !x.negative) {
-            BigInteger quotient =
-                    significand(y).shiftLeft(FixedPoint.BITS).divide(significand(x));
-            boolean exact = quotient.multiply(significand(x)).equals(
-                    significand(y).shiftLeft(FixedPoint.BITS));
+            BigInteger quotient = significand(y).shiftLeft(FixedPoint.BITS).divide(significand(x));
+            boolean exact =
+                    quotient.multiply(significand(x))
+                            .equals(significand(y).shiftLeft(FixedPoint.BITS));
             BigInteger less = exact ? quotient.subtract(BigInteger.ONE) : quotient;
             round(soft, y.negative, less, FixedPoint.BITS - difference, true);
             return;
         }
-        boolean steep = difference > 0
-                || difference == 0 && Long.compareUnsigned(y.significand, x.significand) > 0;
+        boolean steep =
+                difference > 0
+                        || difference == 0
+                                && Long.compareUnsigned(y.significand, x.significand) > 0;
         BigInteger low = steep ? significand(x) : significand(y);
         BigInteger high = steep ? significand(y) : significand(x);
         int down = Math.min(Math.abs(difference), FixedPoint.BITS);
@@ -305,8 +307,7 @@ final class X87Functions {
         }
 
         private void atQuadrant(SoftFloat soft, int number) {
-            BigInteger value =
-                    (number & 1) == 0 ? FixedPoint.sine(rest) : FixedPoint.cosine(rest);
+            BigInteger value = (number & 1) == 0 ? FixedPoint.sine(rest) : FixedPoint.cosine(rest);
             boolean negative = value.signum() < 0 != number >= 2;
             round(soft, negative, value.abs(), FixedPoint.BITS, true);
         }

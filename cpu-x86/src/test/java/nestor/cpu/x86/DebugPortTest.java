@@ -241,7 +241,10 @@ class DebugPortTest {
         assertThat(register("ftag")).isEqualTo(0x3fff);
         assertThat(register("fctrl")).isEqualTo(0x37f);
         assertThat(register("fstat")).isEqualTo(0x3800);
-        assertThat(port().write(number("xmm3"), HexFormat.of().parseHex("0123456789abcdef".repeat(2))))
+        assertThat(
+                        port().write(
+                                        number("xmm3"),
+                                        HexFormat.of().parseHex("0123456789abcdef".repeat(2))))
                 .isTrue();
         assertThat(register("xmm3")).isEqualTo(0xefcd_ab89_6745_2301L);
         assertThat(port().write(number("cs"), bytes(8))).isFalse();

@@ -22,7 +22,8 @@ public final class GdbServer implements Closeable {
     private final UnaryOperator<String> monitor;
     private final ServerSocketChannel server;
     private final ExecutorService events =
-            Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("gdb-", 0).factory());
+            Executors.newSingleThreadExecutor(
+                    Thread.ofPlatform().daemon().name("gdb-", 0).factory());
     private final AtomicReference<Optional<Connection>> connection =
             new AtomicReference<>(Optional.empty());
 

@@ -115,9 +115,7 @@ final class GdbSession {
         }
         int most = Packets.MAX_BYTES / 2;
         byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
-        return bytes.length == 0
-                ? OK
-                : Hex.of(Arrays.copyOf(bytes, Math.min(bytes.length, most)));
+        return bytes.length == 0 ? OK : Hex.of(Arrays.copyOf(bytes, Math.min(bytes.length, most)));
     }
 
     private static boolean resumes(String packet) {
@@ -175,9 +173,7 @@ final class GdbSession {
             case 'M' -> write(packet.substring(1), true);
             case 'X' -> write(packet.substring(1), false);
             case 'Z', 'z' ->
-                    traps.change(packet, ports())
-                            .map(done -> done ? OK : REFUSED)
-                            .orElse(UNKNOWN);
+                    traps.change(packet, ports()).map(done -> done ? OK : REFUSED).orElse(UNKNOWN);
             case 'H' -> select(packet);
             case 'T' -> exists(packet.substring(1)) ? OK : REFUSED;
             case 'D' -> detach();
@@ -198,7 +194,8 @@ final class GdbSession {
         }
         if (packet.startsWith("qThreadExtraInfo,")) {
             return Hex.of(
-                    "CPU#%s".formatted(packet.substring("qThreadExtraInfo,".length()))
+                    "CPU#%s"
+                            .formatted(packet.substring("qThreadExtraInfo,".length()))
                             .getBytes(StandardCharsets.US_ASCII));
         }
         if (packet.startsWith("Qqemu.PhyMemMode:")) {
@@ -331,14 +328,11 @@ final class GdbSession {
             return MALFORMED;
         }
         String data = text.substring(colon + 1);
-        byte[] bytes =
-                inHex ? Hex.bytes(data) : data.getBytes(StandardCharsets.ISO_8859_1);
+        byte[] bytes = inHex ? Hex.bytes(data) : data.getBytes(StandardCharsets.ISO_8859_1);
         if (Hex.number(text.substring(comma + 1, colon)) != bytes.length) {
             return MALFORMED;
         }
-        return memory.write(port(), Hex.number(text.substring(0, comma)), bytes)
-                ? OK
-                : BAD_ADDRESS;
+        return memory.write(port(), Hex.number(text.substring(0, comma)), bytes) ? OK : BAD_ADDRESS;
     }
 
     private String detach() {

@@ -85,12 +85,10 @@ final class Traps {
         return switch (stop) {
             case DebugStop.Step _ -> "";
             case DebugStop.Breakpoint(long va) ->
-                    placed.contains(
-                                    new Placed(Type.SOFTWARE, new Trap(TrapKind.EXECUTE, va, 1)))
+                    placed.contains(new Placed(Type.SOFTWARE, new Trap(TrapKind.EXECUTE, va, 1)))
                             ? "swbreak:;"
                             : "hwbreak:;";
-            case DebugStop.Watchpoint(TrapKind kind, long va) ->
-                    "%s:%x;".formatted(name(kind), va);
+            case DebugStop.Watchpoint(TrapKind kind, long va) -> "%s:%x;".formatted(name(kind), va);
         };
     }
 

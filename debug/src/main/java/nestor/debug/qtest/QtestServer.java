@@ -43,8 +43,7 @@ public final class QtestServer implements Closeable {
     private final long began = System.nanoTime();
     private @Nullable OutputStream out;
 
-    private QtestServer(
-            Machine machine, Opener opener, Closeable closer, PrintStream log) {
+    private QtestServer(Machine machine, Opener opener, Closeable closer, PrintStream log) {
         this.machine = machine;
         this.opener = opener;
         this.closer = closer;
@@ -58,8 +57,7 @@ public final class QtestServer implements Closeable {
      * @param log takes a line for each in both directions
      * @throws IOException if it cannot be connected to, or listened for
      */
-    public static QtestServer on(
-            SocketSpec spec, Machine machine, PrintStream log)
+    public static QtestServer on(SocketSpec spec, Machine machine, PrintStream log)
             throws IOException {
         if (!spec.server()) {
             SocketChannel channel = spec.connect();
@@ -150,8 +148,7 @@ public final class QtestServer implements Closeable {
 
     private synchronized void log(String direction, String line) {
         log.printf(
-                "[%s +%.6f] %s%n",
-                direction, (System.nanoTime() - began) / NANOS_PER_SECOND, line);
+                "[%s +%.6f] %s%n", direction, (System.nanoTime() - began) / NANOS_PER_SECOND, line);
     }
 
     @Override

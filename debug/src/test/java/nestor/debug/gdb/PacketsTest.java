@@ -61,11 +61,13 @@ class PacketsTest {
 
     @Test
     void escapedBytesAreUnescapedBothWays() throws IOException {
-        Line line = new Line("$X}\003}\004}]#" + "%02x".formatted('X' + 3 * '}' + 3 + 4 + ']' & 0xff));
+        Line line =
+                new Line("$X}\003}\004}]#" + "%02x".formatted('X' + 3 * '}' + 3 + 4 + ']' & 0xff));
         Packets packets = new Packets(line);
         assertThat(packets.next()).isEqualTo("X#$}");
         packets.send("a#b");
-        assertThat(line.written()).endsWith("$a}\003b#" + "%02x".formatted('a' + '}' + 3 + 'b' & 0xff));
+        assertThat(line.written())
+                .endsWith("$a}\003b#" + "%02x".formatted('a' + '}' + 3 + 'b' & 0xff));
     }
 
     @Test

@@ -79,9 +79,7 @@ class QtestTest {
         Path socket = folder.resolve("qtest");
         SocketSpec spec =
                 SocketSpec.parse("-qtest", "unix:" + socket + ",server=on,wait=off", false);
-        server =
-                QtestServer.on(
-                        spec, machine, new PrintStream(log, true, StandardCharsets.UTF_8));
+        server = QtestServer.on(spec, machine, new PrintStream(log, true, StandardCharsets.UTF_8));
         server.start();
         run = CompletableFuture.supplyAsync(machine::run);
         client = new QtestClient(socket);
@@ -202,7 +200,8 @@ class QtestTest {
         client.writeq(tables, tables + 0x1000 | 3); // level 1
         client.writeq(tables + 0x1000, tables + 0x2000 | 3);
         client.writeq(tables + 0x2000 + (IOVA >>> 12 & 0x1ff) * 8, target | 1 << 10 | 1 << 6 | 3);
-        client.writeq(context, 25 | 3L << 30 | 4L << 32 | 1L << 35 | 1L << 41 | 7L << 45 | 1L << 48);
+        client.writeq(
+                context, 25 | 3L << 30 | 4L << 32 | 1L << 35 | 1L << 41 | 7L << 45 | 1L << 48);
         client.writeq(context + 8, tables);
         client.writeq(context + 24, 0xff); // MAIR
         client.writeq(streams + 64L * rid, context | 5 << 1 | 1); // STE: S1 translate, valid
@@ -230,7 +229,8 @@ class QtestTest {
     }
 
     @Test
-    @DisplayName("VT-d §9.1, §9.3, §9.9: second stage translates a DMA; without mapping it is a fault")
+    @DisplayName(
+            "VT-d §9.1, §9.3, §9.9: second stage translates a DMA; without mapping it is a fault")
     void vtdTranslatesByTablesThatTheClientWrote() throws Exception {
         start("q35", Map.of(), "intel-iommu", "iommu-testdev");
         int rid = testdev(Q35_ECAM, Q35_MEM32);

@@ -8,9 +8,7 @@ import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Time from the host's monotonic clock, less what it stood still; timers on one daemon thread.
- */
+/** Time from the host's monotonic clock, less what it stood still; timers on one daemon thread. */
 public final class HostClock implements Clock, AutoCloseable {
     private static final long RUNNING = -1;
 

@@ -9,7 +9,9 @@ public sealed interface VcpuExit {
      */
     record Stopped() implements VcpuExit {}
 
-    /** The host asked for a look; the guest goes on where it was when {@code run} is called again. */
+    /**
+     * The host asked for a look; the guest goes on where it was when {@code run} is called again.
+     */
     record Paused() implements VcpuExit {}
 
     /** The guest asked for power-off (Arm: PSCI SYSTEM_OFF). */
