@@ -3,9 +3,9 @@ package nestor.cpu.x86;
 import org.jspecify.annotations.Nullable;
 
 /**
- * CMP, TEST, ADD, SUB or AND and the Jcc behind it as one op: one dispatch instead of two, and a condition that
- * comes of the operands. The flags are set all the same, as whoever is branched to may look. Only
- * the first of the two instructions can fault.
+ * CMP, TEST, ADD, SUB or AND and the Jcc behind it as one op: one dispatch instead of two, and a
+ * condition that comes of the operands. The flags are set all the same, as whoever is branched to
+ * may look. Only the first of the two instructions can fault.
  */
 final class FusedBranches {
     private static final int RIP = X86Cpu.RIP;

@@ -5,7 +5,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-@DisplayName("2D appendix A: an instruction exists here where it does for a CPU that says what ours says")
+@DisplayName("2D appendix A: what CPUID announces exists, and nothing else")
 class OpcodeMapTest {
     /** What our CPUID announces, in the oracle's words. */
     private static final String MODEL =
