@@ -58,9 +58,7 @@ final class FixedPoint {
         return oddSeries(half, -1).shiftLeft(HALVINGS);
     }
 
-    /**
-     * {@code first - z^2 first/(n+1)(n+2) + ...}: the sine from z and 1, the cosine from 1 and 0.
-     */
+    /** {@code first - z^2 first/(n+1)(n+2) + ...}: the sine of z and 1, the cosine of 1 and 0. */
     private static BigInteger alternating(BigInteger first, BigInteger z, int start) {
         BigInteger square = times(z, z).negate();
         BigInteger term = first;

@@ -163,11 +163,8 @@ final class MachineState {
     }
 
     private boolean near(ByteBuffer theirs, ByteBuffer ours, int at) {
-        return ordinal(theirs, at)
-                        .subtract(ordinal(ours, at))
-                        .abs()
-                        .compareTo(BigInteger.valueOf(ulps))
-                <= 0;
+        BigInteger difference = ordinal(theirs, at).subtract(ordinal(ours, at)).abs();
+        return difference.compareTo(BigInteger.valueOf(ulps)) <= 0;
     }
 
     /** A number that grows by one from one value of the extended format to the next. */

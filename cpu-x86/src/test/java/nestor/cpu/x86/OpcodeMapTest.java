@@ -5,8 +5,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-@DisplayName(
-        "2D appendix A: an instruction exists here where it does for a CPU that says what ours says")
+@DisplayName("2D appendix A: what CPUID announces exists, and nothing else")
 class OpcodeMapTest {
     /** What our CPUID announces, in the oracle's words. */
     private static final String MODEL =
@@ -17,7 +16,10 @@ class OpcodeMapTest {
 
     @TestFactory
     Stream<DynamicTest> agreesWithTheOracle() {
-        return Stream.of(group("0F", 0x0f), group("0F 38", 0x0f, 0x38), group("0F 3A", 0x0f, 0x3a));
+        return Stream.of(
+                group("0F", 0x0f),
+                group("0F 38", 0x0f, 0x38),
+                group("0F 3A", 0x0f, 0x3a));
     }
 
     private static DynamicTest group(String name, int... escape) {
@@ -47,10 +49,10 @@ class OpcodeMapTest {
     }
 
     /**
-     * What calls the kernel, jumps, or takes from the test what it stands on; what the oracle dies
-     * of; hints with a register, moves of control registers that are none, MOVNTI with a prefix,
-     * and register forms of MOVLPD, MOVHPD and MOVNTQ, which it judges otherwise than the manual;
-     * MOVDIRI and its kin, which it does not know.
+     * What calls the kernel, jumps, or takes from the test what it stands on; what the oracle
+     * dies of; hints with a register, moves of control registers that are none, MOVNTI with a
+     * prefix, and register forms of MOVLPD, MOVHPD and MOVNTQ, which it judges otherwise than the
+     * manual; MOVDIRI and its kin, which it does not know.
      */
     private static boolean isExcluded(int escapes, int opcode) {
         if (escapes > 1) {
