@@ -16,10 +16,7 @@ class OpcodeMapTest {
 
     @TestFactory
     Stream<DynamicTest> agreesWithTheOracle() {
-        return Stream.of(
-                group("0F", 0x0f),
-                group("0F 38", 0x0f, 0x38),
-                group("0F 3A", 0x0f, 0x3a));
+        return Stream.of(group("0F", 0x0f), group("0F 38", 0x0f, 0x38), group("0F 3A", 0x0f, 0x3a));
     }
 
     private static DynamicTest group(String name, int... escape) {
@@ -49,10 +46,10 @@ class OpcodeMapTest {
     }
 
     /**
-     * What calls the kernel, jumps, or takes from the test what it stands on; what the oracle
-     * dies of; hints with a register, moves of control registers that are none, MOVNTI with a
-     * prefix, and register forms of MOVLPD, MOVHPD and MOVNTQ, which it judges otherwise than the
-     * manual; MOVDIRI and its kin, which it does not know.
+     * What calls the kernel, jumps, or takes from the test what it stands on; what the oracle dies
+     * of; hints with a register, moves of control registers that are none, MOVNTI with a prefix,
+     * and register forms of MOVLPD, MOVHPD and MOVNTQ, which it judges otherwise than the manual;
+     * MOVDIRI and its kin, which it does not know.
      */
     private static boolean isExcluded(int escapes, int opcode) {
         if (escapes > 1) {
