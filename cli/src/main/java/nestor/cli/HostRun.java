@@ -53,12 +53,7 @@ final class HostRun {
      * @param timeoutSeconds for the boot
      * @param qemu the program that boots it in our place, for a second opinion
      */
-    HostRun(
-            Host host,
-            Settings user,
-            TestReport report,
-            int timeoutSeconds,
-            Optional<Path> qemu) {
+    HostRun(Host host, Settings user, TestReport report, int timeoutSeconds, Optional<Path> qemu) {
         this.qemu = qemu;
         this.host = host;
         this.user = user;

@@ -43,7 +43,8 @@ final class MachineOptions {
     @Option(
             names = {"-accel", "--accel"},
             paramLabel = "NAME",
-            description = "What runs the CPU: tcg (software, default), kvm (q35 only) or qtest (nothing; see -qtest).")
+            description =
+                    "What runs the CPU: tcg (software, default), kvm (q35 only) or qtest (nothing; see -qtest).")
     private @Nullable String accelerator;
 
     @Option(

@@ -107,8 +107,7 @@ record Preset(GuestProfile profile) {
             devices.add(hasTables() ? "virtio-iommu-pci,table-profile=nestor" : "virtio-iommu-pci");
         }
         if (hasDsa()) {
-            devices.add(
-                    "intel-iommu,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,pri=on");
+            devices.add("intel-iommu,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,pri=on");
         } else if (isVtd()) {
             devices.add("intel-iommu,intremap=on,device-iotlb=on");
         }

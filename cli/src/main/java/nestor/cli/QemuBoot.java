@@ -12,8 +12,8 @@ import java.util.function.Consumer;
 import nestor.machine.MachineOutcome;
 
 /**
- * The host suite's guest in QEMU's software CPU, for a second opinion: with a virtio console for the
- * report, behind QEMU's SMMUv3, and without a function to assign.
+ * The host suite's guest in QEMU's software CPU, for a second opinion: with a virtio console for
+ * the report, behind QEMU's SMMUv3, and without a function to assign.
  */
 final class QemuBoot {
     /** What it runs. */

@@ -204,7 +204,8 @@ final class TestCommand implements Callable<Integer> {
             return Optional.empty();
         }
         if (!with.equals("qemu")) {
-            throw CommandException.usage("--with: unknown program '%s'; known: qemu".formatted(with));
+            throw CommandException.usage(
+                    "--with: unknown program '%s'; known: qemu".formatted(with));
         }
         Optional<Path> program = Programs.find(host, QemuBoot.PROGRAM);
         if (program.isEmpty()) {

@@ -66,6 +66,9 @@ final class VirtualMachine {
 
         @Override
         public String toString() {
+            if (instructions == 0) {
+                return "%.2f s".formatted(duration.toMillis() / 1e3);
+            }
             return "%,d instructions retired in %.2f s, %.1f MIPS"
                     .formatted(instructions, duration.toMillis() / 1e3, mips());
         }

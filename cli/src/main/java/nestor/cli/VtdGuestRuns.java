@@ -1,5 +1,6 @@
 package nestor.cli;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -31,12 +32,7 @@ final class VtdGuestRuns {
 
     static List<PresetRun> all() {
         return List.of(
-                PresetRun.named(
-                                "legacy",
-                                "legacy mode, lazy invalidation: the kernel's default",
-                                GuestProfile.VTD.checks())
-                        .arguments(with(LEGACY, LEGACY_FAULTS))
-                        .build(),
+                legacy(),
                 scalable(),
                 backports(),
                 strict(),
@@ -48,10 +44,20 @@ final class VtdGuestRuns {
                 reboot());
     }
 
+    private static PresetRun legacy() {
+        List<String> checks = new ArrayList<>(GuestProfile.VTD.checks());
+        checks.add("power-button");
+        return PresetRun.named(
+                        "legacy", "legacy mode, lazy invalidation: the kernel's default", checks)
+                .arguments(with(LEGACY, LEGACY_FAULTS))
+                .requests(Map.of("powerdown", "system_powerdown"))
+                .build();
+    }
+
     private static PresetRun scalable() {
         return PresetRun.named(
                         "scalable",
-                        "scalable mode, first stage, disks with ATS",
+                        "scalable mode, first stage, strict, disks with ATS",
                         List.of(
                                 "vtd-probed",
                                 "ats-enabled",
@@ -61,7 +67,7 @@ final class VtdGuestRuns {
                                 "edu-dma",
                                 "testdev-dma",
                                 "kernel-warnings"))
-                .arguments(with(SCALABLE, SCALABLE_FAULTS))
+                .arguments(with(SCALABLE, SCALABLE_FAULTS, STRICT, STRICT_TYPE))
                 .devices("intel-iommu,scalable-mode=on,fsts=on,device-iotlb=on")
                 .diskProperties(
                         Map.of(GuestTest.READ_DISK, "ats=on", GuestTest.WRITTEN_DISK, "ats=on"))

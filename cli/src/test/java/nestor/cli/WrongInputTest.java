@@ -32,6 +32,7 @@ final class WrongInputTest {
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),
+                wrong("-object id=i0", "-object id=i0: the type is missing"),
                 wrong("-smp two", "-smp: 'two' is not a number"),
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),

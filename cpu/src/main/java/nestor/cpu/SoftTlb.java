@@ -52,6 +52,15 @@ public final class SoftTlb {
 
     private boolean empty;
 
+    /** Entries filled since the last flush that {@link #flushLocal} has to drop. */
+    private final short[] local = new short[ENTRIES];
+
+    /** How many; if they were more than fit, or at first, all have to be dropped. */
+    private int locals = ENTRIES + 1;
+
+    /** Whether an entry may be left that {@link #flushLocal} keeps. */
+    private boolean globals;
+
     /**
      * An empty TLB.
      *
@@ -79,6 +88,23 @@ public final class SoftTlb {
      * @param sizeLog2 size of the guest's own mapping, of which this page is a part
      */
     public void fill(long va, long host, int sizeLog2, boolean read, boolean write, boolean fetch) {
+        int slot = (int) (offset(va) >>> ENTRY_LOG2);
+        if (locals < ENTRIES) {
+            local[locals] = (short) slot;
+        }
+        locals++;
+        put(va, host, sizeLog2, read, write, fetch);
+    }
+
+    /** As {@link #fill}, of a page that {@link #flushLocal} keeps. */
+    public void fillGlobal(
+            long va, long host, int sizeLog2, boolean read, boolean write, boolean fetch) {
+        globals = true;
+        put(va, host, sizeLog2, read, write, fetch);
+    }
+
+    private void put(
+            long va, long host, int sizeLog2, boolean read, boolean write, boolean fetch) {
         long entry = base + offset(va);
         long page = va & PAGE_MASK;
         HostMemory.putLong(entry + READ, read ? page : NO_PAGE);
@@ -116,11 +142,26 @@ public final class SoftTlb {
     /** Drops everything. */
     public void flush() {
         if (!empty) {
-            for (int i = 0; i < ENTRIES; i++) {
-                clear(base + ((long) i << ENTRY_LOG2));
+            boolean all = globals || locals > ENTRIES;
+            for (int i = 0; i < (all ? ENTRIES : locals); i++) {
+                clear(base + ((long) (all ? i : local[i]) << ENTRY_LOG2));
             }
             large.clear();
             empty = true;
+            locals = 0;
+            globals = false;
+        }
+    }
+
+    /** Drops everything but what {@link #fillGlobal} made; of that perhaps some. */
+    public void flushLocal() {
+        if (!globals || locals > ENTRIES) {
+            flush();
+        } else {
+            for (int i = 0; i < locals; i++) {
+                clear(base + ((long) local[i] << ENTRY_LOG2));
+            }
+            locals = 0;
         }
     }
 

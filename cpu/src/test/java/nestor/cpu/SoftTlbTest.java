@@ -72,4 +72,44 @@ class SoftTlbTest {
         assertThat(reads(KERNEL)).isTrue();
         assertThat(reads(KERNEL + (4L << 30) + 0x5000)).isFalse();
     }
+
+    @RepeatedTest(20)
+    void aLocalFlushDropsAllThatIsNotGlobalAndAFlushTheRest() {
+        long seed = Long.getLong("nestor.seed", new Random().nextLong());
+        SplittableRandom random = new SplittableRandom(seed);
+        Map<Long, Boolean> filled = new HashMap<>();
+        int flushEvery = random.nextInt(10, 3000);
+        for (int step = 0; step < 8000; step++) {
+            long va = KERNEL + ((long) random.nextInt(4096) << 12);
+            boolean global = random.nextInt(3) == 0;
+            if (global) {
+                tlb.fillGlobal(va, HOST + va, 12, true, true, true);
+            } else {
+                tlb.fill(va, HOST + va, 12, true, true, true);
+            }
+            filled.put(va, global);
+            assertThat(reads(va)).isTrue();
+            if (random.nextInt(flushEvery) == 0) {
+                tlb.flushLocal();
+                filled.forEach(
+                        (page, kept) ->
+                                assertThat(reads(page) && !kept)
+                                        .as("-Dnestor.seed=%d, page %x", seed, page)
+                                        .isFalse());
+            }
+        }
+        tlb.flush();
+        filled.keySet().forEach(page -> assertThat(reads(page)).isFalse());
+    }
+
+    @Test
+    void aGlobalPageSurvivesALocalFlush() {
+        tlb.fillGlobal(KERNEL, HOST, 12, true, true, true);
+        tlb.fill(KERNEL + 0x1000, HOST, 12, true, true, true);
+
+        tlb.flushLocal();
+
+        assertThat(reads(KERNEL)).isTrue();
+        assertThat(reads(KERNEL + 0x1000)).isFalse();
+    }
 }

@@ -101,19 +101,29 @@ public record SocketSpec(SocketAddress address, boolean server, boolean waits) {
                 : Optional.empty();
     }
 
-    /** Listens; the file of a Unix socket is its owner's alone. */
+    /**
+     * Listens. The file of a Unix socket is its owner's alone; when it is there, it can be connected
+     * to.
+     */
     public ServerSocketChannel listen() throws IOException {
         Optional<Path> file = file();
         if (file.isEmpty()) {
             return ServerSocketChannel.open().bind(address, BACKLOG);
         }
+        Path fresh = Path.of(file.get() + ".new");
         ServerSocketChannel channel = ServerSocketChannel.open(StandardProtocolFamily.UNIX);
         try {
-            channel.bind(address, BACKLOG);
-            Files.setPosixFilePermissions(
-                    file.get(), PosixFilePermissions.fromString("rw-------"));
+            channel.bind(UnixDomainSocketAddress.of(fresh), BACKLOG);
         } catch (IOException e) {
             channel.close();
+            throw e;
+        }
+        try {
+            Files.setPosixFilePermissions(fresh, PosixFilePermissions.fromString("rw-------"));
+            Files.move(fresh, file.get());
+        } catch (IOException e) {
+            channel.close();
+            Files.deleteIfExists(fresh);
             throw e;
         }
         return channel;

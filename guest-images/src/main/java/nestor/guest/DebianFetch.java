@@ -96,8 +96,7 @@ final class DebianFetch {
         if (cache.find(PROGRAMS, name).isEmpty()) {
             checkRoom(packages);
             lock.scratch(downloads -> {
-                List<Path> debs =
-                        apt.download(packages.size() + " packages", packages, downloads);
+                List<Path> debs = apt.download(packages.size() + " packages", packages, downloads);
                 lock.add(
                         PROGRAMS,
                         name,
@@ -149,7 +148,8 @@ final class DebianFetch {
                         name,
                         folder -> {
                             try (OutputStream file =
-                                            Files.newOutputStream(folder.resolve(JavaRuntime.FILE));
+                                            Files.newOutputStream(
+                                                    folder.resolve(JavaRuntime.FILE));
                                     OutputStream buffered =
                                             new BufferedOutputStream(file, 1 << 16)) {
                                 archive.writeTo(buffered);

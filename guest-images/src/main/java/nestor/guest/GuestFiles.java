@@ -35,6 +35,7 @@ final class GuestFiles {
         "lazy-flush",
         "msi",
         "no-iommu",
+        "power-button",
         "rng",
         "smmu-probed",
         "sva",

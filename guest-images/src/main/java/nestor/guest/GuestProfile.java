@@ -80,13 +80,13 @@ public record GuestProfile(
                             "testdev-dma"));
 
     /**
-     * Devices behind VT-d on the x86-64 board, whose driver is part of the kernel; that of a
-     * virtio-iommu in its place is not.
+     * Devices behind VT-d on the x86-64 board, whose driver is part of the kernel; those of a
+     * virtio-iommu in its place, and of the power button, are not.
      */
     public static final GuestProfile VTD =
             new GuestProfile(
                     "vtd",
-                    List.of("virtio_iommu", "pci_stub", "virtio_blk", "virtio_rng"),
+                    List.of("virtio_iommu", "pci_stub", "virtio_blk", "virtio_rng", "button"),
                     List.of(
                             "vtd-probed",
                             "console",
@@ -148,7 +148,14 @@ public record GuestProfile(
                             "idxd-log",
                             "kernel-log"),
                     List.of("dsa"),
-                    List.of("accel-config", "accel-config-test", "bash", "coreutils", "grep", "kmod", "sed"),
+                    List.of(
+                            "accel-config",
+                            "accel-config-test",
+                            "bash",
+                            "coreutils",
+                            "grep",
+                            "kmod",
+                            "sed"),
                     AMD64,
                     "backports");
 

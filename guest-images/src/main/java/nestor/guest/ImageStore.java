@@ -191,7 +191,8 @@ public final class ImageStore {
         Path base = initramfs(kernel, profile);
         guarded(() -> {
             String architecture = kernel.architecture();
-            Optional<Path> runtime = selected(JavaRuntime.KIND, JavaRuntime.selection(architecture));
+            Optional<Path> runtime =
+                    selected(JavaRuntime.KIND, JavaRuntime.selection(architecture));
             if (runtime.isEmpty()) {
                 fetchRuntime(architecture);
                 runtime = selected(JavaRuntime.KIND, JavaRuntime.selection(architecture));

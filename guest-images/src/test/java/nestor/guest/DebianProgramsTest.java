@@ -35,8 +35,7 @@ class DebianProgramsTest {
                 byte[] content = each.getKey().getBytes(StandardCharsets.UTF_8);
                 TarArchiveEntry entry =
                         link
-                                ? new TarArchiveEntry(
-                                        "./" + each.getKey(), TarConstants.LF_SYMLINK)
+                                ? new TarArchiveEntry("./" + each.getKey(), TarConstants.LF_SYMLINK)
                                 : new TarArchiveEntry("./" + each.getKey());
                 if (link) {
                     entry.setLinkName(each.getValue());
@@ -90,7 +89,8 @@ class DebianProgramsTest {
                                 "",
                                 "usr/lib/x86_64-linux-gnu/gconv/KOI8-R.so",
                                 ""));
-        Path program = deb("x", Map.of("usr/bin/x", "", "usr/sbin/y", "../bin/x", "etc/x.conf", ""));
+        Path program =
+                deb("x", Map.of("usr/bin/x", "", "usr/sbin/y", "../bin/x", "etc/x.conf", ""));
 
         DebianPrograms.unpack(List.of(library, program), folder, Progress.none());
 

@@ -118,8 +118,7 @@ public final class HostFile implements AutoCloseable {
             return -Errno.EBADF;
         }
         try {
-            return host.calls()
-                    .pread(fd, destination.address(), destination.byteSize(), offset);
+            return host.calls().pread(fd, destination.address(), destination.byteSize(), offset);
         } finally {
             leave();
         }

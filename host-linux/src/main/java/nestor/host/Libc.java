@@ -48,12 +48,10 @@ public interface Libc {
     long write(int fd, @u_int64_t long buffer, @size_t long count);
 
     @ssize_t
-    long pread(
-            int fd, @u_int64_t long buffer, @size_t long count, @off_t long offset);
+    long pread(int fd, @u_int64_t long buffer, @size_t long count, @off_t long offset);
 
     @ssize_t
-    long pwrite(
-            int fd, @u_int64_t long buffer, @size_t long count, @off_t long offset);
+    long pwrite(int fd, @u_int64_t long buffer, @size_t long count, @off_t long offset);
 
     int poll(@u_int64_t long descriptors, @u_int64_t long count, int timeoutMillis);
 

@@ -172,7 +172,9 @@ final class IommufdFile implements HostFile {
             case FAULT_QUEUE_ALLOC -> {
                 Refusal.when(s.word(FaultQueueAlloc.FLAGS) != 0, Errno.EOPNOTSUPP);
                 FaultQueue queue =
-                        add(new FaultQueue((group, code) -> group.device().device().ended(group, code)));
+                        add(
+                                new FaultQueue((group, code) ->
+                                        group.device().device().ended(group, code)));
                 s.word(FaultQueueAlloc.OUT_FAULT_ID, queue.id())
                         .word(FaultQueueAlloc.OUT_FAULT_FD, host.install(queue));
             }

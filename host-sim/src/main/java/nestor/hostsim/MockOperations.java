@@ -6,7 +6,6 @@ import nestor.iommu.IovaRange;
 import nestor.iommufd.Errno;
 import nestor.iommufd.Struct;
 import nestor.iommufd.Uapi.HwptAlloc;
-import org.jspecify.annotations.Nullable;
 
 /** IOMMU_TEST_CMD: what the kernel's test module lets a test do and look at. */
 final class MockOperations {
@@ -92,7 +91,8 @@ final class MockOperations {
                         host.mock(),
                         false,
                         (flags & NO_DIRTY) == 0,
-                        (flags & HAS_PASID) != 0, null);
+                        (flags & HAS_PASID) != 0,
+                        null);
         BoundDevice bound = file.bind(device);
         int hwpt;
         try {

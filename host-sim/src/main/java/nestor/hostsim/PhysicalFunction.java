@@ -65,8 +65,7 @@ final class PhysicalFunction {
         this.function = function;
         this.host =
                 new PciHost(
-                        new PciHost.Layout(
-                                ECAM, 1, MEM32, MEM32_BYTES, MEM64, MEM64_BYTES, 0, 0),
+                        new PciHost.Layout(ECAM, 1, MEM32, MEM32_BYTES, MEM64, MEM64_BYTES, 0, 0),
                         memory,
                         bus,
                         new MsiDoorbell(DOORBELL, DOORBELL_BYTES, interrupts));

@@ -101,8 +101,7 @@ public final class SimulatedHost implements HostSystem {
 
         private SimulatedDevice add(
                 String path, boolean ats, @Nullable Supplier<PciFunction> maker) {
-            var device =
-                    new SimulatedDevice(SimulatedHost.this, hardware, ats, true, true, maker);
+            var device = new SimulatedDevice(SimulatedHost.this, hardware, ats, true, true, maker);
             synchronized (SimulatedHost.this) {
                 devices.put(path, device);
             }

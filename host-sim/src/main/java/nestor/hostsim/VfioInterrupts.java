@@ -49,8 +49,7 @@ final class VfioInterrupts {
                 index == IrqInfo.INDEX_INTX
                         ? IrqInfo.FLAG_MASKABLE | IrqInfo.FLAG_AUTOMASKED
                         : IrqInfo.FLAG_NORESIZE;
-        struct.word(IrqInfo.FLAGS, IrqInfo.FLAG_EVENTFD | flags)
-                .word(IrqInfo.COUNT, count(index));
+        struct.word(IrqInfo.FLAGS, IrqInfo.FLAG_EVENTFD | flags).word(IrqInfo.COUNT, count(index));
     }
 
     void set(Struct struct, long room) throws Refusal {
@@ -79,8 +78,7 @@ final class VfioInterrupts {
         };
     }
 
-    private void trigger(Struct struct, int data, int index, int start, int count)
-            throws Refusal {
+    private void trigger(Struct struct, int data, int index, int start, int count) throws Refusal {
         @Nullable EventCounter[] now = triggers.get(index);
         if (data == IrqSet.DATA_NONE && count == 0) {
             disable(index);
@@ -103,7 +101,8 @@ final class VfioInterrupts {
         Refusal.when(messages && triggers.containsKey(other), Errno.EINVAL);
         @Nullable EventCounter[] before = triggers.get(index);
         Refusal.when(before != null && start + count > before.length, Errno.EINVAL);
-        @Nullable EventCounter[] now = new EventCounter[before == null ? start + count : before.length];
+        @Nullable EventCounter[] now =
+                new EventCounter[before == null ? start + count : before.length];
         if (before != null) {
             System.arraycopy(before, 0, now, 0, before.length);
         }

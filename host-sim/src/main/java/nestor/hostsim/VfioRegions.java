@@ -47,9 +47,7 @@ final class VfioRegions {
         int index = struct.word(RegionInfo.INDEX);
         Refusal.when(index < 0 || index >= MAX_INDEX, Errno.EINVAL);
         long size = sizeBytes(index);
-        struct.word(
-                        RegionInfo.FLAGS,
-                        size == 0 ? 0 : RegionInfo.FLAG_READ | RegionInfo.FLAG_WRITE)
+        struct.word(RegionInfo.FLAGS, size == 0 ? 0 : RegionInfo.FLAG_READ | RegionInfo.FLAG_WRITE)
                 .word(RegionInfo.CAP_OFFSET, 0)
                 .doubleword(RegionInfo.SIZE, size)
                 .doubleword(RegionInfo.OFFSET, (long) index << INDEX_SHIFT);

@@ -24,6 +24,19 @@ class HostSuiteTest {
                 .map(each -> DynamicTest.dynamicTest(each.name(), () -> each.run(system(host))));
     }
 
+    @TestFactory
+    @DisplayName("an assigned function is translated as Linux 7.3 and an SMMUv3 do")
+    Stream<DynamicTest> anAssignedFunctionIsTranslatedAsByLinux() {
+        return HostSuite.assigned().stream()
+                .map(each -> DynamicTest.dynamicTest(each.name(), () -> each.run(assigning())));
+    }
+
+    private static HostSystem assigning() {
+        var host = new SimulatedHost();
+        host.smmuV3().function("/dev/vfio/devices/vfio0", () -> new StoringFunction().function());
+        return host;
+    }
+
     private static HostSystem system(String name) {
         return switch (name) {
             case "simulation" -> new SimulatedHost();

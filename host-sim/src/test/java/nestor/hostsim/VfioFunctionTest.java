@@ -141,8 +141,7 @@ class VfioFunctionTest {
         host.physical().signalMsix(1);
         assertThat(host.count(first)).isZero();
         assertThat(host.count(last)).isEqualTo(2);
-        assertThat(errno(() -> vfio.signal(IrqInfo.INDEX_MSIX, 3, first)))
-                .isEqualTo(Errno.EINVAL);
+        assertThat(errno(() -> vfio.signal(IrqInfo.INDEX_MSIX, 3, first))).isEqualTo(Errno.EINVAL);
         assertThat(errno(() -> vfio.signal(IrqInfo.INDEX_MSI, 0, first)))
                 .describedAs("MSI-X is on")
                 .isEqualTo(Errno.EINVAL);

@@ -37,8 +37,7 @@ class VtdInvalidationTest {
                         0);
         byte[] stage1 = new byte[VtdS1.BYTES];
         new Struct(MemorySegment.ofArray(stage1)).word(VtdS1.ADDR_WIDTH, 48);
-        nested =
-                iommufd.allocHwpt(device.id(), parent, 0, HwptAlloc.DATA_VTD_S1, stage1, 0);
+        nested = iommufd.allocHwpt(device.id(), parent, 0, HwptAlloc.DATA_VTD_S1, stage1, 0);
     }
 
     private boolean takes(long address, long pages, int flags, int reserved) throws HostException {
@@ -70,9 +69,7 @@ class VtdInvalidationTest {
 
     @Test
     void noEntriesAskWhetherTheTypeIsKnown() throws HostException {
-        assertThat(
-                        iommufd.invalidate(nested, HwptInvalidate.DATA_VTD_S1, 0, new byte[0])
-                                .handled())
+        assertThat(iommufd.invalidate(nested, HwptInvalidate.DATA_VTD_S1, 0, new byte[0]).handled())
                 .isZero();
         HostException refusal =
                 catchThrowableOfType(

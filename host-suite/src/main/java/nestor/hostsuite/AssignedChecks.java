@@ -15,8 +15,8 @@ import nestor.iommu.host.Stage1;
 import nestor.pci.Requester;
 
 /**
- * A real function behind the kernel's SMMUv3 driver: its DMA goes through the guest's tables and the
- * kernel's second stage (IHI 0070, §3.3, §5.4; DDI 0487, D8).
+ * A real function behind the kernel's SMMUv3 driver: its DMA goes through the guest's tables and
+ * the kernel's second stage (IHI 0070, §3.3, §5.4; DDI 0487, D8).
  */
 final class AssignedChecks {
     private static final int PASID = 1;
@@ -107,7 +107,7 @@ final class AssignedChecks {
     }
 
     @Check
-    void aFunctionThatIsAttachedToNothingReachesNothing() {
+    void aFunctionThatIsAttachedToNothingReachesNothing() throws HostException {
         assertThat(device.writes(PASID, IOVA, 8)).isFalse();
         assertThat(device.word(BUFFER)).isZero();
     }

@@ -1,9 +1,9 @@
 package nestor.hostsuite;
 
+import static nestor.hostsuite.Expectation.assertThat;
 import static nestor.iommufd.Errno.EAGAIN;
 import static nestor.iommufd.Errno.EBADF;
 import static nestor.iommufd.Errno.EINVAL;
-import static nestor.hostsuite.Expectation.assertThat;
 
 import nestor.iommufd.Struct;
 

@@ -34,8 +34,7 @@ final class Expectation {
     }
 
     Expectation isBetween(long first, long last) {
-        return require(
-                actual >= first && actual <= last, "one of " + first + " to " + last);
+        return require(actual >= first && actual <= last, "one of " + first + " to " + last);
     }
 
     Expectation isGreaterThanOrEqualTo(long least) {

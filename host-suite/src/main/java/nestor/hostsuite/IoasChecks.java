@@ -1,5 +1,6 @@
 package nestor.hostsuite;
 
+import static nestor.hostsuite.Expectation.assertThat;
 import static nestor.hostsuite.HostUnderTest.APERTURE;
 import static nestor.hostsuite.HostUnderTest.APERTURE_LAST;
 import static nestor.hostsuite.HostUnderTest.PAGE;
@@ -14,7 +15,6 @@ import static nestor.iommufd.Errno.ENOSPC;
 import static nestor.iommufd.Errno.EOPNOTSUPP;
 import static nestor.iommufd.Errno.EOVERFLOW;
 import static nestor.iommufd.Errno.EPERM;
-import static nestor.hostsuite.Expectation.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;

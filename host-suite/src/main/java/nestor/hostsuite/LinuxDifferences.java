@@ -6,7 +6,7 @@ import java.util.Set;
 
 /** What the suite leaves out on a Linux, and why. */
 final class LinuxDifferences {
-    private static final Map<String, String> REASONS = 
+    private static final Map<String, String> REASONS =
             Map.of(
                     "pasid/aDeviceThatGoesLeavesItsPasids",
                     "the test module does not detach PASIDs of a device that goes: the kernel warns"

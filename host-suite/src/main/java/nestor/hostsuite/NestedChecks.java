@@ -1,5 +1,6 @@
 package nestor.hostsuite;
 
+import static nestor.hostsuite.Expectation.assertThat;
 import static nestor.hostsuite.HostUnderTest.IOTLB_DEFAULT;
 import static nestor.iommufd.Errno.EBUSY;
 import static nestor.iommufd.Errno.EEXIST;
@@ -8,7 +9,6 @@ import static nestor.iommufd.Errno.EINVAL;
 import static nestor.iommufd.Errno.ENOENT;
 import static nestor.iommufd.Errno.EOPNOTSUPP;
 import static nestor.iommufd.Errno.ESPIPE;
-import static nestor.hostsuite.Expectation.assertThat;
 
 import nestor.hostsuite.HostUnderTest.Answer;
 import nestor.hostsuite.HostUnderTest.Mock;

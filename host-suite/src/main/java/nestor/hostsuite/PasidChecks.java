@@ -1,12 +1,12 @@
 package nestor.hostsuite;
 
+import static nestor.hostsuite.Expectation.assertThat;
 import static nestor.iommufd.Errno.EBUSY;
 import static nestor.iommufd.Errno.EINVAL;
 import static nestor.iommufd.Errno.ENOENT;
 import static nestor.iommufd.Errno.ENOMEM;
 import static nestor.iommufd.Errno.EOPNOTSUPP;
 import static nestor.iommufd.Errno.EOVERFLOW;
-import static nestor.hostsuite.Expectation.assertThat;
 
 import nestor.hostsuite.HostUnderTest.Answer;
 import nestor.hostsuite.HostUnderTest.Mock;

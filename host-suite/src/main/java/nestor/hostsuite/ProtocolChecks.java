@@ -1,11 +1,11 @@
 package nestor.hostsuite;
 
+import static nestor.hostsuite.Expectation.assertThat;
 import static nestor.iommufd.Errno.E2BIG;
 import static nestor.iommufd.Errno.EFAULT;
 import static nestor.iommufd.Errno.EINVAL;
 import static nestor.iommufd.Errno.ENOENT;
 import static nestor.iommufd.Errno.ENOTTY;
-import static nestor.hostsuite.Expectation.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;

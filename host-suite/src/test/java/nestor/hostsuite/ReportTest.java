@@ -28,7 +28,8 @@ class ReportTest {
         List<HostSuite.Case> two = HostSuite.cases().subList(0, 2);
 
         assertThat(report(two))
-                .startsWith("KTAP version 1\n1..2\n# open(/dev/iommu): expected a number not below 0")
+                .startsWith(
+                        "KTAP version 1\n1..2\n# open(/dev/iommu): expected a number not below 0")
                 .contains("\nnot ok 1 " + two.get(0).name() + "\n")
                 .endsWith("\nnot ok 2 " + two.get(1).name() + "\n");
     }

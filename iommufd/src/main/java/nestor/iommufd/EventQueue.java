@@ -9,8 +9,7 @@ import nestor.iommu.host.HostException;
  * file, is not used. Any thread; no lock is held after a method has returned.
  */
 final class EventQueue {
-    private static final System.Logger LOGGER =
-            System.getLogger(IommufdHost.class.getName());
+    private static final System.Logger LOGGER = System.getLogger(IommufdHost.class.getName());
 
     private final Iommufd iommufd;
     private final Iommufd.Queue queue;

@@ -133,9 +133,7 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
         return HostInfo.capabilities(iommufd.hwInfo(device.id()));
     }
 
-    /**
-     * IOMMU_GET_HW_INFO's out_capabilities of a device's, flags of {@link Uapi.HwInfo}.
-     */
+    /** IOMMU_GET_HW_INFO's out_capabilities of a device's, flags of {@link Uapi.HwInfo}. */
     public long features(VfioDevice device) throws HostException {
         return iommufd.hwInfo(device.id()).capabilities();
     }
@@ -187,9 +185,7 @@ public final class IommufdHost implements HostIommu, AutoCloseable {
                             iommufd,
                             () ->
                                     iommufd.allocVeventQueue(
-                                            viommu,
-                                            Uapi.VeventqAlloc.TYPE_ARM_SMMUV3,
-                                            EVENT_DEPTH),
+                                            viommu, Uapi.VeventqAlloc.TYPE_ARM_SMMUV3, EVENT_DEPTH),
                             "no IOMMU_VEVENTQ_ALLOC (Linux 6.15):"
                                     + " no fault events of assigned devices");
         } else if (info.type() == Uapi.HwInfo.TYPE_INTEL_VTD) {

@@ -183,9 +183,7 @@ public final class VfioDevice {
     public void disableIrqs(int index) throws HostException {
         Struct struct =
                 begin(Ioctl.DEVICE_SET_IRQS)
-                        .word(
-                                Uapi.IrqSet.FLAGS,
-                                Uapi.IrqSet.DATA_NONE | Uapi.IrqSet.ACTION_TRIGGER)
+                        .word(Uapi.IrqSet.FLAGS, Uapi.IrqSet.DATA_NONE | Uapi.IrqSet.ACTION_TRIGGER)
                         .word(Uapi.IrqSet.INDEX, index);
         call(Ioctl.DEVICE_SET_IRQS, struct);
     }
@@ -221,8 +219,7 @@ public final class VfioDevice {
      *
      * @throws HostException EIO if the region is not there now; EINVAL if it is shorter
      */
-    public void write(VfioRegion region, long at, int sizeBytes, long value)
-            throws HostException {
+    public void write(VfioRegion region, long at, int sizeBytes, long value) throws HostException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment bytes = arena.allocate(Long.BYTES, Long.BYTES);
             new Struct(bytes).doubleword(0, value);

@@ -12,8 +12,7 @@ import java.util.List;
  * @param offset of its first byte in the device's file
  * @param mappable what of it mmap(2) takes, by offsets in the region
  */
-public record VfioRegion(
-        int index, int flags, long sizeBytes, long offset, List<Area> mappable) {
+public record VfioRegion(int index, int flags, long sizeBytes, long offset, List<Area> mappable) {
     /** A part of a region. */
     public record Area(long offset, long sizeBytes) {}
 
@@ -41,9 +40,10 @@ public record VfioRegion(
     /** All of it, unless a capability names parts. Capabilities are linked by their offsets. */
     private static List<Area> areas(Struct info, int flags, long size) {
         long room = info.bytes().byteSize();
-        int at = (flags & Uapi.RegionInfo.FLAG_CAPS) == 0
-                ? 0
-                : info.word(Uapi.RegionInfo.CAP_OFFSET);
+        int at =
+                (flags & Uapi.RegionInfo.FLAG_CAPS) == 0
+                        ? 0
+                        : info.word(Uapi.RegionInfo.CAP_OFFSET);
         int before = 0;
         while (at > before && at <= room - Uapi.SparseMmap.AREAS) {
             if (info.half(at + Uapi.SparseMmap.ID) == Uapi.SparseMmap.CAP_ID) {
@@ -62,8 +62,7 @@ public record VfioRegion(
         for (int i = 0; i < count && area <= room - Uapi.SparseMmap.AREA_BYTES; i++) {
             long size = info.doubleword(area + Uapi.SparseMmap.AREA_SIZE);
             if (size > 0) {
-                areas.add(
-                        new Area(info.doubleword(area + Uapi.SparseMmap.AREA_OFFSET), size));
+                areas.add(new Area(info.doubleword(area + Uapi.SparseMmap.AREA_OFFSET), size));
             }
             area += Uapi.SparseMmap.AREA_BYTES;
         }

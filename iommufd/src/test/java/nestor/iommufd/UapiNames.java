@@ -308,7 +308,9 @@ final class UapiNames {
         for (String line : IOCTLS.lines().toList()) {
             String[] words = line.split(" ", -1);
             expressions.put("Ioctl." + words[0], words[1]);
-            expressions.put("Ioctl." + words[0] + ".sizeBytes", words[2].equals("-") ? "0" : sizeOf(words[2]));
+            expressions.put(
+                    "Ioctl." + words[0] + ".sizeBytes",
+                    words[2].equals("-") ? "0" : sizeOf(words[2]));
         }
         String[] struct = {};
         for (String line : STRUCTURES.lines().toList()) {

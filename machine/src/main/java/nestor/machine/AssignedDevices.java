@@ -1,6 +1,5 @@
 package nestor.machine;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +39,7 @@ final class AssignedDevices {
     private static final String ADVICE = "; 'nestor doctor' says what this host can assign";
 
     private static final int ENODEV = 19;
+    private static final int EINVAL = 22;
 
     private static final System.Logger LOG = System.getLogger(AssignedDevices.class.getName());
 
@@ -184,11 +184,7 @@ final class AssignedDevices {
             device = iommufd.host().bind(path);
             Assigned assigned =
                     new Assigned(
-                            name,
-                            iommufd,
-                            device,
-                            iommufd.host().capabilities(device),
-                            behindPort);
+                            name, iommufd, device, iommufd.host().capabilities(device), behindPort);
             if (complete) {
                 for (Guard guard : guards) {
                     guard.iommu().check(assigned.capabilities);
@@ -353,6 +349,11 @@ final class AssignedDevices {
                 to = guard;
             }
         }
+        if (to != null && isElsewhere(device, to)) {
+            throw new HostException(
+                    "an iommufd behind two of the guest's IOMMUs (each takes its own -object)",
+                    EINVAL);
+        }
         Guard from;
         int before;
         boolean numbered = !device.behindPort || rid >>> 8 != 0;
@@ -390,6 +391,20 @@ final class AssignedDevices {
                         device.opened.reader().changed();
                     }
                 });
+    }
+
+    /** An iommufd is one host IOMMU to its guest: it follows the invalidations of one model. */
+    private boolean isElsewhere(Assigned device, Guard to) {
+        return devices.stream()
+                .filter(other -> other != device && other.opened.equals(device.opened))
+                .map(AssignedDevices::guardOf)
+                .anyMatch(guard -> guard != null && !guard.equals(to));
+    }
+
+    private static @Nullable Guard guardOf(Assigned device) {
+        synchronized (device) {
+            return device.guard;
+        }
     }
 
     private interface Step {
@@ -457,10 +472,11 @@ final class AssignedDevices {
     /** Everything goes back to the host; no vCPU runs, and the IOMMUs' loops still do. */
     synchronized void close() {
         List.copyOf(devices).forEach(this::release);
-        opened.values().forEach(iommufd -> {
-            iommufd.reader().close();
-            iommufd.host().close();
-        });
+        opened.values()
+                .forEach(iommufd -> {
+                    iommufd.reader().close();
+                    iommufd.host().close();
+                });
         opened.clear();
     }
 }

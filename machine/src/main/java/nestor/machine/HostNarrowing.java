@@ -38,7 +38,10 @@ final class HostNarrowing {
      * @param hosts of the devices behind it
      */
     static VtdOptions vtd(
-            String origin, VtdOptions options, Predicate<String> given, List<HostCapabilities> hosts)
+            String origin,
+            VtdOptions options,
+            Predicate<String> given,
+            List<HostCapabilities> hosts)
             throws ConfigException {
         VtdOptions now = options;
         var narrowing = new HostNarrowing(origin, given);
@@ -103,7 +106,10 @@ final class HostNarrowing {
 
     /** An SMMUv3's options; see {@link #vtd(String, VtdOptions, Predicate, List)}. */
     static SmmuV3Options smmu(
-            String origin, SmmuV3Options options, Predicate<String> given, List<HostCapabilities> hosts)
+            String origin,
+            SmmuV3Options options,
+            Predicate<String> given,
+            List<HostCapabilities> hosts)
             throws ConfigException {
         SmmuV3Options now = options;
         var narrowing = new HostNarrowing(origin, given);

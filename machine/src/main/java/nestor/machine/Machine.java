@@ -192,15 +192,12 @@ public final class Machine implements AutoCloseable {
         }
         return switch (first) {
             case Event.PowerOff _ ->
-                    shutDown(
-                            MachineEvent.Cause.GUEST_SHUTDOWN, new MachineOutcome.PoweredOff());
+                    shutDown(MachineEvent.Cause.GUEST_SHUTDOWN, new MachineOutcome.PoweredOff());
             case Event.Reset(MachineEvent.Cause cause) -> restart(cause);
             case Event.Exit(int status) ->
-                    shutDown(
-                            MachineEvent.Cause.GUEST_SHUTDOWN, new MachineOutcome.Exited(status));
+                    shutDown(MachineEvent.Cause.GUEST_SHUTDOWN, new MachineOutcome.Exited(status));
             case Event.HostFailed(String reason) ->
-                    shutDown(
-                            MachineEvent.Cause.HOST_ERROR, new MachineOutcome.HostFailed(reason));
+                    shutDown(MachineEvent.Cause.HOST_ERROR, new MachineOutcome.HostFailed(reason));
             case Event.Stop _, Event.Escaped _ ->
                     throw new IllegalStateException("not taken from the queue: " + first);
         };
@@ -365,12 +362,11 @@ public final class Machine implements AutoCloseable {
      * @param listener called on any thread, with no lock held; must not wait
      */
     public void onDeviceDeleted(Consumer<String> listener) {
-        control.listen(
-                event -> {
-                    if (event instanceof MachineEvent.DeviceDeleted(String id)) {
-                        listener.accept(id);
-                    }
-                });
+        control.listen(event -> {
+            if (event instanceof MachineEvent.DeviceDeleted(String id)) {
+                listener.accept(id);
+            }
+        });
     }
 
     /** Every PCI function, as software has programmed it. Any thread. */

@@ -13,7 +13,8 @@ import java.util.Optional;
  * @param accelerator what runs the vCPUs
  * @param memoryBytes of guest RAM
  * @param cpus number of virtual CPUs
- * @param kernel not looked at on {@link Accelerator#QTEST}; an arm64 {@code Image}, possibly gzip'ed; of {@code q35}, an ELF file or bzImage
+ * @param kernel not looked at on {@link Accelerator#QTEST}; an arm64 {@code Image}, possibly
+ *     gzip'ed; of {@code q35}, an ELF file or bzImage
  * @param initrd passed to the kernel as it is
  * @param append the kernel command line
  * @param drives host files that devices refer to by id

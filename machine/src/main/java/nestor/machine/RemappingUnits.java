@@ -105,7 +105,8 @@ final class RemappingUnits {
             }
             String id = device.text("id");
             String name = id.isEmpty() ? DRIVER + units.wanted.size() : id;
-            units.wanted.add(new Wanted(
+            units.wanted.add(
+                    new Wanted(
                             name, device.origin(), root, options(device), device.given().keySet()));
         }
         units.wanted.sort((a, b) -> Boolean.compare(a.root == ALL, b.root == ALL));
@@ -167,9 +168,11 @@ final class RemappingUnits {
             MailboxLoop loop = pci.iommuLoop(one.name);
             VtdOptions options =
                     HostNarrowing.vtd(
-                            one.origin, one.options, one.given::contains, assigned.capabilities(functions));
-            VtdUnit unit =
-                    new VtdUnit(options, memory, loop, clock, host::atsEndpoint, apics);
+                            one.origin,
+                            one.options,
+                            one.given::contains,
+                            assigned.capabilities(functions));
+            VtdUnit unit = new VtdUnit(options, memory, loop, clock, host::atsEndpoint, apics);
             bus.map(base(i), VtdUnit.REGISTER_BYTES, unit.registers());
             host.iommu(unit, functions);
             assigned.behind(functions, loop, new Assignments(unit, one.origin, options));

@@ -14,11 +14,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.IntPredicate;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import nestor.machine.gic.GicV3;
-import nestor.machine.virt.MemoryMap;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.machine.gic.GicV3;
+import nestor.machine.virt.MemoryMap;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciHost;
 import nestor.smmuv3.SmmuV3;
@@ -113,7 +113,8 @@ final class SmmuUnits {
             throws ConfigException {
         SmmuUnits units = new SmmuUnits();
         if (board) {
-            units.wanted.add(new Wanted(
+            units.wanted.add(
+                    new Wanted(
                             "smmuv3",
                             "-machine virt,iommu=smmuv3",
                             0,

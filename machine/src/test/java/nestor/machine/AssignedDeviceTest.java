@@ -42,7 +42,8 @@ import org.junit.jupiter.api.io.TempDir;
 class AssignedDeviceTest {
     private static final String CDEV = "/dev/vfio/devices/vfio0";
     private static final String ASSIGN = "vfio-pci,id=dev,host=0000:01:00.0,iommufd=i0";
-    private static final String UNIT = "intel-iommu,scalable-mode=on,fsts=on,svm=on,pri=on,device-iotlb=on";
+    private static final String UNIT =
+            "intel-iommu,scalable-mode=on,fsts=on,svm=on,pri=on,device-iotlb=on";
     private static final int RID = 0x20;
     private static final int PASID = 5;
     private static final long BAR = PcMap.PCI_MEM32;
@@ -331,8 +332,7 @@ class AssignedDeviceTest {
                     exit(cpu);
                 };
         try (Machine machine =
-                machine(
-                        config(UNIT + ",ssts=off", "pcie-root-port,id=rp,addr=2"), program)) {
+                machine(config(UNIT + ",ssts=off", "pcie-root-port,id=rp,addr=2"), program)) {
             running.set(machine);
             machine.onDeviceDeleted(gone::add);
             assertThat(machine.run()).isEqualTo(new MachineOutcome.Exited(1));
@@ -436,6 +436,21 @@ class AssignedDeviceTest {
         assertWrong(
                 config("virtio-iommu-pci", ASSIGN),
                 "assigning behind a virtio-iommu without table-profile= failed");
+    }
+
+    @Test
+    void anIommufdIsBehindOneIommuOfTheGuests() throws IOException {
+        behindVtd(this::demo);
+        host.name("/sys/bus/pci/devices/0000:02:00.0", CDEV + "1");
+        host.vtd().function(CDEV + "1", this::demo);
+        assertWrong(
+                config(
+                        "pxb-pcie,id=p1,bus_nr=8",
+                        UNIT,
+                        UNIT + ",primary-bus=p1",
+                        ASSIGN,
+                        "vfio-pci,host=0000:02:00.0,iommufd=i0,bus=p1"),
+                "each takes its own -object");
     }
 
     private void assertWrong(MachineConfig config, String message) {

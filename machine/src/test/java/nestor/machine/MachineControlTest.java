@@ -114,8 +114,7 @@ class MachineControlTest {
         }
         control.quit(MachineEvent.Cause.HOST_QMP_QUIT);
         assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
-        assertThat(next())
-                .isEqualTo(new MachineEvent.Shutdown(MachineEvent.Cause.HOST_QMP_QUIT));
+        assertThat(next()).isEqualTo(new MachineEvent.Shutdown(MachineEvent.Cause.HOST_QMP_QUIT));
         assertThat(control.state()).isEqualTo(RunState.SHUTDOWN);
         assertThat(events).isEmpty();
     }
@@ -179,7 +178,7 @@ class MachineControlTest {
 
     @Test
     void aBoardWithoutAPowerButtonSaysSo() throws ConfigException {
-        if (board.equals("q35")) {
+        if (guest.board().equals("q35")) {
             control.powerdown();
             assertThat(events).containsExactly(new MachineEvent.Powerdown());
             return;

@@ -33,10 +33,10 @@ public final class PciTrace implements TracePoints {
     }
 
     @Name("pci_cfg_read")
-    private static final class ConfigRead extends ConfigAccess {}
+    static final class ConfigRead extends ConfigAccess {}
 
     @Name("pci_cfg_write")
-    private static final class ConfigWrite extends ConfigAccess {}
+    static final class ConfigWrite extends ConfigAccess {}
 
     /** A message or request of a function's. */
     abstract static class Message extends TracePoint {
@@ -67,10 +67,10 @@ public final class PciTrace implements TracePoints {
     }
 
     @Name("dma_read")
-    private static final class DmaRead extends Dma {}
+    static final class DmaRead extends Dma {}
 
     @Name("dma_write")
-    private static final class DmaWrite extends Dma {}
+    static final class DmaWrite extends Dma {}
 
     /** Asked whether anybody wants to know, on a path that allocates nothing. */
     private static final DmaRead READ = new DmaRead();
@@ -78,7 +78,7 @@ public final class PciTrace implements TracePoints {
     private static final DmaWrite WRITE = new DmaWrite();
 
     @Name("ats_translation_request")
-    private static final class TranslationRequested extends Message {
+    static final class TranslationRequested extends Message {
         long address;
         int translations;
 
@@ -90,7 +90,7 @@ public final class PciTrace implements TracePoints {
     }
 
     @Name("ats_invalidate_request")
-    private static final class Invalidation extends Message {
+    static final class Invalidation extends Message {
         int itag;
         boolean global;
         long address;
@@ -100,12 +100,12 @@ public final class PciTrace implements TracePoints {
     }
 
     @Name("ats_invalidate_completion")
-    private static final class InvalidationCompleted extends Message {
+    static final class InvalidationCompleted extends Message {
         int itag;
     }
 
     @Name("pri_page_request")
-    private static final class PageRequested extends Message {
+    static final class PageRequested extends Message {
         long address;
 
         @Description("1 read, 2 write, 4 execute")
@@ -119,10 +119,10 @@ public final class PciTrace implements TracePoints {
     }
 
     @Name("pri_stop_marker")
-    private static final class StopMarked extends Message {}
+    static final class StopMarked extends Message {}
 
     @Name("pri_page_response")
-    private static final class PageAnswered extends Message {
+    static final class PageAnswered extends Message {
         int prgIndex;
 
         @Description("0 success, 1 invalid request, 15 response failure")

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 /** What the documentation names as a test is one. */
 class DocumentedTestsTest {
     private static final Pattern NAMED =
-            Pattern.compile("`([A-Z][A-Za-z0-9]*(?:Test|IT|Scenarios))\\.([a-z][A-Za-z0-9]*)`");
+            Pattern.compile(
+                    "`([A-Z][A-Za-z0-9]*(?:Test|IT|Scenarios|Checks))\\.([a-z][A-Za-z0-9]*)`");
 
     private static Path root() {
         Path at = Path.of("").toAbsolutePath();
@@ -41,7 +42,8 @@ class DocumentedTestsTest {
         try (Stream<Path> files = Files.walk(root())) {
             sources =
                     files.filter(file -> file.toString().contains("/src/"))
-                            .filter(file -> file.toString().matches(".*(Test|IT|Scenarios)\\.java"))
+                            .filter(file ->
+                                    file.toString().matches(".*(Test|IT|Scenarios|Checks)\\.java"))
                             .collect(
                                     Collectors.toMap(
                                             file ->
@@ -60,7 +62,8 @@ class DocumentedTestsTest {
                     named++;
                     String source = sources.getOrDefault(matcher.group(1), "");
                     String name = Pattern.quote(matcher.group(2));
-                    String declared = "(?s).*(void " + name + "\\(|> " + name + "\\(|\"" + name + "\").*";
+                    String declared =
+                            "(?s).*(void " + name + "\\(|> " + name + "\\(|\"" + name + "\").*";
                     if (!source.matches(declared)) {
                         missing.add(page.getFileName() + ": " + matcher.group());
                     }

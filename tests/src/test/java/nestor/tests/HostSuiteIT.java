@@ -42,12 +42,7 @@ class HostSuiteIT {
     void itBringsAGuestOfItsOwn() {
         Result result =
                 NestorProcess.run(
-                        Duration.ofMinutes(1),
-                        "test",
-                        "--suite",
-                        "host",
-                        "--preset",
-                        "smmuv3");
+                        Duration.ofMinutes(1), "test", "--suite", "host", "--preset", "smmuv3");
         assertThat(result.exitCode()).isEqualTo(2);
         assertThat(result.errorLines())
                 .singleElement()

@@ -35,13 +35,13 @@ public final class SmmuTrace implements TracePoints {
     }
 
     @Name("smmuv3_read_mmio")
-    private static final class RegisterRead extends RegisterAccess {}
+    static final class RegisterRead extends RegisterAccess {}
 
     @Name("smmuv3_write_mmio")
-    private static final class RegisterWrite extends RegisterAccess {}
+    static final class RegisterWrite extends RegisterAccess {}
 
     @Name("smmuv3_cmdq_consume")
-    private static final class CommandConsumed extends TracePoint {
+    static final class CommandConsumed extends TracePoint {
         @Description("Index of the command, with its wrap bit")
         long cons;
 
@@ -53,13 +53,13 @@ public final class SmmuTrace implements TracePoints {
     }
 
     @Name("smmuv3_cmdq_consume_error")
-    private static final class CommandStopped extends TracePoint {
+    static final class CommandStopped extends TracePoint {
         long cons;
         String error = "";
     }
 
     @Name("smmuv3_translate_success")
-    private static final class TranslationMade extends TracePoint {
+    static final class TranslationMade extends TracePoint {
         int sid;
 
         @Description("-1 without one")
@@ -76,7 +76,7 @@ public final class SmmuTrace implements TracePoints {
     }
 
     @Name("smmuv3_record_event")
-    private static final class EventRecorded extends TracePoint {
+    static final class EventRecorded extends TracePoint {
         @Description("Event number, IHI 0070, §7.3")
         int type;
 
@@ -96,7 +96,7 @@ public final class SmmuTrace implements TracePoints {
     }
 
     @Name("smmuv3_priq_record")
-    private static final class PageRequestQueued extends TracePoint {
+    static final class PageRequestQueued extends TracePoint {
         int sid;
 
         @Description("-1 without one")

@@ -211,8 +211,7 @@ class HostWordsTest {
                         0);
         assertThat(all).hasSize(4);
         assertThat(all.get(0)).endsWith("= -5");
-        assertThat(all.get(1))
-                .isEqualTo("HWPT_INVALIDATE 4 type=1 [1000000000012, 70003000] = 1");
+        assertThat(all.get(1)).isEqualTo("HWPT_INVALIDATE 4 type=1 [1000000000012, 70003000] = 1");
         assertThat(all.subList(2, 4))
                 .describedAs("and the stream is blocked")
                 .containsExactly("DEVICE_DETACH_IOMMUFD_PT", "DESTROY 8");

@@ -26,7 +26,7 @@ public final class VtdTrace implements TracePoints {
     }
 
     @Name("vtd_inv_desc")
-    private static final class Descriptor extends TracePoint {
+    static final class Descriptor extends TracePoint {
         @Description("IQH_REG: offset in the queue")
         long head;
 
@@ -35,7 +35,7 @@ public final class VtdTrace implements TracePoints {
     }
 
     @Name("vtd_inv_qi_stopped")
-    private static final class QueueStopped extends TracePoint {
+    static final class QueueStopped extends TracePoint {
         long head;
 
         @Description("IQERCD_REG.IQEI")
@@ -43,7 +43,7 @@ public final class VtdTrace implements TracePoints {
     }
 
     @Name("vtd_dmar_fault")
-    private static final class Fault extends TracePoint {
+    static final class Fault extends TracePoint {
         @Description("Source of the request")
         int sid;
 
@@ -58,7 +58,7 @@ public final class VtdTrace implements TracePoints {
     }
 
     @Name("vtd_iotlb_page_update")
-    private static final class TranslationMade extends TracePoint {
+    static final class TranslationMade extends TracePoint {
         int sid;
 
         @Description("-1 without one")
@@ -75,7 +75,7 @@ public final class VtdTrace implements TracePoints {
     }
 
     @Name("vtd_prq_request")
-    private static final class PageRequested extends TracePoint {
+    static final class PageRequested extends TracePoint {
         int sid;
 
         @Description("-1 without one")
@@ -87,7 +87,7 @@ public final class VtdTrace implements TracePoints {
     }
 
     @Name("vtd_ir_remap_msi")
-    private static final class InterruptRemapped extends TracePoint {
+    static final class InterruptRemapped extends TracePoint {
         int sid;
 
         @Description("Of the interrupt remapping table")

@@ -106,8 +106,7 @@ class HostWordsTest {
                         "DESTROY 6",
                         "HWPT_INVALIDATE 7 type=0 [0, ffffffffffffffff, 0] = 1");
         guest.unbind(5);
-        assertThat(calls.take())
-                .containsExactly("DEVICE_DETACH_IOMMUFD_PT pasid=0x5", "DESTROY 7");
+        assertThat(calls.take()).containsExactly("DEVICE_DETACH_IOMMUFD_PT pasid=0x5", "DESTROY 7");
     }
 
     @Test

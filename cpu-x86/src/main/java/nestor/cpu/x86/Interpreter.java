@@ -86,8 +86,8 @@ final class Interpreter {
             }
             return false;
         } catch (DebugUnit.WatchedAccess e) {
-            cpu.budget += instructions - i + 1;
-            cpu.x[RIP] += block.offset(i - 1);
+            cpu.budget += instructions - i;
+            cpu.x[RIP] += block.offset(i);
             cpu.endSlice();
             return false;
         }

@@ -165,8 +165,8 @@ final class Mmu {
     /** MOV to CR3: drops all but global translations, where those are enabled. */
     void tablesChanged() {
         format = format();
-        supervisor.tlb.flush();
-        supervisorSmap.tlb.flush();
+        supervisor.tlb.flushLocal();
+        supervisorSmap.tlb.flushLocal();
         user.tlb.flush();
         if (localSupervisorJumps || !ControlRegister.CR4_PGE.isSet(cpu.cr4)) {
             supervisorJumps.flush();
@@ -192,6 +192,8 @@ final class Mmu {
 
     /** Drops everything, global translations too. */
     void flushAll() {
+        supervisor.tlb.flush();
+        supervisorSmap.tlb.flush();
         tablesChanged();
         supervisorJumps.flush();
         localSupervisorJumps = false;
@@ -256,7 +258,11 @@ final class Mmu {
             code.noteWritable(gpa);
         }
         boolean fetch = allows(granted, Kind.FETCH, regime);
-        regime.tlb.fill(va, host, mapping.sizeLog2(), read, write, fetch);
+        if (mapping.global() && !regime.user && ControlRegister.CR4_PGE.isSet(cpu.cr4)) {
+            regime.tlb.fillGlobal(va, host, mapping.sizeLog2(), read, write, fetch);
+        } else {
+            regime.tlb.fill(va, host, mapping.sizeLog2(), read, write, fetch);
+        }
     }
 
     private static boolean allows(int granted, Kind kind, Regime regime) {

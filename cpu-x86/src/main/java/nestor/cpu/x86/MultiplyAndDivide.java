@@ -148,8 +148,9 @@ final class MultiplyAndDivide {
                 flags(cpu, low, Math.multiplyHigh(a, b) != low >> 63);
             } else {
                 long product = (long) (int) a * (int) b;
+                long low = Operand.signed(product, 4);
                 x[d] = product & 0xffff_ffffL;
-                flags(cpu, (int) product, product != (int) product);
+                flags(cpu, low, product != low);
             }
         }
     }

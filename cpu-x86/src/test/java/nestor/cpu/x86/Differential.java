@@ -39,7 +39,11 @@ final class Differential {
 
     /** The oracle; the test is skipped where there is none. */
     static QemuOracle oracle() {
-        Optional<QemuOracle> oracle = QemuOracle.find(MODEL);
+        return oracle(MODEL);
+    }
+
+    private static QemuOracle oracle(String model) {
+        Optional<QemuOracle> oracle = QemuOracle.find(model);
         assumeTrue(oracle.isPresent(), "no qemu-x86_64 on the path (Debian package qemu-user)");
         return oracle.orElseThrow();
     }
@@ -51,7 +55,12 @@ final class Differential {
     }
 
     static void compare(String group, Consumer<TestCase> generator) {
-        QemuOracle oracle = oracle();
+        compare(group, MODEL, generator);
+    }
+
+    /** As {@link #compare(String, Consumer)}, with another model of the oracle's. */
+    static void compare(String group, String model, Consumer<TestCase> generator) {
+        QemuOracle oracle = oracle(model);
         long seed = seed();
         RandomGenerator random = new SplittableRandom(seed);
         for (int done = 0; done < casesPerGroup(); done += QemuOracle.BATCH) {

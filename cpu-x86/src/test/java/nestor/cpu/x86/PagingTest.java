@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test;
 
 @DisplayName("SDM volume 3A, chapter 4: paging, and code that changes under the processor")
 class PagingTest {
+    private static final long GLOBAL = 1 << 8;
     private static final long VA = 0x4000_0000L;
     private static final String LOAD = "48 8b 08"; // MOV RCX, [RAX]
     private static final String STORE = "48 89 08"; // MOV [RAX], RCX
@@ -136,6 +137,21 @@ class PagingTest {
         guest.map(VA, TestGuest.DATA, TestGuest.PRESENT);
         runWithRax(VA, "0f 20 da 0f 22 da " + LOAD); // MOV RDX, CR3; MOV CR3, RDX
         assertThat(cpu.x[X86Cpu.RCX]).isEqualTo(1);
+    }
+
+    @Test
+    @DisplayName("§4.10.4.1: a changed CR4.PGE forgets global pages, too")
+    void aChangeOfPgeForgetsGlobalPages() {
+        guest.write(TestGuest.DATA, 1);
+        guest.write(TestGuest.DATA + 0x1000, 2);
+        guest.map(VA, TestGuest.DATA, TestGuest.PRESENT | GLOBAL);
+        runWithRax(VA, LOAD);
+        assertThat(cpu.x[X86Cpu.RCX]).isEqualTo(1);
+
+        guest.map(VA, TestGuest.DATA + 0x1000, TestGuest.PRESENT | GLOBAL);
+        // MOV RDX, CR4; BTC EDX, 7; MOV CR4, RDX; BTC EDX, 7; MOV CR4, RDX
+        runWithRax(VA, "0f 20 e2 0f ba fa 07 0f 22 e2 0f ba fa 07 0f 22 e2 " + LOAD);
+        assertThat(cpu.x[X86Cpu.RCX]).isEqualTo(2);
     }
 
     @Test

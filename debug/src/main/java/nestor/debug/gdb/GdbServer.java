@@ -2,7 +2,6 @@ package nestor.debug.gdb;
 
 import java.io.Closeable;
 import java.io.IOException;
-import java.net.SocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -57,11 +56,6 @@ public final class GdbServer implements Closeable {
         return made;
     }
 
-    /** Where it listens. */
-    public SocketAddress address() throws IOException {
-        return server.getLocalAddress();
-    }
-
     private void accept() {
         while (server.isOpen()) {
             try {
@@ -80,7 +74,7 @@ public final class GdbServer implements Closeable {
     }
 
     private void serve(Connection served) {
-        try (SocketChannel channel = served.channel) {
+        try (SocketChannel _ = served.channel) {
             served.session.run();
         } catch (IOException e) {
             // it left without a word

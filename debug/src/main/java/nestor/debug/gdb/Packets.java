@@ -116,7 +116,7 @@ final class Packets {
             if (c == '$' || c == '#' || c == ESCAPE || c == '*') {
                 packet.append(ESCAPE);
                 sum += ESCAPE;
-                c ^= ESCAPED;
+                c = (char) (c ^ ESCAPED);
             }
             packet.append(c);
             sum += c;

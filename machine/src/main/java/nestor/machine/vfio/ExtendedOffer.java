@@ -67,9 +67,7 @@ public record ExtendedOffer(
         }
         int capacity = config.read(at + 8, 4);
         boolean pasid = (config.read(at + 6, 2) & RESPONSE_PASID) != 0;
-        return capacity <= 0
-                ? Optional.empty()
-                : Optional.of(new PriOptions(capacity, pasid));
+        return capacity <= 0 ? Optional.empty() : Optional.of(new PriOptions(capacity, pasid));
     }
 
     /** Without what {@code wanted} does not want; PRI needs ATS. */

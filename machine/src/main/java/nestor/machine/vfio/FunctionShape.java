@@ -62,7 +62,8 @@ final class FunctionShape {
         messages(builder, bars);
         int express = config.capability(HostConfigSpace.EXPRESS);
         if (express != 0) {
-            boolean fits = express > FIRST_CAPABILITY && express + EXPRESS_BYTES <= CAPABILITIES_END;
+            boolean fits =
+                    express > FIRST_CAPABILITY && express + EXPRESS_BYTES <= CAPABILITIES_END;
             if (fits) {
                 builder.expressAt(express);
             } else {

@@ -14,7 +14,7 @@ public final class VirtioIommuTrace implements TracePoints {
     }
 
     @Name("virtio_iommu_cmd")
-    private static final class RequestAnswered extends TracePoint {
+    static final class RequestAnswered extends TracePoint {
         String request = "";
 
         @Description("Before the reply waits for DMAs under way")
@@ -22,7 +22,7 @@ public final class VirtioIommuTrace implements TracePoints {
     }
 
     @Name("virtio_iommu_report_fault")
-    private static final class FaultReported extends TracePoint {
+    static final class FaultReported extends TracePoint {
         String reason = "";
         int endpoint;
 
