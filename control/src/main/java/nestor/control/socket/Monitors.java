@@ -76,7 +76,7 @@ public final class Monitors implements AutoCloseable {
             Map.Entry<Channel, Client> oldest = all.next();
             if (!oldest.getValue().isSettled()) {
                 all.remove();
-                oldest.getKey().close(oldest.getKey().voidPromise());
+                var unused = oldest.getKey().close();
                 return true;
             }
         }
