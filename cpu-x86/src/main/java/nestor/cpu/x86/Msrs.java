@@ -58,8 +58,12 @@ final class Msrs {
     /** Fast strings. */
     private static final long MISC_ENABLE_VALUE = 1;
 
-    /** RDCL_NO, IBRS_ALL, SKIP_L1DFL, MDS_NO, PSCHANGE_MC_NO, TAA_NO: an interpreter leaks not. */
-    private static final long ARCH_CAPABILITIES_VALUE = 0x16b;
+    /**
+     * RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO,
+     * SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO, ITS_NO: an interpreter
+     * speculates nothing, and what software does against it would only cost instructions.
+     */
+    private static final long ARCH_CAPABILITIES_VALUE = 0x4000_0000_0d10_e17bL;
 
     private static final long PAT_RESET = 0x0007_0406_0007_0406L;
 

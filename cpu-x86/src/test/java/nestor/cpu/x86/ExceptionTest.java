@@ -235,6 +235,21 @@ class ExceptionTest {
     }
 
     @Test
+    @DisplayName("volume 4, IA32_ARCH_CAPABILITIES: nothing needs software's help, ITS included")
+    void everyImmunityIsEnumerated() {
+        cpu.x[X86Cpu.RCX] = 0x10a;
+
+        guest.run("0f 32 f4"); // RDMSR; HLT
+
+        long immunities = 0; // SSB_NO, MDS_NO, TAA_NO, SBDR_SSDP_NO .. PSDP_NO, BHI_NO ..
+        for (int bit : new int[] {0, 3, 4, 5, 6, 8, 13, 14, 15, 20, 24, 26, 27}) {
+            immunities |= 1L << bit;
+        }
+        assertThat(cpu.x[X86Cpu.RAX] & immunities).isEqualTo(immunities);
+        assertThat(cpu.x[X86Cpu.RDX]).as("ITS_NO, bit 62").isEqualTo(1 << 30);
+    }
+
+    @Test
     void unknownMsrsFault() {
         cpu.x[X86Cpu.RCX] = 0x1234;
 
