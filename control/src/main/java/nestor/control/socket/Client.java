@@ -51,13 +51,15 @@ final class Client extends ChannelInboundHandlerAdapter {
         if (to == null) {
             return;
         }
-        conversation.event(event).ifPresent(text -> {
-            if (to.isWritable()) {
-                var _ = to.writeAndFlush(Unpooled.wrappedBuffer(text), to.voidPromise());
-            } else {
-                lostEvents.incrementAndGet();
-            }
-        });
+        conversation
+                .event(event)
+                .ifPresent(text -> {
+                    if (to.isWritable()) {
+                        var _ = to.writeAndFlush(Unpooled.wrappedBuffer(text), to.voidPromise());
+                    } else {
+                        lostEvents.incrementAndGet();
+                    }
+                });
     }
 
     /** Ends the connection once what has been written is sent. Any thread. */
