@@ -37,6 +37,9 @@ final class GuestTest {
     private static final long HIDDEN_BYTES = 1L << 20;
 
     private static final int MAX_COMMAND_LINE = 2000;
+    /** A run of reboots may take so many times as long as another one. */
+    private static final int REBOOTS_TAKE = 3;
+
     private static final Pattern STATUS = Pattern.compile("(.*)nestor: exec status=(\\d{1,3})");
 
     private final Host host;
@@ -48,7 +51,7 @@ final class GuestTest {
 
     /**
      * @param user the machine as the user described it; never changed
-     * @param timeoutSeconds for each boot
+     * @param timeoutSeconds for each run, but for those that boot again and again
      * @param seed of the disk's content
      */
     GuestTest(
@@ -76,7 +79,7 @@ final class GuestTest {
             MachinePlan plan = plan(run, read, written);
             Guest guest = Guest.of(plan, host, terminal, checksCommandLine(plan, run));
             TestRun done = check(run, report, plan, guest, log, read, written);
-            tell(done.ending());
+            tell(done.ending(), limit(run));
             ended(done.exitCode(), done.ending(), log);
             return done;
         }
@@ -91,7 +94,7 @@ final class GuestTest {
             Path read,
             Path written)
             throws CommandException, ConfigException, IOException {
-        VirtualMachine vm = virtualMachine();
+        VirtualMachine vm = virtualMachine(limit(run));
         MonitorCommands monitor = new MonitorCommands(vm::machine, vm::stop);
         try (GuestRequests requests = new GuestRequests(run.requests(), monitor::execute)) {
             GuestLines lines = new GuestLines(requests, report, host.out());
@@ -142,8 +145,8 @@ final class GuestTest {
                         }
                         host.out().flush();
                     });
-            VirtualMachine.Ending ending = boot(virtualMachine(), plan, guest, log, lines);
-            tell(ending);
+            VirtualMachine.Ending ending = boot(virtualMachine(limit(run)), plan, guest, log, lines);
+            tell(ending, limit(run));
             host.log().detail(ending.toString());
             int code = ending.exitCode(ExitCode.TEST_TIMEOUT);
             if (code == ExitCode.OK) {
@@ -181,8 +184,12 @@ final class GuestTest {
         return MachinePlan.of(settings);
     }
 
-    private VirtualMachine virtualMachine() {
-        return new VirtualMachine(terminal, Optional.of(Duration.ofSeconds(timeoutSeconds)));
+    private Duration limit(PresetRun run) {
+        return Duration.ofSeconds((long) timeoutSeconds * (run.reboots() ? REBOOTS_TAKE : 1));
+    }
+
+    private VirtualMachine virtualMachine(Duration limit) {
+        return new VirtualMachine(terminal, Optional.of(limit));
     }
 
     private static VirtualMachine.Ending boot(
@@ -195,10 +202,12 @@ final class GuestTest {
         return ending;
     }
 
-    private void tell(VirtualMachine.Ending ending) {
+    private void tell(VirtualMachine.Ending ending, Duration limit) {
         if (ending.timedOut()) {
             host.log()
-                    .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
+                    .error(
+                            "--timeout: the guest was stopped after %d s"
+                                    .formatted(limit.toSeconds()));
         }
         if (ending.panicked()) {
             host.log().error("the guest's kernel panicked");

@@ -1,6 +1,8 @@
 package nestor.cli;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import nestor.cli.terminal.Terminal;
 import nestor.guest.CachedImage;
 import nestor.guest.GuestProfile;
@@ -53,10 +55,9 @@ final class ImagesCommand {
             @Option(
                             names = "--kernel-release",
                             paramLabel = "RELEASE",
-                            defaultValue = "stable",
                             description =
-                                    "stable, backports or a version. Default: ${DEFAULT-VALUE}.")
-                    String release,
+                                    "stable, backports or a version. Default: what each guest is for.")
+                    @Nullable String release,
             @Option(
                             names = "--refresh",
                             description = "Ask Debian again which kernels are the newest.")
@@ -82,9 +83,15 @@ final class ImagesCommand {
         if (refresh) {
             store.refresh();
         }
-        Kernel kernel = store.kernel(profiles.getFirst().architecture(), release);
-        host.out().printf("kernel\t%s\t%s\n", kernel.release(), kernel.image());
+        Map<String, Kernel> kernels = new HashMap<>();
         for (GuestProfile profile : profiles) {
+            String wanted = release == null ? profile.kernelRelease() : release;
+            Kernel kernel = kernels.get(wanted);
+            if (kernel == null) {
+                kernel = store.kernel(profile.architecture(), wanted);
+                kernels.put(wanted, kernel);
+                host.out().printf("kernel\t%s\t%s\n", kernel.release(), kernel.image());
+            }
             host.out()
                     .printf(
                             "initramfs\t%s\t%s\n",
@@ -93,10 +100,10 @@ final class ImagesCommand {
         return ExitCode.OK;
     }
 
-    /** Those that run on a kernel. */
-    private static List<GuestProfile> profiles(String architecture, String release)
+    /** Those that run on a kernel; without its release, on any of Debian's. */
+    private static List<GuestProfile> profiles(String architecture, @Nullable String release)
             throws CommandException {
-        boolean lab = release.equals(ImageStore.LAB);
+        boolean lab = ImageStore.LAB.equals(release);
         List<GuestProfile> profiles =
                 GuestProfile.all().stream()
                         .filter(profile -> profile.architecture().equals(architecture))
@@ -104,8 +111,10 @@ final class ImagesCommand {
                         .toList();
         if (profiles.isEmpty()) {
             throw CommandException.usage(
-                    "--architecture: no guest is for '%s' and kernel release %s; known: arm64, amd64"
-                            .formatted(architecture, release));
+                    "--architecture: no guest is for '%s'%s; known: arm64, amd64"
+                            .formatted(
+                                    architecture,
+                                    release == null ? "" : " and kernel release " + release));
         }
         return profiles;
     }

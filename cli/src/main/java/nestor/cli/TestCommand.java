@@ -52,7 +52,8 @@ final class TestCommand implements Callable<Integer> {
             paramLabel = "SECONDS",
             defaultValue = "600",
             description =
-                    "Stop a run after this time, with exit code 124. Default: ${DEFAULT-VALUE}.")
+                    "Stop a run after this time, one of reboots after three times as long, with exit"
+                            + " code 124. Default: ${DEFAULT-VALUE}.")
     private int timeoutSeconds;
 
     @Option(
