@@ -27,7 +27,7 @@ public final class Main {
             }
             return commandLine(host).execute(spelled.toArray(String[]::new));
         } catch (CommandException refused) {
-            host.log().error(refused.getMessage());
+            host.log().error(String.valueOf(refused.getMessage()));
             return refused.exitCode();
         } catch (Error bug) {
             // Picocli hands over exceptions only; whatever else escapes is a bug of ours, too.

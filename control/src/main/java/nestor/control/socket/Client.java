@@ -55,7 +55,7 @@ final class Client extends ChannelInboundHandlerAdapter {
                 .event(event)
                 .ifPresent(text -> {
                     if (to.isWritable()) {
-                        to.writeAndFlush(Unpooled.wrappedBuffer(text), to.voidPromise());
+                        var _ = to.writeAndFlush(Unpooled.wrappedBuffer(text), to.voidPromise());
                     } else {
                         lostEvents.incrementAndGet();
                     }
@@ -91,7 +91,7 @@ final class Client extends ChannelInboundHandlerAdapter {
     /** The peer is gone, or the kernel says so. */
     @Override
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-        context.close();
+        var _ = context.close();
     }
 
     /** Takes the next message, or asks for more bytes. */
@@ -125,13 +125,13 @@ final class Client extends ChannelInboundHandlerAdapter {
                         .addListener(done -> answered(context, done.isSuccess()));
             });
         } catch (RejectedExecutionException e) {
-            context.close(); // the machine has ended
+            var _ = context.close(); // the machine has ended
         }
     }
 
     private void answered(ChannelHandlerContext context, boolean sent) {
         if (!sent || conversation.isOver()) {
-            context.close();
+            var _ = context.close();
             return;
         }
         busy = false;

@@ -76,7 +76,7 @@ public final class Monitors implements AutoCloseable {
             Map.Entry<Channel, Client> oldest = all.next();
             if (!oldest.getValue().isSettled()) {
                 all.remove();
-                oldest.getKey().close();
+                var _ = oldest.getKey().close();
                 return true;
             }
         }

@@ -47,7 +47,7 @@ public final class SocketChardev implements CharBackend {
 
     private void admit(Channel channel) {
         if (!client.compareAndSet(null, channel)) {
-            channel.close();
+            var _ = channel.close();
             return;
         }
         channel.closeFuture().addListener(_ -> client.compareAndSet(channel, null));
@@ -91,7 +91,7 @@ public final class SocketChardev implements CharBackend {
             pending = Unpooled.buffer();
             flushing = false;
         }
-        to.writeAndFlush(output, to.voidPromise());
+        var _ = to.writeAndFlush(output, to.voidPromise());
     }
 
     @Override
@@ -135,7 +135,7 @@ public final class SocketChardev implements CharBackend {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-            context.close();
+            var _ = context.close();
         }
 
         private void offer(ChannelHandlerContext context) {
