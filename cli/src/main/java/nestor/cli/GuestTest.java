@@ -37,6 +37,7 @@ final class GuestTest {
     private static final long HIDDEN_BYTES = 1L << 20;
 
     private static final int MAX_COMMAND_LINE = 2000;
+
     /** A run of reboots may take so many times as long as another one. */
     private static final int REBOOTS_TAKE = 3;
 
@@ -145,7 +146,8 @@ final class GuestTest {
                         }
                         host.out().flush();
                     });
-            VirtualMachine.Ending ending = boot(virtualMachine(limit(run)), plan, guest, log, lines);
+            VirtualMachine.Ending ending =
+                    boot(virtualMachine(limit(run)), plan, guest, log, lines);
             tell(ending, limit(run));
             host.log().detail(ending.toString());
             int code = ending.exitCode(ExitCode.TEST_TIMEOUT);
