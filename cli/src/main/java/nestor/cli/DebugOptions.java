@@ -13,7 +13,6 @@ import nestor.debug.qtest.QtestServer;
 import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
 import nestor.machine.Machine;
-import nestor.machine.MachineConfig;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
@@ -57,6 +56,11 @@ final class DebugOptions {
 
     /** What follows from these options for the machine. */
     void imply(Settings settings) throws CommandException {
+        if (!where().equals(NONE)
+                && settings.text(Setting.ACCELERATOR, "").equals(Accelerator.KVM.title())) {
+            throw CommandException.usage(
+                    "%s: a debugger needs the software CPU; use -accel tcg".formatted(gdbOption()));
+        }
         if (qtest == null) {
             return;
         }
@@ -73,10 +77,9 @@ final class DebugOptions {
     }
 
     /** Opens what was asked for; what is returned closes it. */
-    Closeable attach(
-            Host host, Machine machine, MachineConfig config, UnaryOperator<String> monitor)
+    Closeable attach(Host host, Machine machine, UnaryOperator<String> monitor)
             throws ConfigException, IOException {
-        Closeable debugger = debugger(machine, config, monitor);
+        Closeable debugger = debugger(machine, monitor);
         if (qtest == null) {
             return debugger;
         }
@@ -105,20 +108,24 @@ final class DebugOptions {
         return new PrintStream(out, true, StandardCharsets.UTF_8);
     }
 
-    private Closeable debugger(Machine machine, MachineConfig config, UnaryOperator<String> monitor)
+    private String where() {
+        return gdb != null ? gdb : shorthand ? SHORTHAND : NONE;
+    }
+
+    private String gdbOption() {
+        return gdb != null ? "-gdb" : "-s";
+    }
+
+    private Closeable debugger(Machine machine, UnaryOperator<String> monitor)
             throws ConfigException, IOException {
         if (freeze) {
             machine.control().startStopped();
         }
-        String where = gdb != null ? gdb : shorthand ? SHORTHAND : NONE;
+        String where = where();
         if (where.equals(NONE)) {
             return () -> {};
         }
-        String option = gdb != null ? "-gdb" : "-s";
-        if (config.accelerator() == Accelerator.KVM) {
-            throw new ConfigException(
-                    "%s: a debugger needs the software CPU; use -accel tcg".formatted(option));
-        }
+        String option = gdbOption();
         SocketSpec spec = SocketSpec.parse(option, where, true);
         if (!spec.server() || spec.waits()) {
             throw new ConfigException(

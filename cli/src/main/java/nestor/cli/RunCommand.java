@@ -114,7 +114,7 @@ final class RunCommand implements Callable<Integer> {
                         terminal, Optional.ofNullable(timeoutSeconds).map(Duration::ofSeconds));
         MonitorCommands commands = new MonitorCommands(vm::machine, vm::stop);
         Monitor monitor = new Monitor(commands::execute);
-        vm.attach(machine -> debug.attach(host, machine, config, commands::execute));
+        vm.attach(machine -> debug.attach(host, machine, commands::execute));
         vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
         VirtualMachine.Ending ending;
         String name = plan.name().isEmpty() ? "p" + ProcessHandle.current().pid() : plan.name();

@@ -36,6 +36,11 @@ final class WrongInputTest {
                 wrong("-smp two", "-smp: 'two' is not a number"),
                 wrong("-smp 1,cores=1", "-smp: unknown property 'cores'; known: cpus"),
                 wrong("-cpu host", "-cpu: unknown model 'host'; known: max"),
+                wrong(
+                        "-accel kvm -gdb unix:DIR/g",
+                        "-gdb: a debugger needs the software CPU; use -accel tcg"),
+                wrong("-accel kvm -s", "-s: a debugger needs the software CPU; use -accel tcg"),
+                wrong("-accel kvm -qtest stdio", "-qtest: needs -accel qtest"),
                 wrong("-accel xen", "-accel: unknown accelerator 'xen'; known: tcg, kvm, qtest"),
                 wrong(
                         "-accel kvm -cpu neoverse-n1",

@@ -8,6 +8,7 @@ import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -121,6 +122,10 @@ public record SocketSpec(SocketAddress address, boolean server, boolean waits) {
         try {
             Files.setPosixFilePermissions(fresh, PosixFilePermissions.fromString("rw-------"));
             Files.move(fresh, file.get());
+        } catch (FileAlreadyExistsException e) {
+            channel.close();
+            Files.deleteIfExists(fresh);
+            throw new IOException("the file is there already", e);
         } catch (IOException e) {
             channel.close();
             Files.deleteIfExists(fresh);

@@ -5,13 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.OutputStream;
 import java.lang.foreign.MemorySegment;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -193,26 +187,5 @@ class GdbIT {
             memory.copyOut(0, MemorySegment.ofArray(bytes));
             return bytes;
         }
-    }
-
-    @Test
-    void secondDebuggerIsTurnedAwayAndTheFirstGoesOn() throws Exception {
-        start("--preset", "none");
-        UnixDomainSocketAddress address = UnixDomainSocketAddress.of(socket());
-        try (SocketChannel first = SocketChannel.open(StandardProtocolFamily.UNIX);
-                SocketChannel second = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-            first.connect(address);
-            assertThat(ask(first, "$?#3f", 19)).startsWith("+$T05thread:1;");
-            second.connect(address);
-            assertThat(second.read(ByteBuffer.allocate(1))).isEqualTo(-1);
-            assertThat(ask(first, "$qC#b4", 8)).isEqualTo("+$QC1#c5");
-        }
-    }
-
-    private static String ask(SocketChannel channel, String packet, int bytes) throws IOException {
-        OutputStream out = Channels.newOutputStream(channel);
-        out.write(packet.getBytes(StandardCharsets.US_ASCII));
-        InputStream in = Channels.newInputStream(channel);
-        return new String(in.readNBytes(bytes), StandardCharsets.US_ASCII);
     }
 }
