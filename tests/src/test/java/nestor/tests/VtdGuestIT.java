@@ -12,7 +12,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Stock Debian kernels for amd64 boot behind VT-d, and every check passes. */
 class VtdGuestIT {
-    private static final Duration LIMIT = Duration.ofMinutes(12);
+    private static final Duration LIMIT = Duration.ofMinutes(20);
 
     @ParameterizedTest(name = "nestor test --preset vtd {0}")
     @ValueSource(
