@@ -76,11 +76,18 @@ public final class GdbServer implements Closeable {
 
     private void serve(Connection served) {
         try (SocketChannel _ = served.channel) {
-            served.session.run();
+            run(served.session);
         } catch (IOException e) {
             // it left without a word
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The place is free before the debugger sees its end: it may come back at once. */
+    private void run(GdbSession session) throws IOException, InterruptedException {
+        try {
+            session.run();
         } finally {
             connection.set(Optional.empty());
         }
