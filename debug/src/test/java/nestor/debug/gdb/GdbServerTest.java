@@ -197,7 +197,8 @@ class GdbServerTest {
 
     @Test
     void monitorLinesAreAnsweredWithText() throws Exception {
-        assertThat(gdb.ask("qRcmd,696e666f")).isEqualTo(Hex.of("asked: info\n".getBytes(StandardCharsets.US_ASCII)));
+        assertThat(gdb.ask("qRcmd,696e666f"))
+                .isEqualTo(Hex.of("asked: info\n".getBytes(StandardCharsets.US_ASCII)));
     }
 
     @Test
