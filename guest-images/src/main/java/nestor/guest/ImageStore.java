@@ -88,8 +88,8 @@ public final class ImageStore {
 
     private static LabConfiguration lab(String architecture) throws ImageException {
         return LabConfiguration.of(architecture)
-                .orElseThrow(() ->
-                        new ImageException("there is no lab kernel for " + architecture));
+                .orElseThrow(
+                        () -> new ImageException("there is no lab kernel for " + architecture));
     }
 
     private Optional<Kernel> cachedKernel(String selection) {

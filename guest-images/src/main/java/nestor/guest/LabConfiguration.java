@@ -45,8 +45,7 @@ record LabConfiguration(
     }
 
     private static final Module DRAINED_UIO =
-            new Module(
-                    "uio_pci_sva_drain", "lab/module", List.of("Kbuild", "uio_pci_sva_drain.c"));
+            new Module("uio_pci_sva_drain", "lab/module", List.of("Kbuild", "uio_pci_sva_drain.c"));
 
     private static final Module VIRTIO_IOMMU_WITH_TABLES =
             new Module(

@@ -14,9 +14,9 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * A kernel for what Debian's do not have: shared virtual addressing of any PCI function, IOMMUFD and
- * its test module, KUnit. Built from Debian's newest kernel source with a configuration of ours, on
- * this machine.
+ * A kernel for what Debian's do not have: shared virtual addressing of any PCI function, IOMMUFD
+ * and its test module, KUnit. Built from Debian's newest kernel source with a configuration of
+ * ours, on this machine.
  */
 final class LabKernel {
     /** What a user names it by in the place of a Debian release. */
@@ -125,7 +125,8 @@ final class LabKernel {
         Path wanted = built.resolve("lab.config");
         Files.writeString(wanted, lab.configuration());
         make(version, tree, built, List.of("KCONFIG_ALLCONFIG=" + wanted, "allnoconfig"), () -> {});
-        List<String> refused = refused(lab.configuration(), Files.readString(built.resolve(".config")));
+        List<String> refused =
+                refused(lab.configuration(), Files.readString(built.resolve(".config")));
         if (!refused.isEmpty()) {
             throw new ImageException(
                     "Linux %s does not take these options of the lab kernel: %s"
@@ -150,7 +151,10 @@ final class LabKernel {
                     version,
                     tree,
                     built,
-                    List.of("-j" + Runtime.getRuntime().availableProcessors(), lab.target(), "modules"),
+                    List.of(
+                            "-j" + Runtime.getRuntime().availableProcessors(),
+                            lab.target(),
+                            "modules"),
                     () -> {
                         if (System.nanoTime() - last[1] >= LOOK_NANOS) {
                             long now = CacheDirectory.sizeBytes(built);
@@ -172,8 +176,7 @@ final class LabKernel {
         make(version, tree, built, List.of("M=" + folder, "modules"), () -> {});
     }
 
-    private void make(
-            String version, Path tree, Path built, List<String> arguments, Runnable tick)
+    private void make(String version, Path tree, Path built, List<String> arguments, Runnable tick)
             throws ImageException, IOException, InterruptedException {
         List<String> command =
                 new ArrayList<>(
