@@ -68,7 +68,7 @@ public final class ImageStore {
             Optional<Kernel> cached = cachedKernel(selection);
             if (cached.isEmpty()) {
                 if (release.equals(LAB)) {
-                    buildLab(selection);
+                    buildLab(lab(architecture), selection);
                 } else {
                     fetch(architecture, Optional.of(release));
                 }
@@ -83,10 +83,13 @@ public final class ImageStore {
         if (!release.equals(LAB)) {
             return architecture + "-" + release;
         }
-        if (!architecture.equals(LabKernel.ARCHITECTURE)) {
-            throw new ImageException("there is no lab kernel for " + architecture);
-        }
-        return LabKernel.selection();
+        return lab(architecture).selection();
+    }
+
+    private static LabConfiguration lab(String architecture) throws ImageException {
+        return LabConfiguration.of(architecture)
+                .orElseThrow(
+                        () -> new ImageException("there is no lab kernel for " + architecture));
     }
 
     private Optional<Kernel> cachedKernel(String selection) {
@@ -293,7 +296,7 @@ public final class ImageStore {
     }
 
     /** Builds under a lock of its own: it takes minutes, and others need the cache meanwhile. */
-    private void buildLab(String selection)
+    private void buildLab(LabConfiguration lab, String selection)
             throws ImageException, IOException, InterruptedException {
         try (CacheDirectory.Lock building = workshop().lock(progress)) {
             if (cachedKernel(selection).isPresent()) {
@@ -302,10 +305,10 @@ public final class ImageStore {
             DebianMirror mirror = DebianMirror.find(machine);
             building.scratch(folder -> {
                 Path root = Files.createDirectory(folder.resolve("apt"));
-                AptRoot apt = new AptRoot(root, LabKernel.ARCHITECTURE, mirror, progress);
+                AptRoot apt = new AptRoot(root, lab.architecture(), mirror, progress);
                 apt.update();
                 HostPrograms programs = HostPrograms.ofHost(progress);
-                String name = new LabKernel(cache, apt, programs, progress).build(folder);
+                String name = new LabKernel(lab, cache, apt, programs, progress).build(folder);
                 try (CacheDirectory.Lock lock = lock()) {
                     select(lock, DebianFetch.KERNELS, selection, name);
                 }

@@ -1,16 +1,12 @@
 package nestor.guest;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
@@ -18,61 +14,18 @@ import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
 
 /**
- * A kernel for what Debian's do not have: shared virtual addressing behind the SMMUv3, IOMMUFD and
- * its test module, KUnit. Built from Debian's newest kernel source with a configuration of ours, on
- * this machine.
+ * A kernel for what Debian's do not have: shared virtual addressing of any PCI function, IOMMUFD
+ * and its test module, KUnit. Built from Debian's newest kernel source with a configuration of
+ * ours, on this machine.
  */
 final class LabKernel {
     /** What a user names it by in the place of a Debian release. */
     static final String RELEASE = "lab";
 
-    static final String ARCHITECTURE = "arm64";
-
-    private static final String CONFIGURATION = "lab/lab-arm64.config";
-
-    /**
-     * A module of ours, built out of the tree.
-     *
-     * @param folder of its sources among the resources
-     */
-    private record Module(String name, String folder, List<String> files) {
-        String resource(String file) {
-            return folder + "/" + file;
-        }
-    }
-
-    private static final List<Module> MODULES =
-            List.of(
-                    new Module(
-                            "uio_pci_sva_drain",
-                            "lab/module",
-                            List.of("Kbuild", "uio_pci_sva_drain.c")),
-                    new Module(
-                            "virtio_iommu_tables",
-                            "lab/viommu",
-                            List.of(
-                                    "Kbuild",
-                                    "abi.h",
-                                    "viommu.h",
-                                    "device.c",
-                                    "requests.c",
-                                    "endpoint.c",
-                                    "contexts.c",
-                                    "attach.c",
-                                    "table_domain.c",
-                                    "map_domain.c",
-                                    "sva.c",
-                                    "events.c")));
-
-    /** Linux's own modules that are not built in, as another of ours may take their place. */
-    private static final List<String> LINUX_MODULES = List.of("drivers/iommu/virtio-iommu.ko");
-
     private static final String SOURCE = "linux-source";
 
-    /** Of the unpacked source, for each byte of its package; and of what the compiler leaves. */
+    /** Of the unpacked source, for each byte of its package. */
     private static final long UNPACKED_FACTOR = 12;
-
-    private static final long BUILT_BYTES = 130_000_000;
 
     /** The same everywhere, and nothing of a make that we may be running under. */
     private static final Map<String, String> ENVIRONMENT =
@@ -85,6 +38,7 @@ final class LabKernel {
 
     private static final long LOOK_NANOS = TimeUnit.SECONDS.toNanos(2);
 
+    private final LabConfiguration lab;
     private final CacheDirectory cache;
     private final AptRoot apt;
     private final HostPrograms programs;
@@ -94,41 +48,17 @@ final class LabKernel {
      * @param cache for the result; its lock is held only to put it there
      * @param apt updated
      */
-    LabKernel(CacheDirectory cache, AptRoot apt, HostPrograms programs, Progress progress) {
+    LabKernel(
+            LabConfiguration lab,
+            CacheDirectory cache,
+            AptRoot apt,
+            HostPrograms programs,
+            Progress progress) {
+        this.lab = lab;
         this.cache = cache;
         this.apt = apt;
         this.programs = programs;
         this.progress = progress;
-    }
-
-    /** Our options; whatever they do not name is off. */
-    static String configuration() throws IOException {
-        return resource(CONFIGURATION);
-    }
-
-    private static String resource(String name) throws IOException {
-        try (InputStream stream = LabKernel.class.getResourceAsStream(name)) {
-            if (stream == null) {
-                throw new IllegalStateException("resource " + name + " is missing");
-            }
-            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-        }
-    }
-
-    /** Everything of ours that goes into it. */
-    private static ContentKey ingredients() throws IOException {
-        ContentKey key = new ContentKey().with(configuration());
-        for (Module module : MODULES) {
-            for (String file : module.files()) {
-                key.with(resource(module.resource(file)));
-            }
-        }
-        return key;
-    }
-
-    /** Names a kernel with our present configuration and modules, whatever its source. */
-    static String selection() throws IOException {
-        return ARCHITECTURE + "-lab-" + ingredients().hex();
     }
 
     /**
@@ -140,12 +70,15 @@ final class LabKernel {
     String build(Path folder) throws ImageException, IOException, InterruptedException {
         DebianPackage source = source();
         String version = source.version().replaceFirst("-.*", "");
-        String key = ingredients().with(source.toString()).hex();
-        String name = version + "-lab-" + ARCHITECTURE + "-" + key;
+        String key = lab.ingredients().with(source.toString()).hex();
+        String name = version + "-lab-" + lab.architecture() + "-" + key;
         if (cache.find(DebianFetch.KERNELS, name).isPresent()) {
             return name;
         }
-        programs.requireAll(tools());
+        programs.requireAll(lab.tools(System.getProperty("os.arch", "")));
+        for (Map.Entry<String, String> header : lab.headers().entrySet()) {
+            programs.requireHeader(header.getKey(), header.getValue());
+        }
         checkRoom(source);
         Path tree = Files.createDirectory(folder.resolve("linux"));
         Path built = Files.createDirectory(folder.resolve("build"));
@@ -156,7 +89,7 @@ final class LabKernel {
         Files.delete(deb);
         configure(version, tree, built);
         compile(version, tree, built);
-        for (Module module : MODULES) {
+        for (LabConfiguration.Module module : lab.modules()) {
             compile(module, version, tree, built);
         }
         try (CacheDirectory.Lock lock = cache.lock(progress)) {
@@ -176,19 +109,8 @@ final class LabKernel {
         return apt.show(named, AptRoot.BACKPORTS);
     }
 
-    /** What the build runs, and the packages it is in. */
-    static SequencedMap<String, List<String>> tools() {
-        SequencedMap<String, List<String>> tools = new LinkedHashMap<>();
-        tools.put(Architecture.ARM64.compiler(), Architecture.ARM64.packages());
-        tools.put("gcc", List.of("gcc", "libc6-dev"));
-        for (String program : List.of("make", "flex", "bison", "bc", "perl")) {
-            tools.put(program, List.of(program));
-        }
-        return tools;
-    }
-
     private void checkRoom(DebianPackage source) throws ImageException {
-        long needed = UNPACKED_FACTOR * source.sizeBytes() + BUILT_BYTES;
+        long needed = UNPACKED_FACTOR * source.sizeBytes() + lab.builtBytes();
         if (cache.root().toFile().getUsableSpace() < needed) {
             throw new ImageException(
                     CacheDirectory.diskFull(cache.root())
@@ -201,9 +123,10 @@ final class LabKernel {
     private void configure(String version, Path tree, Path built)
             throws ImageException, IOException, InterruptedException {
         Path wanted = built.resolve("lab.config");
-        Files.writeString(wanted, configuration());
+        Files.writeString(wanted, lab.configuration());
         make(version, tree, built, List.of("KCONFIG_ALLCONFIG=" + wanted, "allnoconfig"), () -> {});
-        List<String> refused = refused(configuration(), Files.readString(built.resolve(".config")));
+        List<String> refused =
+                refused(lab.configuration(), Files.readString(built.resolve(".config")));
         if (!refused.isEmpty()) {
             throw new ImageException(
                     "Linux %s does not take these options of the lab kernel: %s"
@@ -222,13 +145,16 @@ final class LabKernel {
 
     private void compile(String version, Path tree, Path built)
             throws ImageException, IOException, InterruptedException {
-        try (Progress.Task task = progress.begin("compiling linux " + version, BUILT_BYTES)) {
+        try (Progress.Task task = progress.begin("compiling linux " + version, lab.builtBytes())) {
             long[] last = {CacheDirectory.sizeBytes(built), System.nanoTime()};
             make(
                     version,
                     tree,
                     built,
-                    List.of("-j" + Runtime.getRuntime().availableProcessors(), "Image", "modules"),
+                    List.of(
+                            "-j" + Runtime.getRuntime().availableProcessors(),
+                            lab.target(),
+                            "modules"),
                     () -> {
                         if (System.nanoTime() - last[1] >= LOOK_NANOS) {
                             long now = CacheDirectory.sizeBytes(built);
@@ -241,17 +167,16 @@ final class LabKernel {
     }
 
     /** A module of ours, out of the tree as anybody's would be. */
-    private static void compile(Module module, String version, Path tree, Path built)
+    private void compile(LabConfiguration.Module module, String version, Path tree, Path built)
             throws ImageException, IOException, InterruptedException {
         Path folder = Files.createDirectory(built.resolveSibling(module.name()));
         for (String file : module.files()) {
-            Files.writeString(folder.resolve(file), resource(module.resource(file)));
+            Files.writeString(folder.resolve(file), module.source(file));
         }
         make(version, tree, built, List.of("M=" + folder, "modules"), () -> {});
     }
 
-    private static void make(
-            String version, Path tree, Path built, List<String> arguments, Runnable tick)
+    private void make(String version, Path tree, Path built, List<String> arguments, Runnable tick)
             throws ImageException, IOException, InterruptedException {
         List<String> command =
                 new ArrayList<>(
@@ -259,8 +184,8 @@ final class LabKernel {
                                 "make",
                                 "-s",
                                 "O=" + built,
-                                "ARCH=" + ARCHITECTURE,
-                                "CROSS_COMPILE=" + Architecture.ARM64.triplet() + "-"));
+                                "ARCH=" + lab.linuxName(),
+                                "CROSS_COMPILE=" + lab.compiler().triplet() + "-"));
         command.addAll(arguments);
         ChildProcess.Result ended = ChildProcess.run(command, tree, ENVIRONMENT, tick);
         if (ended.status() != 0) {
@@ -271,20 +196,20 @@ final class LabKernel {
 
     private void keep(String version, DebianPackage source, Path built, Path entry)
             throws IOException {
-        Files.copy(built.resolve("arch/arm64/boot/Image"), entry.resolve(KernelUnpacker.IMAGE));
+        Files.copy(built.resolve(lab.image()), entry.resolve(KernelUnpacker.IMAGE));
         Files.copy(built.resolve(".config"), entry.resolve("config"));
         try (OutputStream file = Files.newOutputStream(entry.resolve(KernelUnpacker.MODULES));
                 ZipOutputStream zip = new ZipOutputStream(file)) {
             // Who asks for a driver by name finds here that it is built in.
             add(zip, built.resolve("modules.builtin"));
-            for (String module : LINUX_MODULES) {
+            for (String module : lab.linuxModules()) {
                 add(zip, built.resolve(module));
             }
-            for (Module module : MODULES) {
+            for (LabConfiguration.Module module : lab.modules()) {
                 add(zip, built.resolveSibling(module.name()).resolve(module.name() + ".ko"));
             }
         }
-        DebianFetch.describe(entry, ARCHITECTURE, version + "-lab", List.of(source));
+        DebianFetch.describe(entry, lab.architecture(), version + "-lab", List.of(source));
     }
 
     private static void add(ZipOutputStream zip, Path file) throws IOException {

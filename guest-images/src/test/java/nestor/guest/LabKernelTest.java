@@ -39,8 +39,8 @@ class LabKernelTest {
     }
 
     @Test
-    void theConfigurationHasWhatTheLabIsFor() throws Exception {
-        assertThat(LabKernel.configuration().lines().filter(line -> !line.isEmpty()))
+    void theArm64ConfigurationHasWhatTheLabIsFor() throws Exception {
+        assertThat(options(LabConfiguration.ARM64))
                 .contains(
                         "CONFIG_ARM_SMMU_V3_SVA=y",
                         "CONFIG_UIO_PCI_GENERIC_SVA=y",
@@ -53,12 +53,43 @@ class LabKernelTest {
     }
 
     @Test
+    void theAmd64ConfigurationHasWhatTheLabIsFor() throws Exception {
+        assertThat(options(LabConfiguration.AMD64))
+                .contains(
+                        "CONFIG_64BIT=y",
+                        "CONFIG_PVH=y",
+                        "CONFIG_INTEL_IOMMU_SVM=y",
+                        "CONFIG_IRQ_REMAP=y",
+                        "CONFIG_PCI_MMCONFIG=y",
+                        "CONFIG_UIO_PCI_GENERIC_SVA=y",
+                        "CONFIG_IOMMUFD_TEST=y",
+                        "CONFIG_VFIO_DEVICE_CDEV=y")
+                .doesNotHaveDuplicates();
+    }
+
+    private static List<String> options(LabConfiguration lab) throws Exception {
+        return lab.configuration().lines().filter(line -> !line.isEmpty()).toList();
+    }
+
+    @Test
+    void theKernelsOfTwoArchitecturesHaveDifferentNames() throws Exception {
+        assertThat(LabConfiguration.ARM64.selection()).startsWith("arm64-lab-");
+        assertThat(LabConfiguration.AMD64.selection()).startsWith("amd64-lab-");
+    }
+
+    @Test
+    void eachArchitectureBootsItsOwnKindOfImage() {
+        assertThat(LabConfiguration.ARM64.target()).isEqualTo("Image");
+        assertThat(LabConfiguration.AMD64.target()).isEqualTo("bzImage");
+    }
+
+    @Test
     void missingBuildToolsAreNamedAllAtOnce() throws Exception {
         Path program = Files.createFile(folder.resolve("make"));
         assertThat(program.toFile().setExecutable(true)).isTrue();
         HostPrograms programs = new HostPrograms(List.of(folder), false, Progress.none());
 
-        assertThatThrownBy(() -> programs.requireAll(LabKernel.tools()))
+        assertThatThrownBy(() -> programs.requireAll(LabConfiguration.ARM64.tools("amd64")))
                 .isInstanceOf(ImageException.class)
                 .hasMessage(
                         "there is no aarch64-linux-gnu-gcc in PATH; install the packages"
@@ -67,11 +98,24 @@ class LabKernelTest {
     }
 
     @Test
+    void aMissingHeaderIsNamedWithItsPackage() throws Exception {
+        Path compiler = folder.resolve("gcc");
+        HostPrograms programs = new HostPrograms(List.of(folder), false, Progress.none());
+        Files.writeString(compiler, "#!/bin/sh\n[ \"$3\" = stdio.h ]\n");
+        assertThat(compiler.toFile().setExecutable(true)).isTrue();
+
+        programs.requireHeader("stdio.h", "libc6-dev");
+        assertThatThrownBy(() -> programs.requireHeader("libelf.h", "libelf-dev"))
+                .isInstanceOf(ImageException.class)
+                .hasMessage("there is no header libelf.h; install the package libelf-dev");
+    }
+
+    @Test
     void thereIsNoneForAnotherArchitecture() {
         ImageStore store = new ImageStore(folder.resolve("cache"), folder, Progress.none());
 
-        assertThatThrownBy(() -> store.kernel("amd64", ImageStore.LAB))
+        assertThatThrownBy(() -> store.kernel("riscv64", ImageStore.LAB))
                 .isInstanceOf(ImageException.class)
-                .hasMessage("there is no lab kernel for amd64");
+                .hasMessage("there is no lab kernel for riscv64");
     }
 }

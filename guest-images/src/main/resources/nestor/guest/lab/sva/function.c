@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sva.h"
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -13,6 +14,8 @@
 /* Linux's own driver; ours (lab/module) for processes that end with DMA in flight, which Linux's cannot survive. */
 #define GENERIC_DRIVER "uio_pci_sva"
 #define DRAINING_DRIVER "uio_pci_sva_drain"
+
+enum { BUSY_TRIES = 500, BUSY_MICROSECONDS = 10000 };
 
 static bool reads(const char *folder, const char *file, const char *text) {
     char path[128], content[32] = "";
@@ -93,13 +96,26 @@ static void map_bar(struct function *function, int uio) {
         close(fd);
 }
 
+/*
+ * Who answers a page fault keeps the memory of the process, which has the file mapped: after that process was killed
+ * and waited for, its binding may still be there for a while.
+ */
+static int open_free(const char *path) {
+    int uio = open(path, O_RDWR);
+    for (int tries = 0; uio < 0 && errno == EBUSY && tries < BUSY_TRIES; tries++) {
+        usleep(BUSY_MICROSECONDS);
+        uio = open(path, O_RDWR);
+    }
+    return uio;
+}
+
 void function_open(struct function *function, const char *vendor, const char *device, bool drained) {
     char path[128];
     find(function, vendor, device);
     int uio = uio_number(function, drained ? DRAINING_DRIVER : GENERIC_DRIVER);
     snprintf(path, sizeof path, "/dev/uio%d", uio);
     // Opening binds the process; not close-on-exec, so that a program can outlive its address space.
-    function->uio = open(path, O_RDWR);
+    function->uio = open_free(path);
     expect(function->uio >= 0, "%s: %m", path);
     snprintf(path, sizeof path, "%s/pasid", function->folder);
     function->pasid = read_number(path);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define VIOMMU_STATISTICS "/sys/class/iommu/virtio0/statistics"
+#define VTD_UNIT "/sys/class/iommu/dmar0"
 
 enum { STALL_SECONDS = 20 };
 
@@ -64,7 +65,7 @@ unsigned long page_faults(void) {
     return number_after("/proc/vmstat", "pgfault ");
 }
 
-/* Interrupts of an event queue, an SMMU's or a virtio-iommu's: one or more records each. */
+/* Interrupts of an event queue, an SMMU's or a virtio-iommu's, or of a VT-d unit's page request queue: one or more records each. */
 unsigned long iommu_interrupts(void) {
     char line[512];
     unsigned long sum = 0;
@@ -73,17 +74,18 @@ unsigned long iommu_interrupts(void) {
     while (fgets(line, sizeof line, file)) {
         char *count = strchr(line, ':');
         if (count && (strstr(line, "arm-smmu-v3-evtq") || strstr(line, "arm-smmu-v3-combined") ||
-                      (strstr(line, " virtio") && strstr(line, "-event\n"))))
+                      (strstr(line, " virtio") && strstr(line, "-event\n")) ||
+                      (strstr(line, " dmar") && strstr(line, "-prq\n"))))
             sum += strtoul(count + 1, NULL, 10);
     }
     fclose(file);
     return sum;
 }
 
-/* Page requests and faults that the driver has seen; an SMMU's interrupts, each of which is one or more. */
+/* Page requests and faults that a virtio-iommu's driver has seen; interrupts of others, each of which is one or more. */
 unsigned long iommu_events(void) {
     unsigned long faults;
-    if (!faults_come_in_groups())
+    if (access(VIOMMU_STATISTICS, F_OK) != 0)
         return iommu_interrupts();
     faults = read_number(VIOMMU_STATISTICS "/faults");
     return faults + read_number(VIOMMU_STATISTICS "/page_requests");
@@ -91,7 +93,12 @@ unsigned long iommu_events(void) {
 
 /* An SMMU's stalls are one page each. A function's page requests are a group, which is answered as a whole. */
 bool faults_come_in_groups(void) {
-    return access(VIOMMU_STATISTICS, F_OK) == 0;
+    return access(VIOMMU_STATISTICS, F_OK) == 0 || events_may_be_groups();
+}
+
+/* A VT-d unit has one interrupt for all page requests that come until its driver has seen to it (PRS_REG.PPR). */
+bool events_may_be_groups(void) {
+    return access(VTD_UNIT, F_OK) == 0;
 }
 
 unsigned long read_number(const char *path) {
@@ -107,8 +114,8 @@ void write_text(const char *path, const char *text) {
 
 /*
  * From here on no page fault of a device is answered while this process runs: the kernel's worker for them has no
- * priority, nor has that which reads a virtio-iommu's events; the threads that read an SMMU's have more than this. There
- * is one CPU.
+ * priority, nor has that which reads a virtio-iommu's events; the threads that read an SMMU's, or a VT-d unit's, have more than
+ * this. There is one CPU.
  */
 void run_before_page_faults(void) {
     struct sched_param priority = {.sched_priority = 1};

@@ -64,6 +64,7 @@ unsigned long page_faults(void);
 unsigned long iommu_interrupts(void);
 unsigned long iommu_events(void);
 bool faults_come_in_groups(void);
+bool events_may_be_groups(void);
 unsigned long read_number(const char *path);
 void write_text(const char *path, const char *text);
 void run_before_page_faults(void);
