@@ -48,8 +48,12 @@ class X87Test {
                                 }));
     }
 
+    /** The oracle quiets a NaN in memory before it compares it with another: there is no other. */
     private static void memory(TestCase t, int opcode, int extension) {
         fullPrecision(t);
+        if ((exponentOf(t, 0) & 0x7fff) == 0x7fff) {
+            exponent(t, 0, 0x3fff);
+        }
         t.memoryAt(t.scratchVa(16, 1), 4, extension, opcode);
     }
 
