@@ -200,6 +200,7 @@ public final class Arm64Vcpu implements Vcpu {
 
     /** One slice, or one sleep. */
     private void step() {
+        kicked = false; // before looking around, so that what comes later is not overlooked
         cpu.domain.safepoint();
         cpu.timer.poll();
         if (cpu.irqAsserted) {
@@ -237,7 +238,6 @@ public final class Arm64Vcpu implements Vcpu {
             LockSupport.park(this);
         }
         sleeping = false;
-        kicked = false;
         if (deadline != GenericTimer.NEVER) {
             wakeUp.cancel();
         }

@@ -152,6 +152,7 @@ public final class X86Vcpu implements Vcpu {
 
     /** One slice, or one sleep. */
     private void step() {
+        kicked = false; // before looking around, so that what comes later is not overlooked
         cpu.domain.safepoint();
         cpu.apic.poll();
         if (!on || cpu.halted && !deliverable()) {
@@ -224,7 +225,6 @@ public final class X86Vcpu implements Vcpu {
             LockSupport.park(this);
         }
         sleeping = false;
-        kicked = false;
         if (deadline != LocalApic.NEVER) {
             wakeUp.cancel();
         }
