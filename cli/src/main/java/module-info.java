@@ -7,6 +7,7 @@ module nestor.cli {
     requires nestor.guest;
     requires nestor.host;
     requires nestor.hostsuite;
+    requires nestor.trace;
     requires info.picocli;
     requires tools.jackson.databind;
     requires tools.jackson.dataformat.yaml;

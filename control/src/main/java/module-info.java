@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module nestor.control {
     requires transitive nestor.machine;
+    requires transitive nestor.trace;
     requires io.netty.buffer;
     requires io.netty.common;
     requires io.netty.transport;

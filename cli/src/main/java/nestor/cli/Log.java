@@ -54,6 +54,11 @@ final class Log {
         err.flush();
     }
 
+    /** Standard error itself. */
+    PrintStream stream() {
+        return err;
+    }
+
     private void print(String message) {
         err.println("nestor: " + message);
         err.flush();

@@ -16,6 +16,7 @@ import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
 import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
+import nestor.trace.Tracing;
 import nestor.vmm.chardev.CharBackend;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -60,6 +61,7 @@ final class RunCommand implements Callable<Integer> {
 
     @Mixin private MachineOptions options = new MachineOptions();
     @Mixin private DebugOptions debug = new DebugOptions();
+    @Mixin private TraceOptions trace = new TraceOptions();
 
     @Option(
             names = "--timeout",
@@ -75,7 +77,8 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws CommandException, ConfigException, ImageException, IOException {
         Settings settings = options.settings();
         debug.imply(settings);
-        Optional<String> help = OptionHelp.answer(settings);
+        Optional<String> help =
+                trace.help().isPresent() ? trace.help() : OptionHelp.answer(settings);
         if (help.isPresent()) {
             host.out().print(help.get());
             return ExitCode.OK;
@@ -119,10 +122,12 @@ final class RunCommand implements Callable<Integer> {
         VirtualMachine.Ending ending;
         String name = plan.name().isEmpty() ? "p" + ProcessHandle.current().pid() : plan.name();
         vm.describe(plan.name(), chardevs(plan));
-        try (ControlSockets sockets = new ControlSockets(host.log());
+        try (Tracing tracing = trace.open(host.log());
+                ControlSockets sockets = new ControlSockets(host.log());
                 Consoles consoles = new Consoles(host, terminal, monitor, sockets, vm::stop)) {
             Map<String, CharBackend> backends = consoles.open(plan);
             vm.onStop(consoles::hurry);
+            vm.trace(tracing);
             ending =
                     vm.run(
                             config,

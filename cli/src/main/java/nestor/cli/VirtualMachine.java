@@ -20,6 +20,8 @@ import nestor.machine.ConfigException;
 import nestor.machine.Machine;
 import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
+import nestor.trace.TraceRegistry;
+import nestor.trace.Tracing;
 import nestor.vmm.chardev.CharBackend;
 
 /**
@@ -91,6 +93,7 @@ final class VirtualMachine {
     private volatile boolean timedOut;
     private String name = "";
     private List<ControlledMachine.Chardev> chardevs = List.of();
+    private Tracing tracing = new Tracing(TraceRegistry.ofProgram(), List.of(), _ -> {});
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
         this.terminal = terminal;
@@ -140,6 +143,11 @@ final class VirtualMachine {
         chardevs = List.copyOf(consoles);
     }
 
+    /** Whose points the monitors switch; before {@link #run}. */
+    void trace(Tracing points) {
+        tracing = points;
+    }
+
     /** What the monitor looks at. */
     Optional<ControlledMachine> machine() {
         return running.get();
@@ -176,7 +184,8 @@ final class VirtualMachine {
                                     machine,
                                     config,
                                     chardevs,
-                                    MonitorCommands::device)));
+                                    MonitorCommands::device,
+                                    tracing)));
             if (signals.received().isPresent()) {
                 machine.stop();
             }

@@ -5,6 +5,7 @@ import nestor.machine.ConfigException;
 import nestor.machine.DeviceConfig;
 import nestor.machine.Machine;
 import nestor.machine.MachineConfig;
+import nestor.trace.Tracing;
 
 /**
  * What a monitor controls.
@@ -15,6 +16,7 @@ import nestor.machine.MachineConfig;
  * @param configuration what it was made from
  * @param chardevs the host sides of its consoles
  * @param devices reads what follows {@code device_add}
+ * @param tracing its trace points
  */
 public record ControlledMachine(
         String name,
@@ -22,7 +24,8 @@ public record ControlledMachine(
         Machine machine,
         MachineConfig configuration,
         List<Chardev> chardevs,
-        DeviceSyntax devices) {
+        DeviceSyntax devices,
+        Tracing tracing) {
     /**
      * A character device's host side.
      *

@@ -49,6 +49,7 @@ public final class HmpCommands {
         command("x", "/FMT ADDR", "guest memory at a virtual address, as x /8gx $sp", memory::x);
         command("xp", "/FMT ADDR", "guest memory at a physical address", memory::xp);
         command("gva2gpa", "ADDR", "where a virtual address is mapped to", memory::gva2gpa);
+        command("trace-event", "NAME on|off", "switch trace points", this::traceEvent);
         action("stop", "stop the vCPUs", control::stop);
         action("cont", "let them go on", control::cont);
         action("system_reset", "reset the machine", control::reset);
@@ -110,6 +111,7 @@ public final class HmpCommands {
     private static SortedSet<String> topics() {
         SortedSet<String> topics = new TreeSet<>(Views.topics());
         topics.add("registers");
+        topics.add("trace-events");
         return topics;
     }
 
@@ -168,6 +170,9 @@ public final class HmpCommands {
 
     private String info(String argument) throws HmpException, InterruptedException {
         String[] words = argument.strip().split("\\s+", -1);
+        if (words[0].equals("trace-events") && words.length <= 2) {
+            return TraceEvents.list(machine.tracing(), words.length > 1 ? words[1] : "*");
+        }
         if (words.length > 1) {
             throw new HmpException("info %s: takes nothing".formatted(shown(words[0])));
         }
@@ -187,6 +192,10 @@ public final class HmpCommands {
                             "info: unknown topic '%s'; known: %s"
                                     .formatted(shown(words[0]), String.join(", ", topics())));
         };
+    }
+
+    private String traceEvent(String argument) throws HmpException {
+        return TraceEvents.change(machine.tracing(), shown(argument));
     }
 
     private String help() {

@@ -34,6 +34,18 @@ final class Arguments {
         return Optional.of(value.asString());
     }
 
+    boolean flag(String name) throws QmpException {
+        JsonNode value = object.get(name);
+        taken.add(name);
+        if (value == null) {
+            throw QmpException.generic("argument '" + name + "' is missing");
+        }
+        if (!value.isBoolean()) {
+            throw QmpException.generic("argument '" + name + "' must be true or false");
+        }
+        return value.asBoolean();
+    }
+
     /** An integer that is read over; QEMU knows it, and it makes no difference here. */
     void ignoreInteger(String name) throws QmpException {
         JsonNode value = object.get(name);

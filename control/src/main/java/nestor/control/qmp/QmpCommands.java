@@ -71,6 +71,9 @@ public final class QmpCommands {
         devices();
         commands.put("human-monitor-command", this::human);
         commands.put("x-nestor-info", this::info);
+        QmpTrace trace = new QmpTrace(machine.tracing());
+        commands.put("trace-event-get-state", trace::state);
+        commands.put("trace-event-set-state", trace::change);
     }
 
     private void actions() {

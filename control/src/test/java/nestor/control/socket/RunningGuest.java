@@ -17,6 +17,8 @@ import nestor.machine.DeviceConfig;
 import nestor.machine.Machine;
 import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
+import nestor.trace.TraceRegistry;
+import nestor.trace.Tracing;
 import nestor.testkit.CountingGuest;
 import nestor.vmm.memory.GuestAccessException;
 
@@ -56,7 +58,8 @@ final class RunningGuest implements AutoCloseable {
                         machine,
                         config,
                         List.of(new ControlledMachine.Chardev("serial0", "null")),
-                        text -> new DeviceConfig(text, Map.of()));
+                        text -> new DeviceConfig(text, Map.of()),
+                        new Tracing(TraceRegistry.ofProgram(), List.of(), _ -> {}));
         HmpCommands human = new HmpCommands(controlled);
         QmpCommands commands = new QmpCommands(controlled, human);
         qmp = folder.resolve("qmp");

@@ -1,0 +1,36 @@
+package nestor.trace;
+
+import java.io.PrintStream;
+
+/** Text that leaves the program piece by piece; a piece is written whole or not at all. */
+public interface TraceOutput {
+    /** Writes a piece, unless there is no room for it. */
+    void write(String piece);
+
+    /** Hands on what was written. */
+    void flush();
+
+    /** Ends with a piece for which room was kept. */
+    void close(String last);
+
+    /** A stream that stays open. */
+    static TraceOutput to(PrintStream stream) {
+        return new TraceOutput() {
+            @Override
+            public void write(String piece) {
+                stream.print(piece);
+            }
+
+            @Override
+            public void flush() {
+                stream.flush();
+            }
+
+            @Override
+            public void close(String last) {
+                stream.print(last);
+                stream.flush();
+            }
+        };
+    }
+}
