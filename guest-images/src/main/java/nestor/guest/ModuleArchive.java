@@ -101,12 +101,15 @@ final class ModuleArchive implements AutoCloseable {
 
     private byte[] content(String name) throws IOException, ImageException {
         byte[] own = added.get(name);
+        if (own != null) {
+            return own;
+        }
         ZipEntry entry = modules.get(name);
-        if (own == null && entry == null) {
+        if (entry == null) {
             throw new ImageException(
                     "this kernel has no module " + name + ", which its guest profile needs");
         }
-        return own == null ? read(entry) : own;
+        return read(entry);
     }
 
     private byte[] read(ZipEntry entry) throws IOException {
