@@ -67,7 +67,10 @@ final class CtlCommandTest {
 
             assertThat(typed.err()).describedAs(command).isEmpty();
             assertThat(typed.exitCode()).isZero();
-            assertThat(typed.out()).describedAs(command).startsWith("{").contains("\"return\" : \"");
+            assertThat(typed.out())
+                    .describedAs(command)
+                    .startsWith("{")
+                    .contains("\"return\" : \"");
         }
     }
 
