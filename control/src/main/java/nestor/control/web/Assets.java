@@ -29,6 +29,7 @@ final class Assets {
                     "format.js",
                     "addresses.js",
                     "queues.js",
+                    "timeline.js",
                     "topology.js",
                     "vendor/htm.mjs",
                     "vendor/preact.mjs");

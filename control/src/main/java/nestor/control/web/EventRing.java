@@ -15,7 +15,15 @@ final class EventRing {
     static final int BATCH = 256;
 
     private final Deque<TraceRecord> waiting = new ArrayDeque<>();
+    private final Runnable onFlush;
     private long dropped;
+
+    /**
+     * @param onFlush called when there may be something to send; must not wait
+     */
+    EventRing(Runnable onFlush) {
+        this.onFlush = onFlush;
+    }
 
     synchronized void add(TraceRecord item) {
         if (waiting.size() >= CAPACITY) {
@@ -23,6 +31,10 @@ final class EventRing {
             dropped++;
         }
         waiting.addLast(item);
+    }
+
+    void flush() {
+        onFlush.run();
     }
 
     /** The oldest, at most {@link #BATCH}. */

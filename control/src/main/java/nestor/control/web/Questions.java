@@ -34,7 +34,10 @@ final class Questions {
         this.timeline = timeline;
     }
 
-    byte[] answer(Session session, byte[] question) {
+    /**
+     * @param ring what waits for the page that asks
+     */
+    byte[] answer(EventRing ring, byte[] question) {
         ObjectNode answer = Json.object();
         JsonNode asked;
         try {
@@ -51,9 +54,9 @@ final class Questions {
         } else if (asked.path("timeline").isBoolean()) {
             boolean wanted = asked.path("timeline").asBoolean();
             if (wanted) {
-                timeline.join(session);
+                timeline.join(ring);
             } else {
-                timeline.leave(session);
+                timeline.leave(ring);
             }
             answer.put("timeline", wanted);
             error = Optional.empty();

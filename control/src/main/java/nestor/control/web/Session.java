@@ -40,7 +40,7 @@ final class Session extends ChannelInboundHandlerAdapter {
     private final Questions questions;
     private final Executor looking;
     private final Timeline timeline;
-    private final EventRing ring = new EventRing();
+    private final EventRing ring = new EventRing(this::pump);
 
     /** Of one read from the socket; no more is read before they are answered. */
     private final Deque<WebSocketFrame> frames = new ArrayDeque<>();
@@ -77,7 +77,7 @@ final class Session extends ChannelInboundHandlerAdapter {
         }
         frames.forEach(ReferenceCountUtil::release);
         frames.clear();
-        submit(() -> timeline.leave(this));
+        submit(() -> timeline.leave(ring));
     }
 
     /** The peer is gone, or what it sent is no WebSocket's. */
@@ -125,7 +125,7 @@ final class Session extends ChannelInboundHandlerAdapter {
             case TextWebSocketFrame text when text.isFinalFragment() -> {
                 busy = true;
                 byte[] question = ByteBufUtil.getBytes(text.content());
-                submit(() -> answer(context, questions.answer(this, question)));
+                submit(() -> answer(context, questions.answer(ring, question)));
             }
             case PingWebSocketFrame ping -> {
                 busy = true;
@@ -172,7 +172,7 @@ final class Session extends ChannelInboundHandlerAdapter {
     }
 
     /** Sends what waits, unless the last batch has not left yet. Any thread; never waits. */
-    void pump() {
+    private void pump() {
         if (!ring.isEmpty() && batchUnderWay.compareAndSet(false, true)) {
             submit(this::sendBatch);
         }

@@ -1,7 +1,6 @@
 package nestor.control.web;
 
 import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -37,32 +36,31 @@ final class Timeline implements TraceSink {
     private record Counter(String name, int rid) {}
 
     private final Tracing tracing;
-    private final Set<Session> sessions = new LinkedHashSet<>();
-    private final List<Session> told = new CopyOnWriteArrayList<>();
+    private final List<EventRing> told = new CopyOnWriteArrayList<>();
     private final Map<Counter, Long> counts = new HashMap<>();
 
     Timeline(Tracing tracing) {
         this.tracing = tracing;
     }
 
-    /** The page wants to know; on the thread that answers. */
-    void join(Session session) {
-        if (sessions.add(session)) {
-            told.add(session);
-            if (sessions.size() == 1) {
-                Set<String> points = new TreeSet<>();
-                GLOBS.forEach(glob -> points.addAll(tracing.matching(glob)));
-                tracing.watch(this, points);
-            }
+    /** A page wants to know; on the thread that answers. */
+    void join(EventRing ring) {
+        if (told.contains(ring)) {
+            return;
+        }
+        told.add(ring);
+        if (told.size() == 1) {
+            Set<String> points = new TreeSet<>();
+            GLOBS.forEach(glob -> points.addAll(tracing.matching(glob)));
+            tracing.watch(this, points);
         }
     }
 
     /** The page is gone, or looks at something else; on the thread that answers. */
-    void leave(Session session) {
-        if (sessions.remove(session)) {
-            told.remove(session);
-            session.ring().clear();
-            if (sessions.isEmpty()) {
+    void leave(EventRing ring) {
+        if (told.remove(ring)) {
+            ring.clear();
+            if (told.isEmpty()) {
                 tracing.unwatch(this);
             }
         }
@@ -71,7 +69,7 @@ final class Timeline implements TraceSink {
     @Override
     public void take(TraceRecord item) {
         count(new Counter(item.name(), item.rid()));
-        told.forEach(session -> session.ring().add(item));
+        told.forEach(ring -> ring.add(item));
     }
 
     private void count(Counter counter) {
@@ -84,7 +82,7 @@ final class Timeline implements TraceSink {
 
     @Override
     public void flush() {
-        told.forEach(Session::pump);
+        told.forEach(EventRing::flush);
     }
 
     @Override

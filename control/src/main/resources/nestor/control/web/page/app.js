@@ -3,6 +3,7 @@ import { html, render, Component } from './html.js';
 import { Connection } from './connection.js';
 import { count } from './format.js';
 import { Topology, topics as topologyTopics } from './topology.js';
+import { Timeline, topics as timelineTopics } from './timeline.js';
 import { Queues, topics as queueTopics } from './queues.js';
 import { Addresses, topics as addressTopics } from './addresses.js';
 
@@ -10,6 +11,7 @@ const PERIOD_MILLIS = 500;
 
 const PAGES = {
   topology: { title: 'Topology', view: Topology, topics: topologyTopics },
+  timeline: { title: 'Timeline', view: Timeline, topics: timelineTopics },
   queues: { title: 'Queues', view: Queues, topics: queueTopics },
   addresses: { title: 'Addresses', view: Addresses, topics: addressTopics },
 };
@@ -20,7 +22,7 @@ class App extends Component {
   state = { open: null, page: chosen(), data: {}, problem: '' };
 
   componentDidMount() {
-    this.connection = new Connection(open => this.opened(open), () => {});
+    this.connection = new Connection(open => this.opened(open));
     addEventListener('hashchange', () => this.show(chosen()));
     document.title = `${PAGES[this.state.page].title} · Nestor`;
     this.tick();
@@ -77,7 +79,7 @@ class App extends Component {
         what was last to be seen; it goes on by itself if the machine comes back under this address.</p>`}
       ${problem && open && html`<p class="banner">${problem}</p>`}
       <main tabindex="-1">${topics.every(topic => topic in data)
-        ? html`<${view} data=${data} connection=${this.connection} />`
+        ? html`<${view} data=${data} connection=${this.connection} open=${open} />`
         : html`<p class="quiet">Asking the machine …</p>`}</main>`;
   }
 }

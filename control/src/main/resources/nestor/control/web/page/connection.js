@@ -4,10 +4,9 @@ const FIRST_RETRY_MILLIS = 500;
 const MAX_RETRY_MILLIS = 8000;
 
 export class Connection {
-  // onState(open), onBatch({events, dropped, counts})
-  constructor(onState, onBatch) {
+  constructor(onState) {
     this.onState = onState;
-    this.onBatch = onBatch;
+    this.onBatch = () => {}; // of {events, dropped, counts}
     this.waiting = new Map();
     this.lastId = 0;
     this.retryMillis = FIRST_RETRY_MILLIS;
