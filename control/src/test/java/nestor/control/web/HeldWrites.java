@@ -12,7 +12,9 @@ final class HeldWrites extends ChannelOutboundHandlerAdapter {
 
     @Override
     public void write(ChannelHandlerContext context, Object message, ChannelPromise promise) {
-        held.add(() -> context.writeAndFlush(message, promise));
+        held.add(() -> {
+            var _ = context.writeAndFlush(message, promise);
+        });
     }
 
     int count() {
