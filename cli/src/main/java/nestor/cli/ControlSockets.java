@@ -13,6 +13,7 @@ import nestor.control.socket.Monitors;
 import nestor.control.socket.QmpConversation;
 import nestor.control.socket.SocketChardev;
 import nestor.control.socket.SocketServer;
+import nestor.control.web.WebView;
 import nestor.vmm.chardev.CharBackend;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ final class ControlSockets implements AutoCloseable {
     private final Log log;
     private @Nullable SocketServer server;
     private @Nullable Monitors monitors;
+    private @Nullable WebView web;
     private boolean closed;
 
     ControlSockets(Log log) {
@@ -91,6 +93,20 @@ final class ControlSockets implements AutoCloseable {
         listen(machine, true, address);
     }
 
+    /** Opens the web view and tells where it is. */
+    void openWeb(Optional<ListenAddress.Loopback> at, ControlledMachine machine)
+            throws CommandException {
+        if (at.isPresent()) {
+            try {
+                WebView opened = WebView.open(server(), at.get(), machine);
+                web = opened;
+                log.info("web view: " + opened.url());
+            } catch (IOException e) {
+                throw CommandException.usage("--ui: " + CommandException.reason(e));
+            }
+        }
+    }
+
     private synchronized ListenAddress listen(
             ControlledMachine machine, boolean control, ListenAddress address) throws IOException {
         if (closed) {
@@ -114,6 +130,9 @@ final class ControlSockets implements AutoCloseable {
         closed = true;
         if (monitors != null) {
             monitors.close();
+        }
+        if (web != null) {
+            web.close();
         }
         if (server != null) {
             server.close();

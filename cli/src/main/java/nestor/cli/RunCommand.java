@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import nestor.cli.terminal.Monitor;
 import nestor.cli.terminal.Terminal;
 import nestor.control.ControlledMachine;
+import nestor.control.ListenAddress;
 import nestor.guest.ImageException;
 import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
@@ -69,6 +70,16 @@ final class RunCommand implements Callable<Integer> {
             description = "Stop after this time, with exit code 5.")
     private @Nullable Integer timeoutSeconds;
 
+    @Option(
+            names = {"-ui", "--ui"},
+            paramLabel = "[127.0.0.1:]PORT",
+            arity = "0..1",
+            fallbackValue = "",
+            description =
+                    "A web view of the machine for a browser of this host, at any free port by default; its URL is"
+                            + " printed (docs/web-view.md).")
+    private @Nullable String ui;
+
     RunCommand(Host host) {
         this.host = host;
     }
@@ -83,6 +94,8 @@ final class RunCommand implements Callable<Integer> {
             host.out().print(help.get());
             return ExitCode.OK;
         }
+        Optional<ListenAddress.Loopback> web =
+                ui == null ? Optional.empty() : Optional.of(ListenAddresses.port("--ui", ui));
         try (Terminal terminal = new Terminal();
                 Scratch scratch = new Scratch()) {
             MachinePlan plan = MachinePlan.of(settings);
@@ -97,7 +110,7 @@ final class RunCommand implements Callable<Integer> {
                 plan = MachinePlan.of(settings);
             }
             Guest guest = Guest.of(plan, host, terminal, Preset.consoleArguments(plan.type(), ""));
-            return run(terminal, plan, plan.config(guest));
+            return run(terminal, plan, plan.config(guest), web);
         }
     }
 
@@ -110,7 +123,11 @@ final class RunCommand implements Callable<Integer> {
         return chardevs;
     }
 
-    private int run(Terminal terminal, MachinePlan plan, MachineConfig config)
+    private int run(
+            Terminal terminal,
+            MachinePlan plan,
+            MachineConfig config,
+            Optional<ListenAddress.Loopback> web)
             throws CommandException, ConfigException, IOException {
         VirtualMachine vm =
                 new VirtualMachine(
@@ -134,6 +151,7 @@ final class RunCommand implements Callable<Integer> {
                             backends,
                             machine -> {
                                 sockets.open(plan, machine);
+                                sockets.openWeb(web, machine);
                                 consoles.start();
                                 sockets.openNamed(new RuntimeFolder().socket(name), machine);
                             });

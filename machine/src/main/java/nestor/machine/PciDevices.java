@@ -544,7 +544,9 @@ final class PciDevices {
                 .filter(node -> node.driver().equals("virtio-iommu-pci"))
                 .flatMap(node ->
                         iommuStatistics().stream()
-                                .map(counted -> IommuState.ofVirtio(node.name(), counted)))
+                                .map(counted ->
+                                        IommuState.ofVirtio(
+                                                node.name(), this::isEndpoint, counted)))
                 .toList();
     }
 
