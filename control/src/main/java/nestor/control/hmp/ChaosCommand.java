@@ -32,7 +32,7 @@ final class ChaosCommand {
         Optional<String> device = Optional.empty();
         Optional<Long> seed = Optional.empty();
         List<String> keys = new ArrayList<>();
-        for (String word : argument.strip().split("\\s+")) {
+        for (String word : argument.strip().split("\\s+", -1)) {
             if (word.startsWith(DEVICE)) {
                 device = Optional.of(word.substring(DEVICE.length()));
             } else if (word.startsWith(SEED)) {
