@@ -49,11 +49,13 @@ final class GuestTest {
     private final Settings user;
     private final int timeoutSeconds;
     private final long seed;
+    private final ChaosOptions.Plan chaos;
 
     /**
      * @param user the machine as the user described it; never changed
      * @param timeoutSeconds for each run, but for those that boot again and again
      * @param seed of the disk's content
+     * @param chaos how devices misbehave
      */
     GuestTest(
             Host host,
@@ -61,13 +63,15 @@ final class GuestTest {
             Preset preset,
             Settings user,
             int timeoutSeconds,
-            long seed) {
+            long seed,
+            ChaosOptions.Plan chaos) {
         this.host = host;
         this.terminal = terminal;
         this.preset = preset;
         this.user = user;
         this.timeoutSeconds = timeoutSeconds;
         this.seed = seed;
+        this.chaos = chaos;
     }
 
     /** Boots the guest to check itself, then checks what it says. */
@@ -191,7 +195,9 @@ final class GuestTest {
     }
 
     private VirtualMachine virtualMachine(Duration limit) {
-        return new VirtualMachine(terminal, Optional.of(limit));
+        VirtualMachine vm = new VirtualMachine(terminal, Optional.of(limit));
+        vm.chaos(chaos);
+        return vm;
     }
 
     private static VirtualMachine.Ending boot(

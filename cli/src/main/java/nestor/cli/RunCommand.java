@@ -63,6 +63,7 @@ final class RunCommand implements Callable<Integer> {
     @Mixin private MachineOptions options = new MachineOptions();
     @Mixin private DebugOptions debug = new DebugOptions();
     @Mixin private TraceOptions trace = new TraceOptions();
+    @Mixin private ChaosOptions chaos = new ChaosOptions();
 
     @Option(
             names = "--timeout",
@@ -135,6 +136,7 @@ final class RunCommand implements Callable<Integer> {
         MonitorCommands commands = new MonitorCommands(vm::machine, vm::stop);
         Monitor monitor = new Monitor(commands::execute);
         vm.attach(machine -> debug.attach(host, machine, commands::execute));
+        vm.chaos(chaos.plan(host.log()));
         vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
         VirtualMachine.Ending ending;
         String name = plan.name().isEmpty() ? "p" + ProcessHandle.current().pid() : plan.name();

@@ -109,6 +109,8 @@ final class TestCommand implements Callable<Integer> {
             description = "Of the disk's content; -v prints the one used.")
     private @Nullable Long seed;
 
+    @Mixin private ChaosOptions chaos = new ChaosOptions();
+
     TestCommand(Host host) {
         this.host = host;
     }
@@ -147,7 +149,14 @@ final class TestCommand implements Callable<Integer> {
         host.log().detail("--seed " + content);
         try (Terminal terminal = new Terminal()) {
             GuestTest test =
-                    new GuestTest(host, terminal, preset, settings, timeoutSeconds, content);
+                    new GuestTest(
+                            host,
+                            terminal,
+                            preset,
+                            settings,
+                            timeoutSeconds,
+                            content,
+                            chaos.plan(host.log()));
             return exec == null
                     ? check(test, chosen, report)
                     : test.execute(chosen.getFirst(), exec);

@@ -53,6 +53,9 @@ interface Board {
     /** How software has programmed each IOMMU. */
     List<IommuState> iommus();
 
+    /** Who misbehaves, or can. */
+    ChaosDevices chaos();
+
     /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
     List<MappedRange> addresses();
 

@@ -364,6 +364,11 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public ChaosDevices chaos() {
+        return pci.chaos();
+    }
+
+    @Override
     public List<IommuState> iommus() {
         List<IommuState> all = new ArrayList<>(units.states());
         all.addAll(pci.iommus());

@@ -309,6 +309,11 @@ final class VirtBoard implements Board {
     }
 
     @Override
+    public ChaosDevices chaos() {
+        return pci.chaos();
+    }
+
+    @Override
     public List<IommuState> iommus() {
         List<IommuState> all = new ArrayList<>(smmus.states());
         all.addAll(pci.iommus());

@@ -50,6 +50,12 @@ public final class HmpCommands {
         command("xp", "/FMT ADDR", "guest memory at a physical address", memory::xp);
         command("gva2gpa", "ADDR", "where a virtual address is mapped to", memory::gva2gpa);
         command("trace-event", "NAME on|off", "switch trace points", this::traceEvent);
+        ChaosCommand chaos = new ChaosCommand(control);
+        command(
+                "inject",
+                "KEY... [device=ID] [seed=N]",
+                "have devices misbehave; 'off' ends it, nothing lists it",
+                chaos::inject);
         action("stop", "stop the vCPUs", control::stop);
         action("cont", "let them go on", control::cont);
         action("system_reset", "reset the machine", control::reset);

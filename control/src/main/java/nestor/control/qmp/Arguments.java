@@ -46,6 +46,18 @@ final class Arguments {
         return value.asBoolean();
     }
 
+    Optional<Long> optionalNumber(String name) throws QmpException {
+        JsonNode value = object.get(name);
+        taken.add(name);
+        if (value == null) {
+            return Optional.empty();
+        }
+        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
+            throw QmpException.generic("argument '" + name + "' must be an integer");
+        }
+        return Optional.of(value.asLong());
+    }
+
     /** An integer that is read over; QEMU knows it, and it makes no difference here. */
     void ignoreInteger(String name) throws QmpException {
         JsonNode value = object.get(name);
