@@ -46,6 +46,7 @@ final class TestCommand implements Callable<Integer> {
     private final Host host;
 
     @Mixin private MachineOptions options = new MachineOptions();
+    @Mixin private OracleOptions oracle = new OracleOptions();
 
     @Option(
             names = "--timeout",
@@ -124,6 +125,9 @@ final class TestCommand implements Callable<Integer> {
         if (with != null && !HostRun.NAME.equals(suite)) {
             throw CommandException.usage("--with: only with --suite host");
         }
+        if (suite != null && oracle.given()) {
+            throw CommandException.usage("--oracle: not with --suite");
+        }
         if (suite != null || iommu != null) {
             return runSuite(settings);
         }
@@ -147,7 +151,8 @@ final class TestCommand implements Callable<Integer> {
         host.log().detail("--seed " + content);
         try (Terminal terminal = new Terminal()) {
             GuestTest test =
-                    new GuestTest(host, terminal, preset, settings, timeoutSeconds, content);
+                    new GuestTest(
+                            host, terminal, preset, settings, oracle, timeoutSeconds, content);
             return exec == null
                     ? check(test, chosen, report)
                     : test.execute(chosen.getFirst(), exec);
