@@ -469,6 +469,18 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
 
     private Runnable stopAts() {
         disables.incrementAndGet();
-        return receivers.disable();
+        Runnable consequences = receivers.disable();
+        return () -> {
+            consequences.run();
+            tellAgent();
+        };
+    }
+
+    private void tellAgent() {
+        int rid = function.rid();
+        TranslationAgent agent = function.host().agentOf(rid);
+        if (agent != null) {
+            agent.atsDisabled(rid);
+        }
     }
 }
