@@ -6,12 +6,14 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import nestor.control.Json;
+import nestor.control.view.WalkQuery;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /** {@code nestor ctl}: commands for machines that run. */
 @Command(
@@ -34,6 +36,7 @@ import tools.jackson.databind.node.ArrayNode;
         footer = {
             "  nestor ctl info iommu",
             "  nestor ctl --json info pci",
+            "  nestor ctl walk 00:03.0 pasid 5 0x7f0000001000",
             "  nestor ctl lab1 device_del disk1",
             "  nestor ctl --socket /tmp/qmp stop"
         })
@@ -101,6 +104,10 @@ final class CtlCommand implements Callable<Integer> {
                 print(Json.pretty(view));
                 return ExitCode.OK;
             }
+            if (json && command.getFirst().equals("walk")) {
+                print(Json.pretty(machine.call("x-nestor-iommu-walk", walk(command))));
+                return ExitCode.OK;
+            }
             String answer =
                     machine.call(
                                     "human-monitor-command",
@@ -116,6 +123,14 @@ final class CtlCommand implements Callable<Integer> {
                 print(answer.stripTrailing());
             }
             return ExitCode.OK;
+        }
+    }
+
+    private static ObjectNode walk(List<String> command) throws CommandException {
+        try {
+            return WalkQuery.parse(command.subList(1, command.size())).arguments();
+        } catch (WalkQuery.WrongQueryException e) {
+            throw CommandException.failed(String.valueOf(e.getMessage()));
         }
     }
 

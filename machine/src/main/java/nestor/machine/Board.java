@@ -5,7 +5,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nestor.atc.AtcStatistics;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.FunctionInfo;
+import nestor.pci.Requester;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.Vcpu;
@@ -52,6 +54,14 @@ interface Board {
 
     /** How software has programmed each IOMMU. */
     List<IommuState> iommus();
+
+    /**
+     * What an untranslated request of a function would meet; empty if no IOMMU is in front of it.
+     * Any thread.
+     *
+     * @param access {@link nestor.pci.Translation#READ} and its like, or'ed
+     */
+    Optional<WalkReport> explore(Requester requester, long iova, int access);
 
     /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
     List<MappedRange> addresses();

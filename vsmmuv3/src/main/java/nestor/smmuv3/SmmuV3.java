@@ -6,6 +6,8 @@ import nestor.iommu.AtsRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -34,7 +36,7 @@ import nestor.vmm.time.Clock;
  * An SMMUv3: registers for its driver, and the translation agent of the functions behind it, whose
  * Requester IDs are its stream IDs.
  */
-public final class SmmuV3 implements TranslationAgent {
+public final class SmmuV3 implements TranslationAgent, WalkExplorer {
     /** Size of the register frame: pages 0 and 1. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
@@ -55,6 +57,7 @@ public final class SmmuV3 implements TranslationAgent {
     private final Quiescence quiescence = new Quiescence();
     private final AtcInvalidator invalidator;
     private final Translator translator;
+    private final SmmuExplorer explorer;
     private final HostBinding host;
     private final HostStreams hostStreams;
     private final PageRequestQueue pageRequests;
@@ -85,6 +88,7 @@ public final class SmmuV3 implements TranslationAgent {
         AtsRoute functions = host.route(route);
         this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
         this.translator = new Translator(options, memory, registers, interrupts);
+        this.explorer = new SmmuExplorer(options, memory, translator);
         this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, functions);
         this.hostStreams = new HostStreams(options, memory, translator, host);
         this.commands =
@@ -271,6 +275,11 @@ public final class SmmuV3 implements TranslationAgent {
     @Override
     public CompletionStatus requestPage(PageRequest request) {
         return pageRequests.take(request, translates());
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
     }
 
     @Override
