@@ -9,6 +9,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import nestor.pci.FunctionInfo;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
@@ -275,6 +277,22 @@ public final class MachineControl {
      */
     public void behave(String origin, Optional<String> device) throws ConfigException {
         board.chaos().end(origin, device);
+    }
+
+    /**
+     * What an untranslated request of a function would meet, without making it; empty if no IOMMU
+     * is in front of the function. Any thread; while the machine runs, it may see the guest's
+     * changes half done.
+     *
+     * @param access {@link nestor.pci.Translation#READ} and its like, or'ed; at least one
+     */
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return board.explore(requester, iova, access);
+    }
+
+    /** Every PCI function as software has programmed it. Any thread. */
+    public List<FunctionInfo> pciFunctions() {
+        return board.pciFunctions();
     }
 
     /** What is where in the guest-physical address space, by address. Any thread. */

@@ -50,6 +50,12 @@ import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.virtio.pci.VirtioPci;
+import nestor.iommu.walk.CachedTranslation;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
+import nestor.atc.AtcEntry;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.MailboxLoop;
@@ -603,6 +609,36 @@ final class PciDevices {
 
     /** Has the oracle look on at the virtio-iommu, if there is one. */
     void watch(StaleTranslationOracle oracle) {}
+    /** {@link Board#explore}. */
+    Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return host.iommuOf(requester.rid())
+                .filter(WalkExplorer.class::isInstance)
+                .map(WalkExplorer.class::cast)
+                .map(iommu -> iommu.explore(requester, iova, access))
+                .map(report -> report.with(cachedByFunction(report)));
+    }
+
+    private List<CachedTranslation> cachedByFunction(WalkReport report) {
+        List<CachedTranslation> cached = new ArrayList<>();
+        for (Endpoint endpoint : endpoints) {
+            if (endpoint.function().rid() == report.requester().rid()) {
+                endpoint.atc()
+                        .flatMap(atc -> atc.peek(report.requester(), report.iova()))
+                        .map(entry -> CachedTranslation.ofAtc(
+                                mapping(entry), report.iova(), report.outcome()))
+                        .ifPresent(cached::add);
+            }
+        }
+        return cached;
+    }
+
+    private static Translation.Mapping mapping(AtcEntry entry) {
+        return new Translation.Mapping(
+                entry.iovaBase(),
+                entry.sizeLog2(),
+                entry.translate(entry.iovaBase()),
+                entry.translation().access());
+    }
 
     /** The virtio-iommu, if there is one. */
     List<IommuState> iommus() {

@@ -25,6 +25,8 @@ import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.virtio.iommu.VirtioIommuStatistics;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.memory.GuestAccessException;
@@ -291,6 +293,11 @@ final class Q35Board implements Board {
     @Override
     public List<FunctionInfo> pciFunctions() {
         return host.functions().stream().map(PciFunction::info).toList();
+    }
+
+    @Override
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return pci.explore(requester, iova, access);
     }
 
     @Override

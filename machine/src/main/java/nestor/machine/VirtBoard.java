@@ -26,6 +26,8 @@ import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.virtio.iommu.VirtioIommuStatistics;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
@@ -229,6 +231,11 @@ final class VirtBoard implements Board {
     @Override
     public List<FunctionInfo> pciFunctions() {
         return host.functions().stream().map(PciFunction::info).toList();
+    }
+
+    @Override
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return pci.explore(requester, iova, access);
     }
 
     @Override

@@ -10,6 +10,8 @@ import nestor.iommu.oracle.CommandObserver;
 import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.OracleSubject;
 import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -37,7 +39,7 @@ import nestor.vmm.time.Clock;
  * An SMMUv3: registers for its driver, and the translation agent of the functions behind it, whose
  * Requester IDs are its stream IDs.
  */
-public final class SmmuV3 implements OracleSubject {
+public final class SmmuV3 implements OracleSubject, WalkExplorer {
     private static final CommandNames COMMANDS =
             new CommandNames("CMD_TLBI_*", "CMD_ATC_INV", "CMD_CFGI_*", "CMD_SYNC");
 
@@ -62,6 +64,7 @@ public final class SmmuV3 implements OracleSubject {
     private final AtcInvalidator invalidator;
     private final Translator translator;
     private final Probe probe;
+    private final SmmuExplorer explorer;
     private final HostBinding host;
     private final HostStreams hostStreams;
     private final PageRequestQueue pageRequests;
@@ -93,6 +96,7 @@ public final class SmmuV3 implements OracleSubject {
         this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
         this.translator = new Translator(options, memory, registers, interrupts);
         this.probe = new Probe(options, memory, translator);
+        this.explorer = new SmmuExplorer(options, memory, translator);
         this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, functions);
         this.hostStreams = new HostStreams(options, memory, translator, host);
         this.commands =
@@ -279,6 +283,11 @@ public final class SmmuV3 implements OracleSubject {
     @Override
     public CompletionStatus requestPage(PageRequest request) {
         return pageRequests.take(request, translates());
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
     }
 
     @Override
