@@ -2,6 +2,7 @@ package nestor.vtd;
 
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.LossyRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
@@ -9,6 +10,7 @@ import nestor.iommu.host.HostIommu;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
@@ -30,6 +32,7 @@ public final class VtdUnit implements TranslationAgent {
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
+    private final Chaos chaos = new Chaos();
     private final VtdOptions options;
     private final DeviceLoop loop;
     private final RegisterFile registers;
@@ -72,7 +75,8 @@ public final class VtdUnit implements TranslationAgent {
         this.completionEvent = EventInterrupt.ofCompletions(registers, apic);
         this.pageRequestEvent = EventInterrupt.ofPageRequests(registers, apic);
         this.faults = new FaultLog(registers, faultEvent);
-        this.translator = new Translator(options, memory, faults);
+        this.translator = new Translator(options, memory, faults, chaos);
+        chaos.onChange(translator::forget);
         this.translationRequests = new TranslationRequests(options, translator);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
@@ -81,7 +85,9 @@ public final class VtdUnit implements TranslationAgent {
                         options, memory, registers, pageRequestEvent, translator, functions);
         this.invalidator =
                 new AtcInvalidator(
-                        functions, clock, options.atcTimeoutNanos(), faults::unexpectedCompletion);
+                        new LossyRoute(functions, chaos),
+                        clock,
+                        options.atcTimeoutNanos(), faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
@@ -141,6 +147,11 @@ public final class VtdUnit implements TranslationAgent {
                         completionEvent.withdraw();
                     }
                 });
+    }
+
+    /** How it misbehaves. */
+    public Chaos chaos() {
+        return chaos;
     }
 
     /** The register frame. */

@@ -23,9 +23,11 @@ public final class RemappingStructures {
     private final GuestMemory memory;
     private final PhysicalTables physical;
     private final VtdOptions options;
+    private final PasidEntryFetch fetch;
 
-    /** Where structures lie, and what the unit can do. */
-    public RemappingStructures(GuestMemory memory, VtdOptions options) {
+    /** Where structures lie and how they are read, and what the unit can do. */
+    public RemappingStructures(GuestMemory memory, VtdOptions options, PasidEntryFetch fetch) {
+        this.fetch = fetch;
         this.memory = memory;
         this.physical = new PhysicalTables(memory);
         this.options = options;
@@ -139,7 +141,7 @@ public final class RemappingStructures {
         } else if (pasid >= pasids) {
             return failed(FaultReason.PASID_BEYOND_DIRECTORY, fpd);
         }
-        return switch (PasidTable.find(memory, options, entry, pasid)) {
+        return switch (PasidTable.find(memory, options, fetch, entry, requester.rid(), pasid)) {
             case PasidTable.Result.Failed(ConfigFault fault) -> new Result.Failed(fault);
             case PasidTable.Result.Found(PasidEntry found, boolean disabled) ->
                     new Result.Configured(scalable(entry, found, requester, pasid, disabled));
