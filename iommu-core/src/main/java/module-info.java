@@ -8,4 +8,5 @@ module nestor.iommu {
     exports nestor.iommu;
     exports nestor.iommu.format;
     exports nestor.iommu.host;
+    exports nestor.iommu.oracle;
 }

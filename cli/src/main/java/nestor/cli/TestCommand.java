@@ -46,6 +46,7 @@ final class TestCommand implements Callable<Integer> {
     private final Host host;
 
     @Mixin private MachineOptions options = new MachineOptions();
+    @Mixin private OracleOptions oracle = new OracleOptions();
 
     @Option(
             names = "--timeout",
@@ -126,6 +127,9 @@ final class TestCommand implements Callable<Integer> {
         if (with != null && !HostRun.NAME.equals(suite)) {
             throw CommandException.usage("--with: only with --suite host");
         }
+        if (suite != null && oracle.given()) {
+            throw CommandException.usage("--oracle: not with --suite");
+        }
         if (suite != null || iommu != null) {
             return runSuite(settings);
         }
@@ -154,6 +158,7 @@ final class TestCommand implements Callable<Integer> {
                             terminal,
                             preset,
                             settings,
+                            oracle,
                             timeoutSeconds,
                             content,
                             chaos.plan(host.log()));

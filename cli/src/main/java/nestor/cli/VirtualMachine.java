@@ -94,6 +94,7 @@ final class VirtualMachine {
     private volatile boolean timedOut;
     private String name = "";
     private List<ControlledMachine.Chardev> chardevs = List.of();
+    private Optional<OracleWatch> oracle = Optional.empty();
     private Tracing tracing = new Tracing(TraceRegistry.ofProgram(), List.of(), _ -> {});
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
@@ -125,6 +126,11 @@ final class VirtualMachine {
     /** What is attached to the machine; before {@link #run}. */
     void attach(Attachment attached) {
         attachment = attached;
+    }
+
+    /** Who looks on at the machine's IOMMUs; before {@link #run}. */
+    void watch(Optional<OracleWatch> watch) {
+        oracle = watch;
     }
 
     /** Who looks at the machine once it has ended, before it is closed; before {@link #run}. */
@@ -181,6 +187,7 @@ final class VirtualMachine {
                 Signals signals = new Signals(terminal, this::stop);
                 Closeable _ = attachment.to(machine)) {
             machine.onDeviceDeleted(onDeviceDeleted);
+            oracle.ifPresent(looking -> machine.watch(looking.oracle()));
             panicked.set(machine.control()::guestPanicked);
             running.set(
                     Optional.of(
@@ -211,7 +218,7 @@ final class VirtualMachine {
                             signals.received(),
                             machine.retiredInstructions(),
                             Duration.ofNanos(System.nanoTime() - began));
-            TrainingRun.ended(ending.instructions());
+            TrainingRun.ended(ending.instructions(), running.get().orElseThrow());
             return ending;
         } finally {
             running.set(Optional.empty());

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nestor.atc.AtcStatistics;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.pci.FunctionInfo;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.memory.GuestMemory;
@@ -55,6 +56,9 @@ interface Board {
 
     /** Who misbehaves, or can. */
     ChaosDevices chaos();
+
+    /** Has {@code oracle} look on at every IOMMU; before the board runs. */
+    void watch(StaleTranslationOracle oracle);
 
     /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
     List<MappedRange> addresses();

@@ -37,6 +37,7 @@ import nestor.iommu.host.GuestOffer;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.pci.Chaos;
 import nestor.pci.ChaosKey;
 import nestor.pci.PciFunction;
@@ -609,13 +610,18 @@ final class PciDevices {
         return statistics;
     }
 
+    /** Has the oracle look on at the virtio-iommu, if there is one. */
+    void watch(StaleTranslationOracle oracle) {}
+
     /** The virtio-iommu, if there is one. */
     List<IommuState> iommus() {
         return fixed.stream()
                 .filter(node -> node.driver().equals("virtio-iommu-pci"))
                 .flatMap(node ->
                         iommuStatistics().stream()
-                                .map(counted -> IommuState.ofVirtio(node.name(), counted)))
+                                .map(counted ->
+                                        IommuState.ofVirtio(
+                                                node.name(), this::isEndpoint, counted)))
                 .toList();
     }
 

@@ -104,6 +104,23 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         return present;
     }
 
+    /** What they offer, and what software made of it. */
+    List<FunctionInfo.CapabilityInfo> infos() {
+        List<FunctionInfo.CapabilityInfo> infos = new ArrayList<>();
+        Enables now = enables;
+        if (pasid != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("PASID", now.pasidLimit > 0, pasid.detail()));
+        }
+        if (ats != null) {
+            String unit = "STU %d bytes".formatted(1L << now.smallestUnitLog2);
+            infos.add(new FunctionInfo.CapabilityInfo("ATS", now.ats, now.ats ? unit : ""));
+        }
+        if (pri != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("PRI", pri.enable(), pri.detail()));
+        }
+        return infos;
+    }
+
     boolean sendsPasids() {
         return pasid != null;
     }
@@ -452,6 +469,18 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
 
     private Runnable stopAts() {
         disables.incrementAndGet();
-        return receivers.disable();
+        Runnable consequences = receivers.disable();
+        return () -> {
+            consequences.run();
+            tellAgent();
+        };
+    }
+
+    private void tellAgent() {
+        int rid = function.rid();
+        TranslationAgent agent = function.host().agentOf(rid);
+        if (agent != null) {
+            agent.atsDisabled(rid);
+        }
     }
 }

@@ -466,6 +466,8 @@ public final class PciFunction {
                 identity.classCode(),
                 identity.subsystemVendor(),
                 identity.subsystem(),
+                mayMaster(),
+                capabilityInfos(),
                 bars.stream()
                         .map(bar ->
                                 new FunctionInfo.BarInfo(
@@ -476,6 +478,18 @@ public final class PciFunction {
                                         decoded))
                         .toList(),
                 asPort().map(RootPort::info));
+    }
+
+    private List<FunctionInfo.CapabilityInfo> capabilityInfos() {
+        List<FunctionInfo.CapabilityInfo> infos = new ArrayList<>();
+        if (msi != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("MSI", msi.enabled(), ""));
+        }
+        if (msix != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("MSI-X", msix.enabled(), ""));
+        }
+        infos.addAll(ats.infos());
+        return infos;
     }
 
     /** Takes the function off the bus for good; called by the host with its routing lock held. */

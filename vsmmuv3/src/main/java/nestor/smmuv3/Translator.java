@@ -329,7 +329,7 @@ final class Translator {
                 && (mapping.permissions() & Permissions.USER_READ) != 0;
     }
 
-    private WalkResult walkTables(StreamConfig config, long iova, Access wanted) {
+    WalkResult walkTables(StreamConfig config, long iova, Access wanted) {
         NestedWalker nested = config.nested();
         if (config.cd() == null) {
             if (nested == null) {
@@ -533,7 +533,7 @@ final class Translator {
     }
 
     /** The effective EATS (§5.2). */
-    private int ats(Settings now, StreamTableEntry ste) {
+    int ats(Settings now, StreamTableEntry ste) {
         if (!options.ats() || ste.bypasses() || ste.aborts()) {
             return StreamTableEntry.EATS_ABORT;
         }
@@ -608,7 +608,7 @@ final class Translator {
     }
 
     /** The IPA of the block that both stages map. */
-    private static long intermediate(
+    static long intermediate(
             StreamConfig config, long iova, Access wanted, WalkResult.Mapping both) {
         NestedWalker nested = config.nested();
         TableFormat stage1 = config.stage1(iova);

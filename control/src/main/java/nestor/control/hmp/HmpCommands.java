@@ -192,6 +192,7 @@ public final class HmpCommands {
             case "iommu" -> HmpText.iommu(views.iommu());
             case "atc" -> HmpText.atc(views.atc());
             case "chardev" -> HmpText.chardev(views.chardev());
+            case "queues" -> HmpText.queues(views.queues());
             case "block" -> HmpText.block(views.block());
             default ->
                     throw new HmpException(

@@ -10,6 +10,7 @@ import nestor.paging.VmsaV8Stage2;
 import nestor.paging.WalkResult;
 import nestor.pci.Requester;
 import nestor.smmuv3.SmmuV3Options;
+import nestor.smmuv3.StructureFetch;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
@@ -20,16 +21,31 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ContextTable {
     private static final Access READ = Access.of(Permissions.PRIVILEGED_READ);
+    private static final Access PROBE = Access.probe(Permissions.PRIVILEGED_READ);
 
     private final GuestMemory memory;
     private final PhysicalTables physical;
     private final SmmuV3Options options;
+    private final StructureFetch structures;
+    private final Access read;
 
     /** Where tables lie, and what the SMMU can do. */
     public ContextTable(GuestMemory memory, SmmuV3Options options) {
+        this(memory, options, options.fetch(), READ);
+    }
+
+    private ContextTable(
+            GuestMemory memory, SmmuV3Options options, StructureFetch structures, Access read) {
         this.memory = memory;
         this.physical = new PhysicalTables(memory);
         this.options = options;
+        this.structures = structures;
+        this.read = read;
+    }
+
+    /** One that leaves no trace, in memory or in {@link SmmuV3Options#fetch}. */
+    public static ContextTable probing(GuestMemory memory, SmmuV3Options options) {
+        return new ContextTable(memory, options, StructureFetch.atomic64(), PROBE);
     }
 
     /** What a substream's configuration comes to. */
@@ -144,7 +160,7 @@ public final class ContextTable {
         }
         long gpa = physical(entry, ste, nested);
         try {
-            long[] words = options.fetch().fetch(memory, sid, gpa);
+            long[] words = structures.fetch(memory, sid, gpa);
             return ContextDescriptor.decode(words[0], words[1], words[2], words[3]);
         } catch (GuestAccessException e) {
             throw fetchAborted(gpa);
@@ -155,12 +171,12 @@ public final class ContextTable {
         return new FetchFailed(ConfigFault.fetchAborted(ConfigFault.Kind.F_CD_FETCH, gpa));
     }
 
-    private static long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
+    private long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
             throws FetchFailed {
         if (nested == null) {
             return address;
         }
-        return switch (nested.walkStage2(address, READ)) {
+        return switch (nested.walkStage2(address, read)) {
             case WalkResult.Mapping mapping -> mapping.translate(address);
             case WalkResult.Fault fault ->
                     throw new FetchFailed(
