@@ -285,6 +285,15 @@ final class PciDevices {
         }
     }
 
+    /** An IOMMU of the board, which may misbehave. */
+    void addToChaos(String name, String origin, Chaos of, Optional<ChaosPlan> plan)
+            throws ConfigException {
+        chaos.add(name, of, ChaosKey.of(ChaosKey.Side.IOMMU), () -> {});
+        if (plan.isPresent()) {
+            chaos.show(origin, name, plan.get());
+        }
+    }
+
     private void addToChaos(PciPlan.Placement place, PciFunction function) {
         Set<ChaosKey> known = ChaosKey.of(ChaosKey.Side.FUNCTION);
         if (!ports.containsKey(place.bus())) {

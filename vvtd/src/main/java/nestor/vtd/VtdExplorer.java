@@ -21,6 +21,7 @@ import nestor.paging.WalkResult;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.vmm.memory.GuestMemory;
+import nestor.vtd.config.PasidEntryFetch;
 import nestor.vtd.config.ConfigFault;
 import nestor.vtd.config.ContextEntry;
 import nestor.vtd.config.PasidTable;
@@ -96,7 +97,8 @@ final class VtdExplorer implements WalkExplorer {
                                 "unsupported request", "VT-d, §3.5", "TES is clear", 0)
                         : new WalkOutcome.Untranslated("GSTS_REG.TES is clear");
             }
-            var reader = new RemappingStructures(log, new PhysicalTables(memory), options);
+            var reader = new RemappingStructures(
+                            log, new PhysicalTables(memory), options, PasidEntryFetch.IN_ORDER);
             RemappingStructures.Result result = reader.resolve(settings.root(), requester);
             FaultReason failed =
                     result instanceof RemappingStructures.Result.Failed(ConfigFault fault)

@@ -2,6 +2,7 @@ package nestor.vtd;
 
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.LossyRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
@@ -11,6 +12,7 @@ import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
@@ -32,6 +34,7 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
+    private final Chaos chaos = new Chaos();
     private final VtdOptions options;
     private final DeviceLoop loop;
     private final RegisterFile registers;
@@ -75,7 +78,8 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
         this.completionEvent = EventInterrupt.ofCompletions(registers, apic);
         this.pageRequestEvent = EventInterrupt.ofPageRequests(registers, apic);
         this.faults = new FaultLog(registers, faultEvent);
-        this.translator = new Translator(options, memory, faults);
+        this.translator = new Translator(options, memory, faults, chaos);
+        chaos.onChange(translator::forget);
         this.translationRequests = new TranslationRequests(options, translator);
         this.explorer = new VtdExplorer(options, memory, translator);
         this.host = new HostBinding(clock);
@@ -85,7 +89,9 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
                         options, memory, registers, pageRequestEvent, translator, functions);
         this.invalidator =
                 new AtcInvalidator(
-                        functions, clock, options.atcTimeoutNanos(), faults::unexpectedCompletion);
+                        new LossyRoute(functions, chaos),
+                        clock,
+                        options.atcTimeoutNanos(), faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
@@ -145,6 +151,11 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
                         completionEvent.withdraw();
                     }
                 });
+    }
+
+    /** How it misbehaves. */
+    public Chaos chaos() {
+        return chaos;
     }
 
     /** The register frame. */
