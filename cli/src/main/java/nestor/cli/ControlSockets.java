@@ -82,7 +82,7 @@ final class ControlSockets implements AutoCloseable {
 
     private void openNow(Path path, ControlledMachine machine) {
         try {
-            listen(machine, true, new ListenAddress.Unix(path));
+            openQmp(new ListenAddress.Unix(path), machine);
         } catch (IOException e) {
             log.detail("nestor ctl will not find this machine: " + CommandException.reason(e));
         }
@@ -100,6 +100,11 @@ final class ControlSockets implements AutoCloseable {
                 throw CommandException.usage("--ui: " + CommandException.reason(e));
             }
         }
+    }
+
+    /** Opens one monitor for programs. */
+    void openQmp(ListenAddress address, ControlledMachine machine) throws IOException {
+        listen(machine, true, address);
     }
 
     private synchronized ListenAddress listen(

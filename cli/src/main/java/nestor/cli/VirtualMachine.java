@@ -203,7 +203,7 @@ final class VirtualMachine {
                             signals.received(),
                             machine.retiredInstructions(),
                             Duration.ofNanos(System.nanoTime() - began));
-            TrainingRun.ended(ending.instructions());
+            TrainingRun.ended(ending.instructions(), running.get().orElseThrow());
             return ending;
         } finally {
             running.set(Optional.empty());

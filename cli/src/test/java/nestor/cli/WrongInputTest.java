@@ -78,7 +78,7 @@ final class WrongInputTest {
                 wrong(
                         "--preset amd-vi",
                         "--preset: unknown preset 'amd-vi'; known: virtio-iommu,"
-                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, vtd-dsa, none"),
+                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, vtd-dsa, vtd-sva, none"),
                 wrong(
                         "-M virt --preset vtd",
                         "-machine virt: the preset vtd is a machine of type q35"),
