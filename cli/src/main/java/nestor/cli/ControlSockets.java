@@ -88,6 +88,11 @@ final class ControlSockets implements AutoCloseable {
         }
     }
 
+    /** Opens one monitor for programs. */
+    void openQmp(ListenAddress address, ControlledMachine machine) throws IOException {
+        listen(machine, true, address);
+    }
+
     /** Opens the web view and tells where it is. */
     void openWeb(Optional<ListenAddress.Loopback> at, ControlledMachine machine)
             throws CommandException {
@@ -100,11 +105,6 @@ final class ControlSockets implements AutoCloseable {
                 throw CommandException.usage("--ui: " + CommandException.reason(e));
             }
         }
-    }
-
-    /** Opens one monitor for programs. */
-    void openQmp(ListenAddress address, ControlledMachine machine) throws IOException {
-        listen(machine, true, address);
     }
 
     private synchronized ListenAddress listen(

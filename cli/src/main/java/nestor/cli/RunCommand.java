@@ -63,6 +63,8 @@ final class RunCommand implements Callable<Integer> {
     @Mixin private MachineOptions options = new MachineOptions();
     @Mixin private DebugOptions debug = new DebugOptions();
     @Mixin private TraceOptions trace = new TraceOptions();
+    @Mixin private ChaosOptions chaos = new ChaosOptions();
+    @Mixin private OracleOptions oracle = new OracleOptions();
 
     @Option(
             names = "--timeout",
@@ -135,7 +137,10 @@ final class RunCommand implements Callable<Integer> {
         MonitorCommands commands = new MonitorCommands(vm::machine, vm::stop);
         Monitor monitor = new Monitor(commands::execute);
         vm.attach(machine -> debug.attach(host, machine, commands::execute));
+        vm.chaos(chaos.plan(host.log()));
         vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
+        Optional<OracleWatch> watch = oracle.open(host.log(), "");
+        vm.watch(watch);
         VirtualMachine.Ending ending;
         String name = plan.name().isEmpty() ? "p" + ProcessHandle.current().pid() : plan.name();
         vm.describe(plan.name(), chardevs(plan));
@@ -168,8 +173,11 @@ final class RunCommand implements Callable<Integer> {
                     .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
         boolean driven = config.accelerator() == Accelerator.QTEST;
-        return driven && ending.signal().equals(OptionalInt.of(SIGTERM))
-                ? ExitCode.OK // how a test program ends its board
-                : ending.exitCode(ExitCode.TIMEOUT);
+        int code =
+                driven && ending.signal().equals(OptionalInt.of(SIGTERM))
+                        ? ExitCode.OK // how a test program ends its board
+                        : ending.exitCode(ExitCode.TIMEOUT);
+        boolean stale = watch.isPresent() && watch.get().finish().reports() > 0;
+        return stale && code == ExitCode.OK ? ExitCode.STALE : code;
     }
 }

@@ -17,6 +17,7 @@ import java.util.regex.Pattern;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.gic.GicV3;
 import nestor.machine.virt.MemoryMap;
 import nestor.pci.MsiDoorbell;
@@ -307,6 +308,13 @@ final class SmmuUnits {
                     IommuState.ofSmmu(wanted.get(i).name, scopes.get(i), units.get(i).registers()));
         }
         return states;
+    }
+
+    void watch(PciHost host, StaleTranslationOracle oracle, Clock clock) {
+        for (int i = 0; i < units.size(); i++) {
+            SmmuV3 unit = units.get(i);
+            host.interpose(unit, oracle.watch(wanted.get(i).name, unit, clock));
+        }
     }
 
     /** Where the units are. */

@@ -237,7 +237,8 @@ class ArchitectureTest {
                         "host-suite",
                         "host-sim",
                         "host-linux",
-                        "machine")
+                        "machine",
+                        "cli")
                 .whereLayer("iommufd")
                 .mayOnlyBeAccessedByLayers(
                         "host-suite", "host-sim", "host-linux", "testkit", "machine")

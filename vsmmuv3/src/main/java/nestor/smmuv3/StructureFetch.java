@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
 
 /**
  * How stream table entries and context descriptors are read (IHI 0070, §3.21.3): the architecture
@@ -21,7 +21,7 @@ public interface StructureFetch {
      *
      * @param sid the stream it belongs to
      */
-    long[] fetch(GuestMemory memory, int sid, long gpa) throws GuestAccessException;
+    long[] fetch(Doublewords memory, int sid, long gpa) throws GuestAccessException;
 
     /** Structures of these streams were invalidated: the next fetch sees what is there now. */
     default void invalidate(IntPredicate sids) {}
@@ -54,7 +54,7 @@ public interface StructureFetch {
     }
 
     /** Against a writer that never rests, the last try counts. */
-    private static void readPair(GuestMemory memory, long gpa, long[] words, int at)
+    private static void readPair(Doublewords memory, long gpa, long[] words, int at)
             throws GuestAccessException {
         int tries = 64;
         do {
@@ -94,7 +94,7 @@ public interface StructureFetch {
         }
 
         @Override
-        public synchronized long[] fetch(GuestMemory memory, int sid, long gpa)
+        public synchronized long[] fetch(Doublewords memory, int sid, long gpa)
                 throws GuestAccessException {
             long[] now = atomic64().fetch(memory, sid, gpa);
             Seen seen = structures.get(gpa);

@@ -133,6 +133,11 @@ final class Translator {
         settings = now;
     }
 
+    /** The configuration that is cached; null if none is. */
+    @Nullable StreamConfig cachedConfig(Requester requester) {
+        return configs.lookup(requester.rid(), requester.pasid());
+    }
+
     /** CMD_CFGI_*: configurations of these streams are read again. */
     void invalidate(int sid) {
         configs.drop(sid);
@@ -190,7 +195,7 @@ final class Translator {
     }
 
     /** §3.4: stage 1, bypassed by S1DSS, takes no address that is no intermediate address. */
-    private boolean isBeyondBypass(StreamConfig config, long iova) {
+    boolean isBeyondBypass(StreamConfig config, long iova) {
         return config.bypassesStage1() && iova >>> options.intermediateBits() != 0;
     }
 
@@ -199,7 +204,7 @@ final class Translator {
     }
 
     /** The address without a top byte that is ignored: as it is cached and invalidated. */
-    private static long canonical(StreamConfig config, long iova) {
+    static long canonical(StreamConfig config, long iova) {
         return config.ignoresTopByte(iova) ? iova << 8 >> 8 : iova;
     }
 
@@ -208,7 +213,7 @@ final class Translator {
                 mapping.iovaBase() + by, mapping.sizeLog2(), mapping.gpaBase(), mapping.access());
     }
 
-    private Translation.@Nullable Mapping cached(
+    Translation.@Nullable Mapping cached(
             StreamConfig config, boolean privileged, long iova) {
         long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
         Translation.Mapping own = iotlb.lookup(tag, iova);
@@ -280,7 +285,7 @@ final class Translator {
     }
 
     /** §5.4, CD.PAN: privileged data accesses do not reach pages that user software may access. */
-    private static boolean isPrivilegedAccessNever(
+    static boolean isPrivilegedAccessNever(
             StreamConfig config, WalkResult.Mapping mapping, boolean privileged, int access) {
         ContextDescriptor cd = config.cd();
         return cd != null
@@ -290,7 +295,7 @@ final class Translator {
                 && (mapping.permissions() & Permissions.USER_READ) != 0;
     }
 
-    private WalkResult walkTables(StreamConfig config, long iova, Access wanted) {
+    WalkResult walkTables(StreamConfig config, long iova, Access wanted) {
         NestedWalker nested = config.nested();
         if (config.cd() == null) {
             if (nested == null) {
@@ -476,7 +481,7 @@ final class Translator {
     }
 
     /** The effective EATS (§5.2). */
-    private int ats(Settings now, StreamTableEntry ste) {
+    int ats(Settings now, StreamTableEntry ste) {
         if (!options.ats() || ste.bypasses() || ste.aborts()) {
             return StreamTableEntry.EATS_ABORT;
         }
@@ -551,7 +556,7 @@ final class Translator {
     }
 
     /** The IPA of the block that both stages map. */
-    private static long intermediate(
+    static long intermediate(
             StreamConfig config, long iova, Access wanted, WalkResult.Mapping both) {
         NestedWalker nested = config.nested();
         TableFormat stage1 = config.stage1(iova);

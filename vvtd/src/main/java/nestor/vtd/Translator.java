@@ -24,6 +24,7 @@ import nestor.vtd.config.RootTable;
 import nestor.vtd.config.TlbTag;
 import nestor.vtd.event.FaultReason;
 import nestor.vtd.event.FaultRecord;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What happens to an untranslated or translated request (§3.3 to §3.9, §4.2, chapter 7): the
@@ -68,6 +69,17 @@ final class Translator {
 
     Settings settings() {
         return settings;
+    }
+
+    /** The configuration that is cached; null if none is. */
+    @Nullable RequesterConfig cachedConfig(Requester requester) {
+        return configs.lookup(requester.rid(), requester.pasid());
+    }
+
+    /** The translation that is cached; null if none is. */
+    Translation.@Nullable Mapping cached(
+            RequesterConfig config, Requester requester, long address) {
+        return iotlb.lookup(tag(config, requester), address);
     }
 
     RemappingStructures structures() {

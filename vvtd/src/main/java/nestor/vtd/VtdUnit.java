@@ -6,6 +6,8 @@ import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -26,7 +28,7 @@ import nestor.vmm.time.Clock;
  * A remapping hardware unit: registers for its driver, the translation agent of the functions in
  * its scope, and the remapper of their interrupt messages.
  */
-public final class VtdUnit implements TranslationAgent {
+public final class VtdUnit implements TranslationAgent, WalkExplorer {
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
@@ -39,6 +41,7 @@ public final class VtdUnit implements TranslationAgent {
     private final FaultLog faults;
     private final Translator translator;
     private final TranslationRequests translationRequests;
+    private final VtdExplorer explorer;
     private final PageRequestQueue pageRequests;
     private final AtcInvalidator invalidator;
     private final HostBinding host;
@@ -74,6 +77,7 @@ public final class VtdUnit implements TranslationAgent {
         this.faults = new FaultLog(registers, faultEvent);
         this.translator = new Translator(options, memory, faults);
         this.translationRequests = new TranslationRequests(options, translator);
+        this.explorer = new VtdExplorer(options, memory, translator);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
         this.pageRequests =
@@ -214,6 +218,11 @@ public final class VtdUnit implements TranslationAgent {
     @Override
     public CompletionStatus requestPage(PageRequest request) {
         return pageRequests.take(request);
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
     }
 
     @Override

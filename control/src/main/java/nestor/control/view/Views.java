@@ -11,9 +11,12 @@ import nestor.control.Json;
 import nestor.machine.DeviceNode;
 import nestor.machine.DriveConfig;
 import nestor.machine.IommuState;
+import nestor.iommu.walk.WalkReport;
+import nestor.machine.MachineControl;
 import nestor.machine.MachineControl.RunState;
 import nestor.machine.MappedRange;
 import nestor.pci.FunctionInfo;
+import nestor.pci.Requester;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -37,6 +40,16 @@ public final class Views {
 
     public ObjectNode version() {
         return Json.object().put("nestor", machine.version());
+    }
+
+    /** What a request would meet; see {@link WalkQuery}. */
+    public WalkReport walk(WalkQuery query) throws WalkQuery.WrongQueryException {
+        MachineControl control = machine.machine().control();
+        Requester requester = query.requester(control.pciFunctions());
+        return control.explore(requester, query.iova(), query.accessBits())
+                .orElseThrow(() ->
+                        new WalkQuery.WrongQueryException(
+                                "no IOMMU is in front of " + WalkView.place(requester.rid())));
     }
 
     /** Every PCI function and how software has programmed it. */

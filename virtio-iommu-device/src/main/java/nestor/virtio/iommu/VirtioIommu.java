@@ -13,6 +13,8 @@ import nestor.iommu.IovaRange;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.host.HostReports;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -36,7 +38,7 @@ import org.jspecify.annotations.Nullable;
  * A virtio-iommu (§5.13): a virtio device to its driver, and the translation agent of the endpoints
  * it manages. Endpoint ids are Requester IDs. Its own function's DMA must not be routed through it.
  */
-public final class VirtioIommu implements VirtioDevice, TranslationAgent {
+public final class VirtioIommu implements VirtioDevice, TranslationAgent, WalkExplorer {
     private static final int DEVICE_ID = 23;
     private static final int CLASS_CODE = 0x08_80_00; // other system peripheral
 
@@ -371,7 +373,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     }
 
     /** The device type has no right to execute of its own: what can be read can be executed. */
-    private static boolean allows(Translation.Mapping block, int access) {
+    static boolean allows(Translation.Mapping block, int access) {
         int needed = access & Translation.WRITE;
         if ((access & (Translation.READ | Translation.EXECUTE)) != 0) {
             needed |= Translation.READ;
@@ -382,6 +384,17 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private Translation refuse(Fault.Reason reason, Requester requester, long iova, int access) {
         faults.report(new Fault(reason, requester, iova, access));
         return REJECTED;
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        boolean message = false;
+        for (Translation.Mapping block : msiBlocks) {
+            message |= (iova ^ block.iovaBase()) >>> block.sizeLog2() == 0;
+        }
+        boolean passes = !requester.hasPasid() && access == Translation.WRITE && message;
+        var explorer = new VirtioIommuExplorer(spaces, bypass.get().active(), tables != null);
+        return explorer.explore(requester, iova, access, passes);
     }
 
     @Override
