@@ -1,6 +1,7 @@
 // What each function sends and gets, as it happens. The machine tells about once in a second.
 import { html, Component } from './html.js';
 import { count, ridText } from './format.js';
+import { link } from './walk.js';
 
 const KINDS = [
   { kind: 'DMA', title: 'memory requests', color: '--accent' },
@@ -15,6 +16,10 @@ const kindOf = name =>
     : name === 'ats_translation_request' ? 'ATS'
     : name.startsWith('pri_') ? 'PRI'
     : /record_event|fault|error/.test(name) ? 'FAULT' : 'INV';
+
+// Events that say which address they are about lead to its walk.
+const walkable = event => event.rid >= 0 && /^0x/.test(event.fields.address ?? '');
+const pasid = event => (Number(event.fields.pasid ?? -1) >= 0 ? event.fields.pasid : '');
 
 const KEPT = 6000;
 const LISTED = 25;
@@ -148,7 +153,8 @@ export class Timeline extends Component {
               <td>${title(event.rid)}</td>
               <td class=${'kind ' + event.kind}>${event.name}</td>
               <td><code>${Object.entries(event.fields).filter(([name]) => name !== 'rid')
-                .map(([name, value]) => `${name}=${value}`).join(' ')}</code></td>
+                .map(([name, value]) => `${name}=${value}`).join(' ')}</code>
+                ${walkable(event) && html` <a href=${link(ridText(event.rid), pasid(event), event.fields.address)}>walk</a>`}</td>
             </tr>`)}</tbody>
         </table>`}`;
   }
