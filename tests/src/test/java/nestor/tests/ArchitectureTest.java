@@ -236,7 +236,8 @@ class ArchitectureTest {
                         "host-suite",
                         "host-sim",
                         "host-linux",
-                        "machine")
+                        "machine",
+                        "control")
                 .whereLayer("iommufd")
                 .mayOnlyBeAccessedByLayers(
                         "host-suite", "host-sim", "host-linux", "testkit", "machine")
