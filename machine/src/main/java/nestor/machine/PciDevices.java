@@ -540,7 +540,11 @@ final class PciDevices {
     }
 
     /** Has the oracle look on at the virtio-iommu, if there is one. */
-    void watch(StaleTranslationOracle oracle) {}
+    void watch(StaleTranslationOracle oracle) {
+        if (iommu != null) {
+            host.interpose(iommu, oracle.watch("virtio-iommu", iommu, clock));
+        }
+    }
 
     /** The virtio-iommu, if there is one. */
     List<IommuState> iommus() {

@@ -38,8 +38,8 @@ import nestor.vmm.time.Clock;
  * Requester IDs are its stream IDs.
  */
 public final class SmmuV3 implements OracleSubject {
-    private static final CommandNames COMMANDS =
-            new CommandNames("CMD_TLBI_*", "CMD_ATC_INV", "CMD_CFGI_*", "CMD_SYNC");
+    private static final OracleSubject.CommandNames COMMANDS =
+            new OracleSubject.CommandNames("CMD_TLBI_*", "CMD_ATC_INV", "CMD_CFGI_*", "CMD_SYNC");
 
     /** Size of the register frame: pages 0 and 1. */
     public static final int REGISTER_BYTES = Registers.BYTES;
@@ -292,7 +292,7 @@ public final class SmmuV3 implements OracleSubject {
     }
 
     @Override
-    public CommandNames commandNames() {
+    public OracleSubject.CommandNames commandNames() {
         return COMMANDS;
     }
 
@@ -304,6 +304,8 @@ public final class SmmuV3 implements OracleSubject {
 
     @Override
     public void observe(CommandObserver observer) {
+        translator.iotlb().onInvalidated(observer::invalidated);
+        invalidator.onSend(observer::atcInvalidated);
         commands.observe(observer);
     }
 }

@@ -74,6 +74,10 @@ final class Translator {
         return structures;
     }
 
+    Iotlb iotlb() {
+        return iotlb;
+    }
+
     void enable(boolean enabled) {
         settings = new Settings(enabled, settings.root());
     }

@@ -6,6 +6,10 @@ import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.CommandObserver;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.OracleSubject;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -14,19 +18,26 @@ import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-import nestor.pci.TranslationAgent;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.RegisterFile;
 import nestor.vmm.time.Clock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A remapping hardware unit: registers for its driver, the translation agent of the functions in
  * its scope, and the remapper of their interrupt messages.
  */
-public final class VtdUnit implements TranslationAgent {
+public final class VtdUnit implements OracleSubject {
+    private static final CommandNames COMMANDS =
+            new CommandNames(
+                    "iotlb_inv_dsc or p_iotlb_inv_dsc",
+                    "dev_tlb_inv_dsc or p_dev_tlb_inv_dsc",
+                    "cc_inv_dsc or pc_inv_dsc",
+                    "inv_wait_dsc");
+
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
@@ -38,6 +49,7 @@ public final class VtdUnit implements TranslationAgent {
     private final EventInterrupt completionEvent;
     private final FaultLog faults;
     private final Translator translator;
+    private final Probe probe;
     private final TranslationRequests translationRequests;
     private final PageRequestQueue pageRequests;
     private final AtcInvalidator invalidator;
@@ -47,6 +59,7 @@ public final class VtdUnit implements TranslationAgent {
     private final RegisterInvalidation registerInvalidation;
     private final InterruptRemapper remapper;
     private final GlobalCommands commands;
+    private @Nullable CommandObserver observer;
 
     /**
      * A unit after reset.
@@ -73,6 +86,7 @@ public final class VtdUnit implements TranslationAgent {
         this.pageRequestEvent = EventInterrupt.ofPageRequests(registers, apic);
         this.faults = new FaultLog(registers, faultEvent);
         this.translator = new Translator(options, memory, faults);
+        this.probe = new Probe(translator);
         this.translationRequests = new TranslationRequests(options, translator);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
@@ -186,6 +200,9 @@ public final class VtdUnit implements TranslationAgent {
         queue.disable();
         translator.reset();
         remapper.reset();
+        if (observer != null) {
+            observer.reset();
+        }
         loop.post(() -> bindings.reconcile(_ -> true));
     }
 
@@ -224,5 +241,25 @@ public final class VtdUnit implements TranslationAgent {
     @Override
     public void exitDma(long ticket) {
         quiescence.exit(ticket);
+    }
+
+    @Override
+    public CommandNames commandNames() {
+        return COMMANDS;
+    }
+
+    @Override
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return probe.current(cache, requester, iova, access);
+    }
+
+    @Override
+    public void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
+        translator.iotlb().onInvalidated(commandObserver::invalidated);
+        invalidator.onSend(commandObserver::atcInvalidated);
+        queue.observe(commandObserver);
+        registerInvalidation.observe(commandObserver);
     }
 }
