@@ -617,7 +617,12 @@ final class PciDevices {
     }
 
     /** Has the oracle look on at the virtio-iommu, if there is one. */
-    void watch(StaleTranslationOracle oracle) {}
+    void watch(StaleTranslationOracle oracle) {
+        if (iommu != null) {
+            host.interpose(iommu, oracle.watch("virtio-iommu", iommu, clock));
+        }
+    }
+
     /** {@link Board#explore}. */
     Optional<WalkReport> explore(Requester requester, long iova, int access) {
         return host.iommuOf(requester.rid())

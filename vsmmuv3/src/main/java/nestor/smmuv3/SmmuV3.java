@@ -313,7 +313,7 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
     }
 
     @Override
-    public CommandNames commandNames() {
+    public OracleSubject.CommandNames commandNames() {
         return COMMANDS;
     }
 
@@ -325,6 +325,8 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
 
     @Override
     public void observe(CommandObserver observer) {
+        translator.iotlb().onInvalidated(observer::invalidated);
+        invalidator.onSend(observer::atcInvalidated);
         commands.observe(observer);
     }
 }

@@ -97,6 +97,10 @@ final class Translator {
         return structures;
     }
 
+    Iotlb iotlb() {
+        return iotlb;
+    }
+
     void enable(boolean enabled) {
         settings = new Settings(enabled, settings.root());
     }

@@ -42,6 +42,11 @@ final class StaleTranslations implements CommandObserver {
     /** Steps of the window. */
     static final int STEPS = 8;
 
+    private static final int LARGEST_BLOCK_LOG2 = 48;
+
+    /** What a page permits to execute may be refused to the requester all the same. */
+    private static final int JUDGED = Translation.READ | Translation.WRITE;
+
     private final String name;
     private final OracleSubject subject;
     private final Clock clock;
@@ -158,7 +163,8 @@ final class StaleTranslations implements CommandObserver {
             Translation.Mapping mapping,
             long sampled) {
         CurrentTranslation now =
-                subject.current(TranslationCache.ATC, requester, iova, mapping.access());
+                subject.current(
+                        TranslationCache.ATC, requester, iova, mapping.access() & JUDGED);
         if (!(now instanceof Mapped mapped) || !agrees(mapping, iova, now)) {
             return; // it has changed meanwhile, and whoever changed it is not through
         }
@@ -169,7 +175,25 @@ final class StaleTranslations implements CommandObserver {
             if (epoch == sampled) {
                 replace(key);
                 hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
+                holdInIotlb(requester, mapped, iova, mapping.access());
             }
+        }
+    }
+
+    /** What an ATC was told may be in the IOTLB as well (IHI 0070, §3.9.1; VT-d, §6.2.4). */
+    private void holdInIotlb(Requester requester, Mapped mapped, long iova, int access) {
+        Translation.Mapping block = mapped.mapping();
+        if (block.sizeLog2() > LARGEST_BLOCK_LOG2) {
+            return; // an identity, which is in no table
+        }
+        var key =
+                new Held.Key(
+                        TranslationCache.IOTLB, requester, block.iovaBase(), block.sizeLog2());
+        if (!held.containsKey(key)) {
+            var mapping =
+                    new Translation.Mapping(
+                            block.iovaBase(), block.sizeLog2(), block.gpaBase(), access);
+            hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
         }
     }
 
@@ -322,7 +346,7 @@ final class StaleTranslations implements CommandObserver {
                             entry.key.cache(),
                             entry.key.requester(),
                             iova,
-                            entry.mapping.access());
+                            entry.mapping.access() & JUDGED);
             @Nullable StaleReport report;
             synchronized (lock) {
                 report = entry.gone || entry.iova != iova ? null : judge(entry, now, completions - 1);
