@@ -47,6 +47,7 @@ final class TestCommand implements Callable<Integer> {
     private final Host host;
 
     @Mixin private MachineOptions options = new MachineOptions();
+    @Mixin private OracleOptions oracle = new OracleOptions();
 
     @Option(
             names = "--timeout",
@@ -118,6 +119,8 @@ final class TestCommand implements Callable<Integer> {
             description = "Of the disk's content; -v prints the one used.")
     private @Nullable Long seed;
 
+    @Mixin private ChaosOptions chaos = new ChaosOptions();
+
     TestCommand(Host host) {
         this.host = host;
     }
@@ -132,6 +135,9 @@ final class TestCommand implements Callable<Integer> {
         }
         if (with != null && !HostRun.NAME.equals(suite)) {
             throw CommandException.usage("--with: only with --suite host");
+        }
+        if (suite != null && oracle.given()) {
+            throw CommandException.usage("--oracle: not with --suite");
         }
         if (suite != null || iommu != null) {
             return runSuite(settings);
@@ -164,7 +170,15 @@ final class TestCommand implements Callable<Integer> {
         host.log().detail("--seed " + content);
         try (Terminal terminal = new Terminal()) {
             GuestTest test =
-                    new GuestTest(host, terminal, preset, settings, timeoutSeconds, content);
+                    new GuestTest(
+                            host,
+                            terminal,
+                            preset,
+                            settings,
+                            oracle,
+                            timeoutSeconds,
+                            content,
+                            chaos.plan(host.log()));
             return exec == null
                     ? check(test, chosen, report)
                     : test.execute(chosen.getFirst(), exec);

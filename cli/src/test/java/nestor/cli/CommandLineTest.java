@@ -118,9 +118,7 @@ final class CommandLineTest {
     void doctorSaysWhichKindOfKvmThereIs() {
         assertThat(Typed.nestor("doctor").out().lines())
                 .anySatisfy(
-                        line ->
-                                assertThat(line)
-                                        .contains("kvm", KvmSupport.ofThisHost().text()));
+                        line -> assertThat(line).contains("kvm", KvmSupport.ofThisHost().text()));
     }
 
     @Test

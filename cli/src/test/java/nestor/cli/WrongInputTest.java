@@ -125,6 +125,10 @@ final class WrongInputTest {
                 wrong(
                         "-qmp tcp:0.0.0.0:4444,server=on,wait=off",
                         "-qmp: host '0.0.0.0': only this host's 127.0.0.1 is listened at"),
+                wrong(
+                        "--ui=0.0.0.0:8080",
+                        "--ui: host '0.0.0.0': only this host's 127.0.0.1 is listened at"),
+                wrong("--ui=70000", "--ui: '70000' is not a TCP port"),
                 wrong("-monitor tcp::x,server=on,wait=off", "-monitor: 'x' is not a TCP port"),
                 wrong(
                         "-monitor vc",

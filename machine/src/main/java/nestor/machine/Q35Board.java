@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.IovaRange;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.acpi.AcpiTables;
 import nestor.machine.boot.Initrd;
 import nestor.machine.boot.PvhKernel;
@@ -24,6 +25,8 @@ import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.virtio.iommu.VirtioIommuStatistics;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.memory.GuestAccessException;
@@ -293,6 +296,11 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return pci.explore(requester, iova, access);
+    }
+
+    @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
     }
@@ -364,10 +372,21 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public ChaosDevices chaos() {
+        return pci.chaos();
+    }
+
+    @Override
     public List<IommuState> iommus() {
         List<IommuState> all = new ArrayList<>(units.states());
         all.addAll(pci.iommus());
         return all;
+    }
+
+    @Override
+    public void watch(StaleTranslationOracle oracle) {
+        units.watch(host, oracle, clock);
+        pci.watch(oracle);
     }
 
     @Override

@@ -75,7 +75,8 @@ class ArchitectureTest {
                             "only control's sockets see Netty",
                             noClasses()
                                     .that()
-                                    .resideOutsideOfPackage("nestor.control.socket..")
+                                    .resideOutsideOfPackages(
+                                            "nestor.control.socket..", "nestor.control.web..")
                                     .should()
                                     .dependOnClassesThat()
                                     .resideInAPackage("io.netty..")),
@@ -236,7 +237,9 @@ class ArchitectureTest {
                         "host-suite",
                         "host-sim",
                         "host-linux",
-                        "machine")
+                        "machine",
+                        "control",
+                        "cli")
                 .whereLayer("iommufd")
                 .mayOnlyBeAccessedByLayers(
                         "host-suite", "host-sim", "host-linux", "testkit", "machine")

@@ -2,34 +2,50 @@ package nestor.vtd;
 
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.LossyRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.CommandObserver;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.OracleSubject;
+import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-import nestor.pci.TranslationAgent;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.RegisterFile;
 import nestor.vmm.time.Clock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A remapping hardware unit: registers for its driver, the translation agent of the functions in
  * its scope, and the remapper of their interrupt messages.
  */
-public final class VtdUnit implements TranslationAgent {
+public final class VtdUnit implements OracleSubject, WalkExplorer {
+    private static final CommandNames COMMANDS =
+            new CommandNames(
+                    "iotlb_inv_dsc or p_iotlb_inv_dsc",
+                    "dev_tlb_inv_dsc or p_dev_tlb_inv_dsc",
+                    "cc_inv_dsc or pc_inv_dsc",
+                    "inv_wait_dsc");
+
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
+    private final Chaos chaos = new Chaos();
     private final VtdOptions options;
     private final DeviceLoop loop;
     private final RegisterFile registers;
@@ -38,7 +54,9 @@ public final class VtdUnit implements TranslationAgent {
     private final EventInterrupt completionEvent;
     private final FaultLog faults;
     private final Translator translator;
+    private final Probe probe;
     private final TranslationRequests translationRequests;
+    private final VtdExplorer explorer;
     private final PageRequestQueue pageRequests;
     private final AtcInvalidator invalidator;
     private final HostBinding host;
@@ -47,6 +65,7 @@ public final class VtdUnit implements TranslationAgent {
     private final RegisterInvalidation registerInvalidation;
     private final InterruptRemapper remapper;
     private final GlobalCommands commands;
+    private @Nullable CommandObserver observer;
 
     /**
      * A unit after reset.
@@ -72,8 +91,11 @@ public final class VtdUnit implements TranslationAgent {
         this.completionEvent = EventInterrupt.ofCompletions(registers, apic);
         this.pageRequestEvent = EventInterrupt.ofPageRequests(registers, apic);
         this.faults = new FaultLog(registers, faultEvent);
-        this.translator = new Translator(options, memory, faults);
+        this.translator = new Translator(options, memory, faults, chaos);
+        chaos.onChange(translator::forget);
+        this.probe = new Probe(translator);
         this.translationRequests = new TranslationRequests(options, translator);
+        this.explorer = new VtdExplorer(options, memory, translator);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
         this.pageRequests =
@@ -81,7 +103,9 @@ public final class VtdUnit implements TranslationAgent {
                         options, memory, registers, pageRequestEvent, translator, functions);
         this.invalidator =
                 new AtcInvalidator(
-                        functions, clock, options.atcTimeoutNanos(), faults::unexpectedCompletion);
+                        new LossyRoute(functions, chaos),
+                        clock,
+                        options.atcTimeoutNanos(), faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
@@ -143,6 +167,11 @@ public final class VtdUnit implements TranslationAgent {
                 });
     }
 
+    /** How it misbehaves. */
+    public Chaos chaos() {
+        return chaos;
+    }
+
     /** The register frame. */
     public MmioRegion registers() {
         return registers;
@@ -186,6 +215,9 @@ public final class VtdUnit implements TranslationAgent {
         queue.disable();
         translator.reset();
         remapper.reset();
+        if (observer != null) {
+            observer.reset();
+        }
         loop.post(() -> bindings.reconcile(_ -> true));
     }
 
@@ -217,6 +249,11 @@ public final class VtdUnit implements TranslationAgent {
     }
 
     @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
+    }
+
+    @Override
     public long enterDma() {
         return quiescence.enter();
     }
@@ -224,5 +261,25 @@ public final class VtdUnit implements TranslationAgent {
     @Override
     public void exitDma(long ticket) {
         quiescence.exit(ticket);
+    }
+
+    @Override
+    public CommandNames commandNames() {
+        return COMMANDS;
+    }
+
+    @Override
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return probe.current(cache, requester, iova, access);
+    }
+
+    @Override
+    public void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
+        translator.iotlb().onInvalidated(commandObserver::invalidated);
+        invalidator.onSend(commandObserver::atcInvalidated);
+        queue.observe(commandObserver);
+        registerInvalidation.observe(commandObserver);
     }
 }

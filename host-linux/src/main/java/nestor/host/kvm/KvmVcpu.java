@@ -41,6 +41,7 @@ public final class KvmVcpu implements Vcpu {
     record Exits(MmioBus mmio, PortBus ports, IntConsumer endOfInterrupt) {}
 
     private final HostFile file;
+
     /** What runs whatever KVM does not. */
     private static final String OTHER_CPU =
             "nestor doctor says what this KVM runs, -accel tcg runs the rest";
