@@ -29,6 +29,22 @@ final class WrongInputTest {
                         "--run: the preset has no run 'none'; known: strict, backports, lazy,"
                                 + " passthrough, translated, ats, hotplug, hotplug-ats, torn, units,"
                                 + " reboot"),
+                wrong(
+                        "test --catalogue CVE-0",
+                        "--catalogue: unknown defect 'CVE-0'; known: idxd-remove, idxd-workqueue,"
+                                + " sva-without-pri, prs-without-pds"),
+                wrong(
+                        "test --catalogue idxd-remove --kernel-release stable",
+                        "--kernel-release: --catalogue brings a guest of its own"),
+                wrong(
+                        "test --catalogue idxd-remove --run fix",
+                        "--run: the preset has no run 'fix'; known: affected, fixed"),
+                wrong(
+                        "test --catalogue idxd-remove --suite bare",
+                        "--catalogue: not with --suite"),
+                wrong(
+                        "test --catalogue idxd-remove --exec true",
+                        "--exec: --catalogue brings commands of its own"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),
