@@ -177,6 +177,10 @@ final class TestCommand implements Callable<Integer> {
             throw CommandException.usage(
                     "--suite: unknown suite '%s'; known: bare, host".formatted(suite));
         }
+        if (chaos.isGiven()) {
+            throw CommandException.usage(
+                    "--chaos: --suite %s has devices of its own".formatted(suite));
+        }
         for (Setting setting :
                 List.of(Setting.PRESET, Setting.KERNEL, Setting.INITRD, Setting.KERNEL_RELEASE)) {
             if (settings.get(setting).isPresent()) {
