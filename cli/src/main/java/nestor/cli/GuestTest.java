@@ -51,11 +51,13 @@ final class GuestTest {
     private final OracleOptions oracle;
     private final int timeoutSeconds;
     private final long seed;
+    private final ChaosOptions.Plan chaos;
 
     /**
      * @param user the machine as the user described it; never changed
      * @param timeoutSeconds for each run, but for those that boot again and again
      * @param seed of the disk's content
+     * @param chaos how devices misbehave
      */
     GuestTest(
             Host host,
@@ -64,7 +66,8 @@ final class GuestTest {
             Settings user,
             OracleOptions oracle,
             int timeoutSeconds,
-            long seed) {
+            long seed,
+            ChaosOptions.Plan chaos) {
         this.host = host;
         this.terminal = terminal;
         this.preset = preset;
@@ -72,6 +75,7 @@ final class GuestTest {
         this.oracle = oracle;
         this.timeoutSeconds = timeoutSeconds;
         this.seed = seed;
+        this.chaos = chaos;
     }
 
     /** Boots the guest to check itself, then checks what it says. */
@@ -206,7 +210,9 @@ final class GuestTest {
     }
 
     private VirtualMachine virtualMachine(Duration limit) {
-        return new VirtualMachine(terminal, Optional.of(limit));
+        VirtualMachine vm = new VirtualMachine(terminal, Optional.of(limit));
+        vm.chaos(chaos);
+        return vm;
     }
 
     private static VirtualMachine.Ending boot(

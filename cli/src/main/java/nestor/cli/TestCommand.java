@@ -110,6 +110,8 @@ final class TestCommand implements Callable<Integer> {
             description = "Of the disk's content; -v prints the one used.")
     private @Nullable Long seed;
 
+    @Mixin private ChaosOptions chaos = new ChaosOptions();
+
     TestCommand(Host host) {
         this.host = host;
     }
@@ -152,7 +154,14 @@ final class TestCommand implements Callable<Integer> {
         try (Terminal terminal = new Terminal()) {
             GuestTest test =
                     new GuestTest(
-                            host, terminal, preset, settings, oracle, timeoutSeconds, content);
+                            host,
+                            terminal,
+                            preset,
+                            settings,
+                            oracle,
+                            timeoutSeconds,
+                            content,
+                            chaos.plan(host.log()));
             return exec == null
                     ? check(test, chosen, report)
                     : test.execute(chosen.getFirst(), exec);

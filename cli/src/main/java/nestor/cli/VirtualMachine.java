@@ -90,6 +90,7 @@ final class VirtualMachine {
     private volatile Consumer<String> onDeviceDeleted = _ -> {};
     private volatile Attachment attachment = _ -> () -> {};
     private volatile Consumer<Machine> onEnded = _ -> {};
+    private volatile ChaosOptions.Plan chaos = _ -> {};
     private volatile boolean timedOut;
     private String name = "";
     private List<ControlledMachine.Chardev> chardevs = List.of();
@@ -135,6 +136,11 @@ final class VirtualMachine {
     /** Who looks at the machine once it has ended, before it is closed; before {@link #run}. */
     void onEnded(Consumer<Machine> observer) {
         onEnded = observer;
+    }
+
+    /** How its devices misbehave; before {@link #run}. */
+    void chaos(ChaosOptions.Plan plan) {
+        chaos = plan;
     }
 
     /** Asks the machine to stop, if it runs. Any thread. */
@@ -196,12 +202,14 @@ final class VirtualMachine {
             if (signals.received().isPresent()) {
                 machine.stop();
             }
+            chaos.begin(machine);
             CountDownLatch ended = new CountDownLatch(1);
             limit.ifPresent(duration -> startDeadline(duration, ended));
             start.run(running.get().orElseThrow());
             MachineOutcome outcome = machine.run();
             ended.countDown();
             onEnded.accept(machine);
+            chaos.ended(machine);
             Ending ending =
                     new Ending(
                             outcome,
@@ -210,7 +218,7 @@ final class VirtualMachine {
                             signals.received(),
                             machine.retiredInstructions(),
                             Duration.ofNanos(System.nanoTime() - began));
-            TrainingRun.ended(ending.instructions());
+            TrainingRun.ended(ending.instructions(), running.get().orElseThrow());
             return ending;
         } finally {
             running.set(Optional.empty());

@@ -70,6 +70,9 @@ final class GuestFiles {
                             "svm_demo.c",
                             "test_engine.c"));
 
+    /** What each of them has besides, in {@code lab/process}. */
+    private static final List<String> SHARED = List.of("process.c", "process.h");
+
     private GuestFiles() {}
 
     static Map<String, byte[]> all() throws IOException {
@@ -98,6 +101,9 @@ final class GuestFiles {
         if (sources.isEmpty()) {
             throw new IllegalArgumentException("there is no program " + program);
         }
+        for (String file : SHARED) {
+            sources.put(file, resource("lab/process/" + file));
+        }
         return sources;
     }
 
@@ -105,7 +111,8 @@ final class GuestFiles {
         return resource(RESOURCES + name);
     }
 
-    private static byte[] resource(String name) throws IOException {
+    /** A file of ours, by its path among the resources. */
+    static byte[] resource(String name) throws IOException {
         try (InputStream stream = GuestFiles.class.getResourceAsStream(name)) {
             if (stream == null) {
                 throw new IllegalStateException("resource " + name + " is missing");

@@ -33,7 +33,7 @@ final class LabKernel {
     private static final long UNPACKED_FACTOR = 12;
 
     /** The same everywhere, and nothing of a make that we may be running under. */
-    private static final Map<String, String> ENVIRONMENT =
+    static final Map<String, String> ENVIRONMENT =
             Map.of(
                     "LC_ALL", "C",
                     "MAKEFLAGS", "",
@@ -81,9 +81,6 @@ final class LabKernel {
             return name;
         }
         programs.requireAll(lab.tools(System.getProperty("os.arch", "")));
-        for (Map.Entry<String, String> header : lab.headers().entrySet()) {
-            programs.requireHeader(header.getKey(), header.getValue());
-        }
         checkRoom(source);
         Path tree = Files.createDirectory(folder.resolve("linux"));
         Path built = Files.createDirectory(folder.resolve("build"));
@@ -99,7 +96,7 @@ final class LabKernel {
         } else {
             compile(version, tree, built);
         }
-        for (LabConfiguration.Module module : lab.modules()) {
+        for (OwnModule module : lab.modules()) {
             compile(module, version, tree, built);
         }
         try (CacheDirectory.Lock lock = cache.lock(progress)) {
@@ -267,12 +264,10 @@ final class LabKernel {
     }
 
     /** A module of ours, out of the tree as anybody's would be. */
-    private void compile(LabConfiguration.Module module, String version, Path tree, Path built)
+    private void compile(OwnModule module, String version, Path tree, Path built)
             throws ImageException, IOException, InterruptedException {
         Path folder = Files.createDirectory(built.resolveSibling(module.name()));
-        for (String file : module.files()) {
-            Files.writeString(folder.resolve(file), module.source(file));
-        }
+        module.writeSourcesTo(folder);
         List<String> arguments = new ArrayList<>(List.of("M=" + folder, "modules"));
         if (!Files.exists(built.resolve(SYMBOLS))) {
             // Only a kernel that is built here says which symbols there are.
@@ -307,8 +302,8 @@ final class LabKernel {
         try (OutputStream file = Files.newOutputStream(entry.resolve(KernelUnpacker.MODULES));
                 ZipOutputStream zip = new ZipOutputStream(file)) {
             parts.addLinuxModules(zip);
-            for (LabConfiguration.Module module : lab.modules()) {
-                add(zip, built.resolveSibling(module.name()).resolve(module.name() + ".ko"));
+            for (OwnModule module : lab.modules()) {
+                add(zip, built.resolveSibling(module.name()).resolve(module.output()));
             }
         }
         DebianFetch.describe(entry, lab.architecture(), version + "-lab", List.of(source));

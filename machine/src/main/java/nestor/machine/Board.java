@@ -6,7 +6,10 @@ import java.util.Map;
 import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.oracle.StaleTranslationOracle;
+
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.FunctionInfo;
+import nestor.pci.Requester;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.Vcpu;
@@ -54,8 +57,19 @@ interface Board {
     /** How software has programmed each IOMMU. */
     List<IommuState> iommus();
 
+    /** Who misbehaves, or can. */
+    ChaosDevices chaos();
+
     /** Has {@code oracle} look on at every IOMMU; before the board runs. */
     void watch(StaleTranslationOracle oracle);
+
+    /**
+     * What an untranslated request of a function would meet; empty if no IOMMU is in front of it.
+     * Any thread.
+     *
+     * @param access {@link nestor.pci.Translation#READ} and its like, or'ed
+     */
+    Optional<WalkReport> explore(Requester requester, long iova, int access);
 
     /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
     List<MappedRange> addresses();

@@ -2,12 +2,15 @@ package nestor.machine;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import nestor.pci.FunctionInfo;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
@@ -242,6 +245,54 @@ public final class MachineControl {
     /** How software has programmed each IOMMU. Any thread. */
     public List<IommuState> iommus() {
         return board.iommus();
+    }
+
+    /** Who misbehaves, or can, and how. Any thread. */
+    public List<ChaosState> chaos() {
+        return board.chaos().states();
+    }
+
+    /**
+     * Has a device misbehave from now on, as {@code plan} says and no other way. Any thread.
+     *
+     * @param origin for messages
+     * @param device its name; without, every device that knows some of the keys
+     * @throws ConfigException if there is no such device, or it does not know the keys
+     */
+    public void inject(String origin, Optional<String> device, ChaosPlan plan)
+            throws ConfigException {
+        if (device.isPresent()) {
+            board.chaos().show(origin, device.get(), plan);
+        } else {
+            board.chaos().showAll(origin, plan);
+        }
+    }
+
+    /**
+     * Has a device behave again. Any thread.
+     *
+     * @param origin for messages
+     * @param device its name; without, all
+     * @throws ConfigException if there is no such device
+     */
+    public void behave(String origin, Optional<String> device) throws ConfigException {
+        board.chaos().end(origin, device);
+    }
+
+    /**
+     * What an untranslated request of a function would meet, without making it; empty if no IOMMU
+     * is in front of the function. Any thread; while the machine runs, it may see the guest's
+     * changes half done.
+     *
+     * @param access {@link nestor.pci.Translation#READ} and its like, or'ed; at least one
+     */
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return board.explore(requester, iova, access);
+    }
+
+    /** Every PCI function as software has programmed it. Any thread. */
+    public List<FunctionInfo> pciFunctions() {
+        return board.pciFunctions();
     }
 
     /** What is where in the guest-physical address space, by address. Any thread. */

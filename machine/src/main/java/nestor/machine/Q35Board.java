@@ -25,6 +25,8 @@ import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.virtio.iommu.VirtioIommuStatistics;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.memory.GuestAccessException;
@@ -294,6 +296,11 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return pci.explore(requester, iova, access);
+    }
+
+    @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
     }
@@ -362,6 +369,11 @@ final class Q35Board implements Board {
     @Override
     public List<DeviceNode> devices() {
         return pci.nodes();
+    }
+
+    @Override
+    public ChaosDevices chaos() {
+        return pci.chaos();
     }
 
     @Override

@@ -14,6 +14,7 @@ import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.pc.PcMap;
+import nestor.pci.ChaosKey;
 import nestor.pci.PciHost;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.loop.MailboxLoop;
@@ -45,12 +46,20 @@ final class RemappingUnits {
      * @param root number of the root bus, or {@link #ALL}
      */
     private record Wanted(
-            String name, String origin, int root, VtdOptions options, Set<String> given) {}
+            String name,
+            String origin,
+            int root,
+            VtdOptions options,
+            Set<String> given,
+            Optional<ChaosPlan> chaos) {}
 
     /** In the order of their addresses; the one of all other functions comes last. */
     private final List<Wanted> wanted = new ArrayList<>();
 
     private final List<VtdUnit> units = new ArrayList<>();
+
+    /** The functions of each unit, by their RIDs. */
+    private final List<IntPredicate> scopes = new ArrayList<>();
 
     private RemappingUnits() {}
 
@@ -108,7 +117,12 @@ final class RemappingUnits {
             String name = id.isEmpty() ? DRIVER + units.wanted.size() : id;
             units.wanted.add(
                     new Wanted(
-                            name, device.origin(), root, options(device), device.given().keySet()));
+                            name,
+                            device.origin(),
+                            root,
+                            options(device),
+                            device.given().keySet(),
+                            ChaosPlan.of(device, ChaosKey.Side.IOMMU)));
         }
         units.wanted.sort((a, b) -> Boolean.compare(a.root == ALL, b.root == ALL));
         return units;
@@ -176,9 +190,11 @@ final class RemappingUnits {
             VtdUnit unit = new VtdUnit(options, memory, loop, clock, host::atsEndpoint, apics);
             bus.map(base(i), VtdUnit.REGISTER_BYTES, unit.registers());
             host.iommu(unit, functions);
+            scopes.add(functions);
             assigned.behind(functions, loop, new Assignments(unit, one.origin, options));
             pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
+            pci.addToChaos(one.name, one.origin, unit.chaos(), one.chaos);
             boolean hasIoApic = i == wanted.size() - 1;
             scoped.add(
                     new VtdUnits.Scoped(
@@ -269,7 +285,8 @@ final class RemappingUnits {
     List<IommuState> states() {
         List<IommuState> states = new ArrayList<>();
         for (int i = 0; i < units.size(); i++) {
-            states.add(IommuState.ofVtd(wanted.get(i).name, units.get(i).registers()));
+            states.add(
+                    IommuState.ofVtd(wanted.get(i).name, scopes.get(i), units.get(i).registers()));
         }
         return states;
     }

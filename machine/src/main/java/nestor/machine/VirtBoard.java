@@ -26,6 +26,8 @@ import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.virtio.iommu.VirtioIommuStatistics;
+import nestor.iommu.walk.WalkReport;
+import nestor.pci.Requester;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
@@ -232,6 +234,11 @@ final class VirtBoard implements Board {
     }
 
     @Override
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return pci.explore(requester, iova, access);
+    }
+
+    @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
     }
@@ -307,6 +314,11 @@ final class VirtBoard implements Board {
     @Override
     public List<DeviceNode> devices() {
         return pci.nodes();
+    }
+
+    @Override
+    public ChaosDevices chaos() {
+        return pci.chaos();
     }
 
     @Override

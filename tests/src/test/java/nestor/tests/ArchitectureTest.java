@@ -75,7 +75,8 @@ class ArchitectureTest {
                             "only control's sockets see Netty",
                             noClasses()
                                     .that()
-                                    .resideOutsideOfPackage("nestor.control.socket..")
+                                    .resideOutsideOfPackages(
+                                            "nestor.control.socket..", "nestor.control.web..")
                                     .should()
                                     .dependOnClassesThat()
                                     .resideInAPackage("io.netty..")),
@@ -237,6 +238,7 @@ class ArchitectureTest {
                         "host-sim",
                         "host-linux",
                         "machine",
+                        "control",
                         "cli")
                 .whereLayer("iommufd")
                 .mayOnlyBeAccessedByLayers(

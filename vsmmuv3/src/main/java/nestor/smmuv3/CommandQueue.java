@@ -246,10 +246,12 @@ final class CommandQueue {
                 IovaRange covered = covered(range);
                 drop(TlbTag.nhAsid(vmid(vmid), asid), covered);
                 drop(TlbTag.nhGlobal(vmid(vmid)), covered);
+                dropTables(range, TlbTag.nhAsid(vmid(vmid), asid));
             }
             case Command.TlbiNhVaa(int vmid, TlbRange range) -> {
                 needs(options.stage1());
                 drop(TlbTag.nhAll(vmid(vmid)), covered(range));
+                dropTables(range, TlbTag.nhAll(vmid(vmid)));
             }
             case Command.TlbiS12VmAll(int vmid) -> {
                 needs(options.stage2());
@@ -298,7 +300,14 @@ final class CommandQueue {
         return range.range(options.rangeInvalidation());
     }
 
+    private void dropTables(TlbRange range, Tags tags) {
+        if (!range.leaf()) {
+            translator.greedyTables().invalidate(tags);
+        }
+    }
+
     private void drop(Tags tags) {
+        translator.greedyTables().invalidate(tags);
         drop(tags, IovaRange.ALL);
     }
 

@@ -3,6 +3,7 @@ package nestor.smmuv3;
 import java.util.function.BooleanSupplier;
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.LossyRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
@@ -10,9 +11,12 @@ import nestor.iommu.oracle.CommandObserver;
 import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.OracleSubject;
 import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
@@ -37,9 +41,9 @@ import nestor.vmm.time.Clock;
  * An SMMUv3: registers for its driver, and the translation agent of the functions behind it, whose
  * Requester IDs are its stream IDs.
  */
-public final class SmmuV3 implements OracleSubject {
-    private static final OracleSubject.CommandNames COMMANDS =
-            new OracleSubject.CommandNames("CMD_TLBI_*", "CMD_ATC_INV", "CMD_CFGI_*", "CMD_SYNC");
+public final class SmmuV3 implements OracleSubject, WalkExplorer {
+    private static final CommandNames COMMANDS =
+            new CommandNames("CMD_TLBI_*", "CMD_ATC_INV", "CMD_CFGI_*", "CMD_SYNC");
 
     /** Size of the register frame: pages 0 and 1. */
     public static final int REGISTER_BYTES = Registers.BYTES;
@@ -55,6 +59,7 @@ public final class SmmuV3 implements OracleSubject {
     public record Wires(
             IrqLine eventQueue, IrqLine priQueue, IrqLine commandSync, IrqLine globalError) {}
 
+    private final Chaos chaos = new Chaos();
     private final DeviceLoop loop;
     private final RegisterFile registers;
     private final RegisterFrame frame;
@@ -62,6 +67,7 @@ public final class SmmuV3 implements OracleSubject {
     private final AtcInvalidator invalidator;
     private final Translator translator;
     private final Probe probe;
+    private final SmmuExplorer explorer;
     private final HostBinding host;
     private final HostStreams hostStreams;
     private final PageRequestQueue pageRequests;
@@ -77,22 +83,27 @@ public final class SmmuV3 implements OracleSubject {
      * @param messages how its own interrupt messages are written
      */
     public SmmuV3(
-            SmmuV3Options options,
+            SmmuV3Options built,
             GuestMemory memory,
             DeviceLoop loop,
             Clock clock,
             AtsRoute route,
             Wires wires,
             MemoryWriter messages) {
+        SmmuV3Options options = built.withFetch(new SwitchedFetch(built.fetch(), chaos));
         this.loop = loop;
         this.registers = new RegisterFile(Registers.BYTES, 4, Registers.of(options));
         this.frame = new RegisterFrame(registers);
         Interrupts interrupts = new Interrupts(registers, wires, messages);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
-        this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
-        this.translator = new Translator(options, memory, registers, interrupts);
-        this.probe = new Probe(options, memory, translator);
+        this.invalidator =
+                new AtcInvalidator(
+                        new LossyRoute(functions, chaos), clock, options.atcTimeoutNanos());
+        this.translator = new Translator(options, memory, registers, interrupts, chaos);
+        chaos.onChange(translator::forget);
+        this.probe = new Probe(built, memory, translator);
+        this.explorer = new SmmuExplorer(built, memory, translator);
         this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, functions);
         this.hostStreams = new HostStreams(options, memory, translator, host);
         this.commands =
@@ -175,6 +186,11 @@ public final class SmmuV3 implements OracleSubject {
         for (Register register : configuration) {
             frame.guard(register, () -> (registers.get(Registers.IRQ_CTRLACK) & enable) == 0);
         }
+    }
+
+    /** How it misbehaves. */
+    public Chaos chaos() {
+        return chaos;
     }
 
     /** The register frame. */
@@ -279,6 +295,11 @@ public final class SmmuV3 implements OracleSubject {
     @Override
     public CompletionStatus requestPage(PageRequest request) {
         return pageRequests.take(request, translates());
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
     }
 
     @Override

@@ -2,6 +2,7 @@ package nestor.vtd;
 
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.LossyRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
@@ -10,9 +11,12 @@ import nestor.iommu.oracle.CommandObserver;
 import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.OracleSubject;
 import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
@@ -30,7 +34,7 @@ import org.jspecify.annotations.Nullable;
  * A remapping hardware unit: registers for its driver, the translation agent of the functions in
  * its scope, and the remapper of their interrupt messages.
  */
-public final class VtdUnit implements OracleSubject {
+public final class VtdUnit implements OracleSubject, WalkExplorer {
     private static final CommandNames COMMANDS =
             new CommandNames(
                     "iotlb_inv_dsc or p_iotlb_inv_dsc",
@@ -41,6 +45,7 @@ public final class VtdUnit implements OracleSubject {
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
+    private final Chaos chaos = new Chaos();
     private final VtdOptions options;
     private final DeviceLoop loop;
     private final RegisterFile registers;
@@ -51,6 +56,7 @@ public final class VtdUnit implements OracleSubject {
     private final Translator translator;
     private final Probe probe;
     private final TranslationRequests translationRequests;
+    private final VtdExplorer explorer;
     private final PageRequestQueue pageRequests;
     private final AtcInvalidator invalidator;
     private final HostBinding host;
@@ -85,9 +91,11 @@ public final class VtdUnit implements OracleSubject {
         this.completionEvent = EventInterrupt.ofCompletions(registers, apic);
         this.pageRequestEvent = EventInterrupt.ofPageRequests(registers, apic);
         this.faults = new FaultLog(registers, faultEvent);
-        this.translator = new Translator(options, memory, faults);
+        this.translator = new Translator(options, memory, faults, chaos);
+        chaos.onChange(translator::forget);
         this.probe = new Probe(translator);
         this.translationRequests = new TranslationRequests(options, translator);
+        this.explorer = new VtdExplorer(options, memory, translator);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
         this.pageRequests =
@@ -95,7 +103,9 @@ public final class VtdUnit implements OracleSubject {
                         options, memory, registers, pageRequestEvent, translator, functions);
         this.invalidator =
                 new AtcInvalidator(
-                        functions, clock, options.atcTimeoutNanos(), faults::unexpectedCompletion);
+                        new LossyRoute(functions, chaos),
+                        clock,
+                        options.atcTimeoutNanos(), faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
@@ -155,6 +165,11 @@ public final class VtdUnit implements OracleSubject {
                         completionEvent.withdraw();
                     }
                 });
+    }
+
+    /** How it misbehaves. */
+    public Chaos chaos() {
+        return chaos;
     }
 
     /** The register frame. */
@@ -231,6 +246,11 @@ public final class VtdUnit implements OracleSubject {
     @Override
     public CompletionStatus requestPage(PageRequest request) {
         return pageRequests.take(request);
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
     }
 
     @Override

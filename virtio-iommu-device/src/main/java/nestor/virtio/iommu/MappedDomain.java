@@ -163,12 +163,23 @@ final class MappedDomain implements Domain {
 
     /** The block that is mapped there now, from no cache and into none; null if there is none. */
     Translation.@Nullable Mapping current(long iova) {
+        MappedRange mapped = find(iova);
+        return mapped == null ? null : mapped.block(iova);
+    }
+
+    /** The mapping that holds {@code iova}; null if there is none. Any thread. */
+    @Nullable MappedRange find(long iova) {
         Map.Entry<Long, MappedRange> before;
         synchronized (lock) {
             before = mappings.floorEntry(iova);
         }
         return before == null || !before.getValue().range().contains(iova)
                 ? null
-                : before.getValue().block(iova);
+                : before.getValue();
+    }
+
+    /** What the IOTLB holds for {@code iova}; null if nothing. Any thread. */
+    Translation.@Nullable Mapping cached(long iova) {
+        return iotlb.lookup(tag, iova);
     }
 }

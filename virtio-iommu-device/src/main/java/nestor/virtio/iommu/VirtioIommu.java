@@ -17,6 +17,8 @@ import nestor.iommu.oracle.CommandObserver;
 import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.OracleSubject;
 import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -39,7 +41,7 @@ import org.jspecify.annotations.Nullable;
  * A virtio-iommu (§5.13): a virtio device to its driver, and the translation agent of the endpoints
  * it manages. Endpoint ids are Requester IDs. Its own function's DMA must not be routed through it.
  */
-public final class VirtioIommu implements VirtioDevice, OracleSubject {
+public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplorer {
     private static final int DEVICE_ID = 23;
 
     private static final CommandNames COMMANDS =
@@ -401,6 +403,17 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject {
     private Translation refuse(Fault.Reason reason, Requester requester, long iova, int access) {
         faults.report(new Fault(reason, requester, iova, access));
         return REJECTED;
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        boolean message = false;
+        for (Translation.Mapping block : msiBlocks) {
+            message |= (iova ^ block.iovaBase()) >>> block.sizeLog2() == 0;
+        }
+        boolean passes = !requester.hasPasid() && access == Translation.WRITE && message;
+        var explorer = new VirtioIommuExplorer(spaces, bypass.get().active(), tables != null);
+        return explorer.explore(requester, iova, access, passes);
     }
 
     @Override

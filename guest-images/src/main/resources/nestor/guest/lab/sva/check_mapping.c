@@ -149,7 +149,7 @@ static void unmap_under_dma(void) {
     run_before_page_faults();
     unsigned long interrupts = iommu_interrupts();
     demo_start(&demo, DEMO_WRITE, memory, BYTES);
-    await_stall(interrupts);
+    await_iommu_interrupt(interrupts);
     expect(munmap(memory + BYTES / 2, BYTES / 2) == 0, "munmap: %m");
     expect(!resident(memory), "the device did not wait");
     expect(demo_result(&demo) == DEMO_FAILED, "the device wrote to pages that are gone");

@@ -1,6 +1,9 @@
 package nestor.virtio.iommu.table;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import nestor.iommu.AccessRights;
 import nestor.iommu.AtsAnswer;
 import nestor.iommu.Iotlb;
@@ -9,6 +12,10 @@ import nestor.iommu.Tags;
 import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.CurrentTranslation.SpaceTags;
 import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.CachedTranslation;
+import nestor.iommu.walk.WalkOutcome;
+import nestor.iommu.walk.WalkReport;
+import nestor.iommu.walk.WalkStep;
 import nestor.paging.Access;
 import nestor.paging.PhysicalTables;
 import nestor.paging.TableFormat;
@@ -53,6 +60,7 @@ public final class TableSpace {
     }
 
     private final TableDescriptor descriptor;
+    private final GuestMemory memory;
     private final TableOptions options;
     private final int serial;
     private final ContextReader reader;
@@ -73,6 +81,7 @@ public final class TableSpace {
             int serial,
             Iotlb iotlb) {
         this.descriptor = descriptor;
+        this.memory = memory;
         this.options = options;
         this.serial = serial;
         this.reader = new ContextReader(options, memory);
@@ -208,6 +217,47 @@ public final class TableSpace {
             case WalkResult.Mapping mapping ->
                     Optional.of(AtsAnswer.of(request, mapping, mapping.output()));
         };
+    }
+
+    /**
+     * What a request would meet, without making it.
+     *
+     * @param before how the request came to these tables
+     * @param names what the driver is told of a fault
+     */
+    public WalkReport explore(
+            Requester requester,
+            long iova,
+            int access,
+            List<WalkStep> before,
+            Function<TableFault, String> names) {
+        var explorer = new TableExplorer(descriptor, options, memory, serial, names);
+        WalkReport report = explorer.explore(requester, iova, access, before);
+        return report.with(cached(explorer.context(), requester, iova, report.outcome()));
+    }
+
+    private List<CachedTranslation> cached(
+            @Nullable Context now, Requester requester, long iova, WalkOutcome outcome) {
+        List<CachedTranslation> all = new ArrayList<>();
+        Context held = contexts.lookup(requester.pasid());
+        if (held != null) {
+            Optional<String> stale =
+                    held.equals(now)
+                            ? Optional.empty()
+                            : Optional.of(
+                                    now == null
+                                            ? "there is no usable context any more"
+                                            : "the context has changed");
+            all.add(new CachedTranslation("PASID cache", Optional.empty(), stale));
+        }
+        Context used = held == null ? now : held;
+        if (used != null && !used.identity()) {
+            Translation.Mapping mapping = lookup(used, requester, iova, 0);
+            if (mapping != null) {
+                all.add(CachedTranslation.of("IOTLB", mapping, iova, outcome));
+            }
+        }
+        return all;
     }
 
     /** Where the tables lead an address now, from no cache and into none, leaving no trace. */
