@@ -8,5 +8,6 @@ module nestor.iommu {
     exports nestor.iommu;
     exports nestor.iommu.format;
     exports nestor.iommu.host;
+    exports nestor.iommu.oracle;
     exports nestor.iommu.walk;
 }

@@ -13,6 +13,7 @@ import nestor.control.socket.Monitors;
 import nestor.control.socket.QmpConversation;
 import nestor.control.socket.SocketChardev;
 import nestor.control.socket.SocketServer;
+import nestor.control.web.WebView;
 import nestor.vmm.chardev.CharBackend;
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,7 @@ final class ControlSockets implements AutoCloseable {
     private final Log log;
     private @Nullable SocketServer server;
     private @Nullable Monitors monitors;
+    private @Nullable WebView web;
     private boolean closed;
 
     ControlSockets(Log log) {
@@ -80,9 +82,28 @@ final class ControlSockets implements AutoCloseable {
 
     private void openNow(Path path, ControlledMachine machine) {
         try {
-            listen(machine, true, new ListenAddress.Unix(path));
+            openQmp(new ListenAddress.Unix(path), machine);
         } catch (IOException e) {
             log.detail("nestor ctl will not find this machine: " + CommandException.reason(e));
+        }
+    }
+
+    /** Opens one monitor for programs. */
+    void openQmp(ListenAddress address, ControlledMachine machine) throws IOException {
+        listen(machine, true, address);
+    }
+
+    /** Opens the web view and tells where it is. */
+    void openWeb(Optional<ListenAddress.Loopback> at, ControlledMachine machine)
+            throws CommandException {
+        if (at.isPresent()) {
+            try {
+                WebView opened = WebView.open(server(), at.get(), machine);
+                web = opened;
+                log.info("web view: " + opened.url());
+            } catch (IOException e) {
+                throw CommandException.usage("--ui: " + CommandException.reason(e));
+            }
         }
     }
 
@@ -109,6 +130,9 @@ final class ControlSockets implements AutoCloseable {
         closed = true;
         if (monitors != null) {
             monitors.close();
+        }
+        if (web != null) {
+            web.close();
         }
         if (server != null) {
             server.close();

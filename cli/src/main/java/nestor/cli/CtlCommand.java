@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import nestor.control.Json;
+import nestor.control.view.Views;
 import nestor.control.view.WalkQuery;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -97,7 +98,7 @@ final class CtlCommand implements Callable<Integer> {
             throw CommandException.usage("ctl: the command is missing; see nestor ctl --help");
         }
         try (CtlConnection machine = new CtlConnection(path)) {
-            if (json && command.size() == 2 && command.getFirst().equals("info")) {
+            if (json && isView(command)) {
                 JsonNode view =
                         machine.call(
                                 "x-nestor-info", Json.object().put("topic", command.getLast()));
@@ -124,6 +125,13 @@ final class CtlCommand implements Callable<Integer> {
             }
             return ExitCode.OK;
         }
+    }
+
+    /** Other topics of {@code info} are text, as everything else is. */
+    private static boolean isView(List<String> command) {
+        return command.size() == 2
+                && command.getFirst().equals("info")
+                && Views.topics().contains(command.getLast());
     }
 
     private static ObjectNode walk(List<String> command) throws CommandException {

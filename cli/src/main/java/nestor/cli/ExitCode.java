@@ -20,6 +20,9 @@ final class ExitCode {
     /** {@code nestor run} reached its time limit. */
     static final int TIMEOUT = 5;
 
+    /** {@code --oracle} reported a stale translation, and nothing worse happened. */
+    static final int STALE = 6;
+
     /** {@code nestor bug}: an exception escaped. */
     static final int INTERNAL = 70;
 

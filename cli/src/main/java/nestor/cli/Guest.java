@@ -7,6 +7,7 @@ import nestor.guest.GuestProfile;
 import nestor.guest.ImageException;
 import nestor.guest.ImageStore;
 import nestor.guest.Kernel;
+import nestor.host.kvm.KvmSupport;
 import nestor.machine.Accelerator;
 
 /**
@@ -22,13 +23,16 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
      * @param base what Debian's kernel needs on its command line; the user's -append follows
      */
     static Guest of(MachinePlan plan, Host host, Terminal terminal, String base)
-            throws ImageException {
+            throws ImageException, CommandException {
         if (plan.kernel().isPresent()) {
             Path kernel = plan.kernel().get();
             return new Guest(kernel.toString(), kernel, plan.initrd(), plan.append());
         }
         if (plan.accelerator() == Accelerator.QTEST) {
             return new Guest("no guest", Path.of(""), Optional.empty(), "");
+        }
+        if (plan.accelerator() == Accelerator.KVM) {
+            checkKvm(KvmSupport.ofThisHost());
         }
         ImageStore store = ImageStore.open(new ProgressBar(host.log(), terminal));
         GuestProfile profile = profile(plan);
@@ -39,6 +43,14 @@ record Guest(String title, Path kernel, Optional<Path> initrd, String append) {
                 kernel.image(),
                 Optional.of(initramfs),
                 (base + " " + plan.append()).strip());
+    }
+
+    /** Before the minutes that it takes an emulated kernel to come to what is not emulated. */
+    private static void checkKvm(KvmSupport found) throws CommandException {
+        Optional<String> refusal = found.stockRefusal();
+        if (refusal.isPresent()) {
+            throw CommandException.usage("-accel kvm: " + refusal.get());
+        }
     }
 
     private static GuestProfile profile(MachinePlan plan) {

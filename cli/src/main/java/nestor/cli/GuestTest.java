@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -47,27 +48,34 @@ final class GuestTest {
     private final Terminal terminal;
     private final Preset preset;
     private final Settings user;
+    private final OracleOptions oracle;
     private final int timeoutSeconds;
     private final long seed;
+    private final ChaosOptions.Plan chaos;
 
     /**
      * @param user the machine as the user described it; never changed
      * @param timeoutSeconds for each run, but for those that boot again and again
      * @param seed of the disk's content
+     * @param chaos how devices misbehave
      */
     GuestTest(
             Host host,
             Terminal terminal,
             Preset preset,
             Settings user,
+            OracleOptions oracle,
             int timeoutSeconds,
-            long seed) {
+            long seed,
+            ChaosOptions.Plan chaos) {
         this.host = host;
         this.terminal = terminal;
         this.preset = preset;
         this.user = user;
+        this.oracle = oracle;
         this.timeoutSeconds = timeoutSeconds;
         this.seed = seed;
+        this.chaos = chaos;
     }
 
     /** Boots the guest to check itself, then checks what it says. */
@@ -101,6 +109,8 @@ final class GuestTest {
             GuestLines lines = new GuestLines(requests, report, host.out());
             AtomicReference<Evidence.Registers> registers =
                     new AtomicReference<>(Evidence.Registers.NONE);
+            Optional<OracleWatch> watch = oracle.open(host.log(), run.name());
+            vm.watch(watch);
             vm.onDeviceDeleted(requests::deleted);
             vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
             VirtualMachine.Ending ending =
@@ -117,7 +127,11 @@ final class GuestTest {
                             lines.boots());
             String title =
                     guest.title() + ", preset " + preset.profile().name() + ", run " + run.name();
-            List<Result> found = HostChecks.run(preset, run, results, evidence);
+            List<Result> found =
+                    new ArrayList<>(HostChecks.run(preset, run, results, evidence));
+            if (watch.isPresent()) {
+                found.add(watch.get().result(found.size() + 1));
+            }
             return new TestRun(run.name(), title, results, found, ending);
         }
     }
@@ -146,8 +160,10 @@ final class GuestTest {
                         }
                         host.out().flush();
                     });
-            VirtualMachine.Ending ending =
-                    boot(virtualMachine(limit(run)), plan, guest, log, lines);
+            VirtualMachine vm = virtualMachine(limit(run));
+            Optional<OracleWatch> watch = oracle.open(host.log(), run.name());
+            vm.watch(watch);
+            VirtualMachine.Ending ending = boot(vm, plan, guest, log, lines);
             tell(ending, limit(run));
             host.log().detail(ending.toString());
             int code = ending.exitCode(ExitCode.TEST_TIMEOUT);
@@ -157,6 +173,9 @@ final class GuestTest {
                     host.log().error("--exec: the guest ended without the command's status");
                     code = ExitCode.FAILED;
                 }
+            }
+            if (watch.isPresent() && watch.get().finish().reports() > 0 && code == ExitCode.OK) {
+                code = ExitCode.STALE;
             }
             ended(code, ending, log);
             return code;
@@ -191,7 +210,9 @@ final class GuestTest {
     }
 
     private VirtualMachine virtualMachine(Duration limit) {
-        return new VirtualMachine(terminal, Optional.of(limit));
+        VirtualMachine vm = new VirtualMachine(terminal, Optional.of(limit));
+        vm.chaos(chaos);
+        return vm;
     }
 
     private static VirtualMachine.Ending boot(

@@ -30,6 +30,14 @@ final class ListenAddresses {
         return address;
     }
 
+    /** Decodes {@code [HOST:]PORT}; nothing is any free port. */
+    static ListenAddress.Loopback port(String option, String text) throws CommandException {
+        if (text.isEmpty()) {
+            return new ListenAddress.Loopback(0);
+        }
+        return tcp(option, text);
+    }
+
     /** Takes {@code path=} or {@code host=,port=} and what goes with them out of a list. */
     static ListenAddress take(OptionList list) throws CommandException {
         Optional<String> path = list.take("path");
@@ -63,7 +71,7 @@ final class ListenAddresses {
         return new ListenAddress.Unix(MachineOptions.path(option, path).toAbsolutePath());
     }
 
-    private static ListenAddress tcp(String option, String text) throws CommandException {
+    private static ListenAddress.Loopback tcp(String option, String text) throws CommandException {
         int colon = text.lastIndexOf(':');
         String host = colon < 0 ? "" : text.substring(0, colon);
         String port = text.substring(colon + 1);

@@ -31,6 +31,7 @@ import picocli.CommandLine.ScopeType;
             " 3:The guest's kernel panicked",
             " 4:Skipped: this machine lacks what the command needs",
             " 5:Time limit reached (124 under 'test')",
+            " 6:--oracle found a stale translation",
             "70:A bug in Nestor",
             "128+n:Ended by signal n"
         },

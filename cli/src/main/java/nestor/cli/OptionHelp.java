@@ -6,6 +6,7 @@ import java.util.stream.Collectors;
 import nestor.machine.DeviceProperty;
 import nestor.machine.DeviceType;
 import nestor.machine.Machine;
+import nestor.pci.ChaosKey;
 
 /**
  * The lists that {@code -machine help}, {@code -cpu help}, {@code -device help} and {@code -device
@@ -72,7 +73,18 @@ final class OptionHelp {
                 .collect(Collectors.joining());
     }
 
+    private static String keys(List<String> titles) {
+        return titles.stream()
+                .flatMap(title -> ChaosKey.titled(title).stream())
+                .map(key -> "%n      %-24s %s".formatted(key.title(), key.help()))
+                .collect(Collectors.joining());
+    }
+
     private static String line(DeviceProperty property) {
+        if (property.kind() == DeviceProperty.Kind.CHAOS) {
+            return "%s=<KEY+...> - %s; keys:%s"
+                    .formatted(property.name(), property.help(), keys(property.choices()));
+        }
         String values =
                 property.choices().isEmpty()
                         ? property.kind().title()

@@ -60,7 +60,12 @@ record Preset(GuestProfile profile) {
     }
 
     private boolean isVtd() {
-        return profile.equals(GuestProfile.VTD) || hasDsa();
+        return profile.equals(GuestProfile.VTD) || isVtdShared();
+    }
+
+    /** Whether processes share their memory with functions behind VT-d. */
+    private boolean isVtdShared() {
+        return hasDsa() || profile.equals(GuestProfile.VTD_SVA);
     }
 
     /** Whether the function that processes share their memory with is a DSA. */
@@ -80,7 +85,9 @@ record Preset(GuestProfile profile) {
 
     /** Whether processes of the guest share their memory with devices. */
     private boolean isShared() {
-        return profile.equals(GuestProfile.SMMUV3_SVA) || hasTables();
+        return profile.equals(GuestProfile.SMMUV3_SVA)
+                || profile.equals(GuestProfile.VTD_SVA)
+                || hasTables();
     }
 
     /** What the machine type is told, unless the user says otherwise. */
@@ -106,7 +113,7 @@ record Preset(GuestProfile profile) {
         if (hasVirtioIommu()) {
             devices.add(hasTables() ? "virtio-iommu-pci,table-profile=nestor" : "virtio-iommu-pci");
         }
-        if (hasDsa()) {
+        if (isVtdShared()) {
             devices.add("intel-iommu,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,pri=on");
         } else if (isVtd()) {
             devices.add("intel-iommu,intremap=on,device-iotlb=on");
@@ -118,7 +125,7 @@ record Preset(GuestProfile profile) {
         }
         if (isShared()) {
             // Only an SMMU's faults stall; those of others are page requests.
-            String faults = hasTables() ? "" : ",stall=on";
+            String faults = profile.equals(GuestProfile.SMMUV3_SVA) ? ",stall=on" : "";
             devices.add("svm-demo" + faults);
             devices.add("smmu-test-engine" + faults);
             return devices;

@@ -23,6 +23,9 @@ final class PresetRuns {
         if (profile.equals(GuestProfile.VTD_DSA)) {
             return DsaRuns.all();
         }
+        if (profile.equals(GuestProfile.VTD_SVA)) {
+            return List.of(VtdGuestRuns.shared());
+        }
         if (profile.equals(GuestProfile.VIRTIO_IOMMU_SVA)) {
             return VirtioIommuTableRuns.all();
         }

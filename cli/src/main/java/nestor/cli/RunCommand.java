@@ -11,6 +11,7 @@ import java.util.concurrent.Callable;
 import nestor.cli.terminal.Monitor;
 import nestor.cli.terminal.Terminal;
 import nestor.control.ControlledMachine;
+import nestor.control.ListenAddress;
 import nestor.guest.ImageException;
 import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
@@ -62,12 +63,24 @@ final class RunCommand implements Callable<Integer> {
     @Mixin private MachineOptions options = new MachineOptions();
     @Mixin private DebugOptions debug = new DebugOptions();
     @Mixin private TraceOptions trace = new TraceOptions();
+    @Mixin private ChaosOptions chaos = new ChaosOptions();
+    @Mixin private OracleOptions oracle = new OracleOptions();
 
     @Option(
             names = "--timeout",
             paramLabel = "SECONDS",
             description = "Stop after this time, with exit code 5.")
     private @Nullable Integer timeoutSeconds;
+
+    @Option(
+            names = {"-ui", "--ui"},
+            paramLabel = "[127.0.0.1:]PORT",
+            arity = "0..1",
+            fallbackValue = "",
+            description =
+                    "A web view of the machine for a browser of this host, at any free port by default; its URL is"
+                            + " printed (docs/web-view.md).")
+    private @Nullable String ui;
 
     RunCommand(Host host) {
         this.host = host;
@@ -83,6 +96,8 @@ final class RunCommand implements Callable<Integer> {
             host.out().print(help.get());
             return ExitCode.OK;
         }
+        Optional<ListenAddress.Loopback> web =
+                ui == null ? Optional.empty() : Optional.of(ListenAddresses.port("--ui", ui));
         try (Terminal terminal = new Terminal();
                 Scratch scratch = new Scratch()) {
             MachinePlan plan = MachinePlan.of(settings);
@@ -97,7 +112,7 @@ final class RunCommand implements Callable<Integer> {
                 plan = MachinePlan.of(settings);
             }
             Guest guest = Guest.of(plan, host, terminal, Preset.consoleArguments(plan.type(), ""));
-            return run(terminal, plan, plan.config(guest));
+            return run(terminal, plan, plan.config(guest), web);
         }
     }
 
@@ -110,7 +125,11 @@ final class RunCommand implements Callable<Integer> {
         return chardevs;
     }
 
-    private int run(Terminal terminal, MachinePlan plan, MachineConfig config)
+    private int run(
+            Terminal terminal,
+            MachinePlan plan,
+            MachineConfig config,
+            Optional<ListenAddress.Loopback> web)
             throws CommandException, ConfigException, IOException {
         VirtualMachine vm =
                 new VirtualMachine(
@@ -118,7 +137,10 @@ final class RunCommand implements Callable<Integer> {
         MonitorCommands commands = new MonitorCommands(vm::machine, vm::stop);
         Monitor monitor = new Monitor(commands::execute);
         vm.attach(machine -> debug.attach(host, machine, commands::execute));
+        vm.chaos(chaos.plan(host.log()));
         vm.onDeviceDeleted(id -> host.log().info("DEVICE_DELETED " + id));
+        Optional<OracleWatch> watch = oracle.open(host.log(), "");
+        vm.watch(watch);
         VirtualMachine.Ending ending;
         String name = plan.name().isEmpty() ? "p" + ProcessHandle.current().pid() : plan.name();
         vm.describe(plan.name(), chardevs(plan));
@@ -134,6 +156,7 @@ final class RunCommand implements Callable<Integer> {
                             backends,
                             machine -> {
                                 sockets.open(plan, machine);
+                                sockets.openWeb(web, machine);
                                 consoles.start();
                                 sockets.openNamed(new RuntimeFolder().socket(name), machine);
                             });
@@ -150,8 +173,11 @@ final class RunCommand implements Callable<Integer> {
                     .error("--timeout: the guest was stopped after %d s".formatted(timeoutSeconds));
         }
         boolean driven = config.accelerator() == Accelerator.QTEST;
-        return driven && ending.signal().equals(OptionalInt.of(SIGTERM))
-                ? ExitCode.OK // how a test program ends its board
-                : ending.exitCode(ExitCode.TIMEOUT);
+        int code =
+                driven && ending.signal().equals(OptionalInt.of(SIGTERM))
+                        ? ExitCode.OK // how a test program ends its board
+                        : ending.exitCode(ExitCode.TIMEOUT);
+        boolean stale = watch.isPresent() && watch.get().finish().reports() > 0;
+        return stale && code == ExitCode.OK ? ExitCode.STALE : code;
     }
 }

@@ -10,6 +10,7 @@ import nestor.cli.terminal.Terminal;
 import nestor.guest.BareKit;
 import nestor.guest.ImageException;
 import nestor.machine.ConfigException;
+import nestor.trace.Tracing;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -46,6 +47,7 @@ final class TestCommand implements Callable<Integer> {
     private final Host host;
 
     @Mixin private MachineOptions options = new MachineOptions();
+    @Mixin private OracleOptions oracle = new OracleOptions();
 
     @Option(
             names = "--timeout",
@@ -109,6 +111,9 @@ final class TestCommand implements Callable<Integer> {
             description = "Of the disk's content; -v prints the one used.")
     private @Nullable Long seed;
 
+    @Mixin private ChaosOptions chaos = new ChaosOptions();
+    @Mixin private TraceOptions trace = new TraceOptions();
+
     TestCommand(Host host) {
         this.host = host;
     }
@@ -116,6 +121,18 @@ final class TestCommand implements Callable<Integer> {
     @Override
     public Integer call() throws CommandException, ConfigException, ImageException, IOException {
         Settings settings = options.settings();
+        Optional<String> help = trace.help();
+        if (help.isPresent()) {
+            host.out().print(help.get());
+            return ExitCode.OK;
+        }
+        try (Tracing _ = trace.open(host.log())) {
+            return test(settings);
+        }
+    }
+
+    private int test(Settings settings)
+            throws CommandException, ConfigException, ImageException, IOException {
         if (settings.get(Setting.SERIAL).isPresent()) {
             throw CommandException.usage(
                     settings.origin(Setting.SERIAL)
@@ -123,6 +140,9 @@ final class TestCommand implements Callable<Integer> {
         }
         if (with != null && !HostRun.NAME.equals(suite)) {
             throw CommandException.usage("--with: only with --suite host");
+        }
+        if (suite != null && oracle.given()) {
+            throw CommandException.usage("--oracle: not with --suite");
         }
         if (suite != null || iommu != null) {
             return runSuite(settings);
@@ -147,7 +167,15 @@ final class TestCommand implements Callable<Integer> {
         host.log().detail("--seed " + content);
         try (Terminal terminal = new Terminal()) {
             GuestTest test =
-                    new GuestTest(host, terminal, preset, settings, timeoutSeconds, content);
+                    new GuestTest(
+                            host,
+                            terminal,
+                            preset,
+                            settings,
+                            oracle,
+                            timeoutSeconds,
+                            content,
+                            chaos.plan(host.log()));
             return exec == null
                     ? check(test, chosen, report)
                     : test.execute(chosen.getFirst(), exec);

@@ -90,9 +90,11 @@ final class VirtualMachine {
     private volatile Consumer<String> onDeviceDeleted = _ -> {};
     private volatile Attachment attachment = _ -> () -> {};
     private volatile Consumer<Machine> onEnded = _ -> {};
+    private volatile ChaosOptions.Plan chaos = _ -> {};
     private volatile boolean timedOut;
     private String name = "";
     private List<ControlledMachine.Chardev> chardevs = List.of();
+    private Optional<OracleWatch> oracle = Optional.empty();
     private Tracing tracing = new Tracing(TraceRegistry.ofProgram(), List.of(), _ -> {});
 
     VirtualMachine(Terminal terminal, Optional<Duration> limit) {
@@ -126,9 +128,19 @@ final class VirtualMachine {
         attachment = attached;
     }
 
+    /** Who looks on at the machine's IOMMUs; before {@link #run}. */
+    void watch(Optional<OracleWatch> watch) {
+        oracle = watch;
+    }
+
     /** Who looks at the machine once it has ended, before it is closed; before {@link #run}. */
     void onEnded(Consumer<Machine> observer) {
         onEnded = observer;
+    }
+
+    /** How its devices misbehave; before {@link #run}. */
+    void chaos(ChaosOptions.Plan plan) {
+        chaos = plan;
     }
 
     /** Asks the machine to stop, if it runs. Any thread. */
@@ -175,6 +187,7 @@ final class VirtualMachine {
                 Signals signals = new Signals(terminal, this::stop);
                 Closeable _ = attachment.to(machine)) {
             machine.onDeviceDeleted(onDeviceDeleted);
+            oracle.ifPresent(looking -> machine.watch(looking.oracle()));
             panicked.set(machine.control()::guestPanicked);
             running.set(
                     Optional.of(
@@ -189,12 +202,14 @@ final class VirtualMachine {
             if (signals.received().isPresent()) {
                 machine.stop();
             }
+            chaos.begin(machine);
             CountDownLatch ended = new CountDownLatch(1);
             limit.ifPresent(duration -> startDeadline(duration, ended));
             start.run(running.get().orElseThrow());
             MachineOutcome outcome = machine.run();
             ended.countDown();
             onEnded.accept(machine);
+            chaos.ended(machine);
             Ending ending =
                     new Ending(
                             outcome,
@@ -203,7 +218,7 @@ final class VirtualMachine {
                             signals.received(),
                             machine.retiredInstructions(),
                             Duration.ofNanos(System.nanoTime() - began));
-            TrainingRun.ended(ending.instructions());
+            TrainingRun.ended(ending.instructions(), running.get().orElseThrow());
             return ending;
         } finally {
             running.set(Optional.empty());

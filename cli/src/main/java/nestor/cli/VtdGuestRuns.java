@@ -44,6 +44,16 @@ final class VtdGuestRuns {
                 reboot());
     }
 
+    /** The run of the preset whose functions share the memory of processes. */
+    static PresetRun shared() {
+        return PresetRun.named(
+                        "sva",
+                        "processes share their memory; faults are page requests",
+                        GuestProfile.VTD_SVA.checks())
+                .arguments(with(SCALABLE, STRICT, STRICT_TYPE))
+                .build();
+    }
+
     private static PresetRun legacy() {
         List<String> checks = new ArrayList<>(GuestProfile.VTD.checks());
         checks.add("power-button");

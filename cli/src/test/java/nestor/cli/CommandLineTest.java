@@ -1,10 +1,13 @@
 package nestor.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import nestor.host.kvm.KvmSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -91,6 +94,31 @@ final class CommandLineTest {
     void theLastOfAnOptionCounts() {
         assertThat(Typed.nestor("config", "dump", "-m", "1G", "-m", "2G").out())
                 .isEqualTo("memory: 2G\n");
+    }
+
+    @Test
+    void aStockKernelOnARestrictedKvmIsRefusedInOneLineThatSaysWhatToDo() {
+        KvmSupport found = KvmSupport.ofThisHost();
+        assumeTrue(found.kind() == KvmSupport.Kind.RESTRICTED, found.text());
+
+        for (String command : List.of("run -M q35 -accel kvm", "test --preset vtd -accel kvm")) {
+            Typed typed = Typed.nestor(command.split(" ", -1));
+
+            assertThat(typed.exitCode()).isEqualTo(ExitCode.USAGE);
+            assertThat(typed.err().lines())
+                    .filteredOn(line -> !line.contains("--seed"))
+                    .singleElement()
+                    .asString()
+                    .startsWith("nestor: -accel kvm: restricted KVM: ")
+                    .endsWith("; use -accel tcg");
+        }
+    }
+
+    @Test
+    void doctorSaysWhichKindOfKvmThereIs() {
+        assertThat(Typed.nestor("doctor").out().lines())
+                .anySatisfy(
+                        line -> assertThat(line).contains("kvm", KvmSupport.ofThisHost().text()));
     }
 
     @Test

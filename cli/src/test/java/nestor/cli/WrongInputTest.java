@@ -78,7 +78,7 @@ final class WrongInputTest {
                 wrong(
                         "--preset amd-vi",
                         "--preset: unknown preset 'amd-vi'; known: virtio-iommu,"
-                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, vtd-dsa, none"),
+                                + " virtio-iommu-sva, smmuv3, smmuv3-sva, vtd, vtd-dsa, vtd-sva, none"),
                 wrong(
                         "-M virt --preset vtd",
                         "-machine virt: the preset vtd is a machine of type q35"),
@@ -125,6 +125,10 @@ final class WrongInputTest {
                 wrong(
                         "-qmp tcp:0.0.0.0:4444,server=on,wait=off",
                         "-qmp: host '0.0.0.0': only this host's 127.0.0.1 is listened at"),
+                wrong(
+                        "--ui=0.0.0.0:8080",
+                        "--ui: host '0.0.0.0': only this host's 127.0.0.1 is listened at"),
+                wrong("--ui=70000", "--ui: '70000' is not a TCP port"),
                 wrong("-monitor tcp::x,server=on,wait=off", "-monitor: 'x' is not a TCP port"),
                 wrong(
                         "-monitor vc",

@@ -2,6 +2,7 @@ package nestor.guest;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * What programs for a kind of guest CPU are compiled with.
@@ -48,6 +49,29 @@ record Architecture(
             case "amd64" -> X86_64;
             default -> throw new IllegalArgumentException("no compiler for " + name);
         };
+    }
+
+    /**
+     * This machine's.
+     *
+     * @param machine as {@code os.arch} names it
+     */
+    static Architecture ofMachine(String machine) throws ImageException {
+        return Stream.of(ARM64, X86_64)
+                .filter(architecture -> architecture.host.equals(machine))
+                .findFirst()
+                .orElseThrow(() ->
+                        new ImageException("modules are not built on machines of " + machine));
+    }
+
+    /** What {@link #ofDebian} takes. */
+    String debianName() {
+        return equals(ARM64) ? "arm64" : "amd64";
+    }
+
+    /** What Linux's makefiles call it. */
+    String linuxName() {
+        return equals(ARM64) ? "arm64" : "x86";
     }
 
     /**

@@ -22,7 +22,7 @@ final class DebArchive {
         /** The path has no {@code ./} in front; the content is valid during the call only. */
         void file(String path, InputStream content) throws IOException;
 
-        default void link(String path, String target) {}
+        default void link(String path, String target) throws IOException {}
     }
 
     private DebArchive() {}

@@ -105,7 +105,8 @@ final class GuestFiles {
         return resource(RESOURCES + name);
     }
 
-    private static byte[] resource(String name) throws IOException {
+    /** A file of ours, by its path among the resources. */
+    static byte[] resource(String name) throws IOException {
         try (InputStream stream = GuestFiles.class.getResourceAsStream(name)) {
             if (stream == null) {
                 throw new IllegalStateException("resource " + name + " is missing");

@@ -218,6 +218,21 @@ public record GuestProfile(
                     ARM64,
                     ImageStore.LAB);
 
+    /**
+     * The same behind VT-d in scalable mode, on Debian's newest kernel, for which the module is
+     * built: faults of devices are page requests. In the place of the checks about the SMMU are
+     * those about the units and about the kernel's warnings.
+     */
+    public static final GuestProfile VTD_SVA =
+            new GuestProfile(
+                    "vtd-sva",
+                    List.of("pci_stub", "virtio_blk", "virtio_rng", "uio_pci_sva_drain"),
+                    vtdSvaChecks(),
+                    List.of("sva"),
+                    List.of(),
+                    AMD64,
+                    "backports");
+
     /** A guest that is a host: the lab kernel's iommufd and VFIO, and Java to use them. */
     public static final GuestProfile HOST_SUITE =
             new GuestProfile(
@@ -231,11 +246,23 @@ public record GuestProfile(
 
     private static List<String> virtioIommuSvaChecks() {
         List<String> checks = new ArrayList<>(List.of("viommu-tables"));
-        SMMUV3_SVA.checks.stream()
-                .filter(check -> !check.equals("smmu-probed") && !check.startsWith("kunit-arm-"))
-                .forEach(checks::add);
+        checks.addAll(svaChecks());
         checks.add("viommu-counters");
         return checks;
+    }
+
+    private static List<String> vtdSvaChecks() {
+        List<String> checks = new ArrayList<>(List.of("vtd-probed"));
+        checks.addAll(svaChecks());
+        checks.add("kernel-warnings");
+        return checks;
+    }
+
+    /** Those that are not about the SMMU itself. */
+    private static List<String> svaChecks() {
+        return SMMUV3_SVA.checks.stream()
+                .filter(check -> !check.equals("smmu-probed") && !check.startsWith("kunit-"))
+                .toList();
     }
 
     public GuestProfile {
@@ -251,7 +278,8 @@ public record GuestProfile(
 
     /** The profiles there are. */
     public static List<GuestProfile> all() {
-        return List.of(VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, VTD, VTD_DSA, NONE);
+        return List.of(
+                VIRTIO_IOMMU, VIRTIO_IOMMU_SVA, SMMUV3, SMMUV3_SVA, VTD, VTD_DSA, VTD_SVA, NONE);
     }
 
     /** The profile of a preset. */

@@ -75,45 +75,6 @@ final class HostPrograms {
         }
     }
 
-    /**
-     * Sees to it that this machine's compiler finds a header.
-     *
-     * @param name as it is included
-     * @param inPackage what to install if it is nowhere
-     */
-    void requireHeader(String name, String inPackage)
-            throws ImageException, IOException, InterruptedException {
-        if (isIncluded(name)) {
-            return;
-        }
-        Optional<Path> apt = inPath("apt-get");
-        if (!privileged || apt.isEmpty()) {
-            throw new ImageException(
-                    "there is no header %s; install the package %s".formatted(name, inPackage));
-        }
-        install(apt.get(), List.of(inPackage));
-        if (!isIncluded(name)) {
-            throw new ImageException(
-                    "the package %s is installed, and there is still no header %s"
-                            .formatted(inPackage, name));
-        }
-    }
-
-    private boolean isIncluded(String header)
-            throws ImageException, IOException, InterruptedException {
-        Path gcc = require("gcc", List.of("gcc", "libc6-dev"));
-        List<String> command =
-                List.of(
-                        gcc.toString(),
-                        "-fsyntax-only",
-                        "-include",
-                        header,
-                        "-x",
-                        "c",
-                        "/dev/null");
-        return run(command, Path.of("/")).status() == 0;
-    }
-
     private Path installed(String program, Collection<String> packages)
             throws ImageException, IOException, InterruptedException {
         Optional<Path> apt = inPath("apt-get");

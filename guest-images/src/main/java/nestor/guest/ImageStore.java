@@ -8,9 +8,11 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 
 /**
  * Guest images, cached by content under {@code ${XDG_CACHE_HOME:-~/.cache}/nestor}. What {@code
@@ -154,6 +156,8 @@ public final class ImageStore {
         ContentKey key = new ContentKey().with(kernel.key()).with(busybox);
         packages.ifPresent(archive -> key.with(archive.toString()));
         profile.modules().forEach(key::with);
+        SequencedMap<String, byte[]> ownModules = ownModules(kernel, profile);
+        ownModules.forEach((_, content) -> key.with(content));
         files.forEach((path, content) -> key.with(path).with(content));
         String name = kernel.release() + "-" + profile.name() + "-" + key.hex();
         Optional<Path> cached = cache.find(INITRAMFS, name);
@@ -162,6 +166,7 @@ public final class ImageStore {
         }
         try (CacheDirectory.Lock lock = lock();
                 ModuleArchive modules = new ModuleArchive(kernel.modules())) {
+            ownModules.forEach(modules::add);
             CpioArchive archive =
                     Initramfs.of(busybox, files, modules.inLoadOrder(profile.modules()));
             return lock.add(
@@ -179,6 +184,44 @@ public final class ImageStore {
                                 }
                             })
                     .resolve(INITRAMFS);
+        }
+    }
+
+    /** Modules that the profile wants, the kernel has not, and we have. */
+    private SequencedMap<String, byte[]> ownModules(Kernel kernel, GuestProfile profile)
+            throws ImageException, IOException, InterruptedException {
+        SequencedMap<String, byte[]> own = new LinkedHashMap<>();
+        try (ModuleArchive modules = new ModuleArchive(kernel.modules())) {
+            for (String name : profile.modules()) {
+                Optional<OwnModule> module = OwnModule.forStockKernels(name);
+                if (module.isPresent() && !modules.has(name)) {
+                    own.put(name, Files.readAllBytes(built(kernel, module.get())));
+                }
+            }
+        }
+        return own;
+    }
+
+    private Path built(Kernel kernel, OwnModule module)
+            throws ImageException, IOException, InterruptedException {
+        String name = ModuleBuild.key(kernel, module);
+        Optional<Path> cached = cache.find(CrossCompiler.KIND, name);
+        if (cached.isPresent()) {
+            return cached.get().resolve(module.output());
+        }
+        DebianMirror mirror = DebianMirror.find(machine);
+        HostPrograms programs = HostPrograms.ofHost(progress);
+        try (CacheDirectory.Lock lock = lock()) {
+            return lock.add(
+                            CrossCompiler.KIND,
+                            name,
+                            entry ->
+                                    lock.scratch(folder ->
+                                            Files.move(
+                                                    new ModuleBuild(mirror, programs, progress)
+                                                            .build(kernel, module, folder),
+                                                    entry.resolve(module.output()))))
+                    .resolve(module.output());
         }
     }
 

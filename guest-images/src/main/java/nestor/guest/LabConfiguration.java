@@ -1,11 +1,9 @@
 package nestor.guest;
 
 import java.io.IOException;
-import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 
@@ -20,7 +18,6 @@ import java.util.SequencedMap;
  * @param modules of ours
  * @param linuxModules Linux's own modules that are not built in, as another of ours may take their
  *     place
- * @param headers that programs of the build are compiled with on this machine, and their packages
  * @param builtBytes what the compiler leaves, about
  */
 record LabConfiguration(
@@ -29,42 +26,9 @@ record LabConfiguration(
         String linuxName,
         String options,
         String image,
-        List<Module> modules,
+        List<OwnModule> modules,
         List<String> linuxModules,
-        Map<String, String> headers,
         long builtBytes) {
-    /**
-     * A module of ours, built out of the tree.
-     *
-     * @param folder of its sources among the resources
-     */
-    record Module(String name, String folder, List<String> files) {
-        String source(String file) throws IOException {
-            return resource(folder + "/" + file);
-        }
-    }
-
-    private static final Module DRAINED_UIO =
-            new Module("uio_pci_sva_drain", "lab/module", List.of("Kbuild", "uio_pci_sva_drain.c"));
-
-    private static final Module VIRTIO_IOMMU_WITH_TABLES =
-            new Module(
-                    "virtio_iommu_tables",
-                    "lab/viommu",
-                    List.of(
-                            "Kbuild",
-                            "abi.h",
-                            "viommu.h",
-                            "device.c",
-                            "requests.c",
-                            "endpoint.c",
-                            "contexts.c",
-                            "attach.c",
-                            "table_domain.c",
-                            "map_domain.c",
-                            "sva.c",
-                            "events.c"));
-
     static final LabConfiguration ARM64 =
             new LabConfiguration(
                     Architecture.ARM64,
@@ -72,28 +36,11 @@ record LabConfiguration(
                     "arm64",
                     "lab/lab-arm64.config",
                     "arch/arm64/boot/Image",
-                    List.of(DRAINED_UIO, VIRTIO_IOMMU_WITH_TABLES),
+                    List.of(OwnModule.DRAINED_UIO, OwnModule.VIRTIO_IOMMU_WITH_TABLES),
                     List.of("drivers/iommu/virtio-iommu.ko"),
-                    Map.of(),
                     130_000_000);
 
-    static final LabConfiguration AMD64 =
-            new LabConfiguration(
-                    Architecture.X86_64,
-                    "amd64",
-                    "x86_64",
-                    "lab/lab-amd64.config",
-                    "arch/x86/boot/bzImage",
-                    List.of(DRAINED_UIO),
-                    List.of(),
-                    // Linux's objtool, which every object of x86 goes through.
-                    Map.of("libelf.h", "libelf-dev"),
-                    130_000_000);
-
-    /**
-     * By Debian's name of the architecture. {@link #AMD64} is not offered: no kernel has been
-     * booted with it.
-     */
+    /** By Debian's name of the architecture. */
     static Optional<LabConfiguration> of(String architecture) {
         return Optional.of(ARM64).filter(lab -> lab.architecture.equals(architecture));
     }
@@ -101,12 +48,11 @@ record LabConfiguration(
     LabConfiguration {
         modules = List.copyOf(modules);
         linuxModules = List.copyOf(linuxModules);
-        headers = Map.copyOf(headers);
     }
 
     /** The options themselves. */
     String configuration() throws IOException {
-        return resource(options);
+        return new String(GuestFiles.resource(options), StandardCharsets.UTF_8);
     }
 
     /** The makefile's target for {@link #image}. */
@@ -117,10 +63,8 @@ record LabConfiguration(
     /** Everything of ours that goes into it. */
     ContentKey ingredients() throws IOException {
         ContentKey key = new ContentKey().with(configuration());
-        for (Module module : modules) {
-            for (String file : module.files()) {
-                key.with(module.source(file));
-            }
+        for (OwnModule module : modules) {
+            module.addTo(key);
         }
         return key;
     }
@@ -143,14 +87,5 @@ record LabConfiguration(
             tools.put(program, List.of(program));
         }
         return tools;
-    }
-
-    private static String resource(String name) throws IOException {
-        try (InputStream stream = LabConfiguration.class.getResourceAsStream(name)) {
-            if (stream == null) {
-                throw new IllegalStateException("resource " + name + " is missing");
-            }
-            return new String(stream.readAllBytes(), StandardCharsets.UTF_8);
-        }
     }
 }

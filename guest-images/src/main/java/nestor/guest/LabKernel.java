@@ -28,7 +28,7 @@ final class LabKernel {
     private static final long UNPACKED_FACTOR = 12;
 
     /** The same everywhere, and nothing of a make that we may be running under. */
-    private static final Map<String, String> ENVIRONMENT =
+    static final Map<String, String> ENVIRONMENT =
             Map.of(
                     "LC_ALL", "C",
                     "MAKEFLAGS", "",
@@ -76,9 +76,6 @@ final class LabKernel {
             return name;
         }
         programs.requireAll(lab.tools(System.getProperty("os.arch", "")));
-        for (Map.Entry<String, String> header : lab.headers().entrySet()) {
-            programs.requireHeader(header.getKey(), header.getValue());
-        }
         checkRoom(source);
         Path tree = Files.createDirectory(folder.resolve("linux"));
         Path built = Files.createDirectory(folder.resolve("build"));
@@ -89,7 +86,7 @@ final class LabKernel {
         Files.delete(deb);
         configure(version, tree, built);
         compile(version, tree, built);
-        for (LabConfiguration.Module module : lab.modules()) {
+        for (OwnModule module : lab.modules()) {
             compile(module, version, tree, built);
         }
         try (CacheDirectory.Lock lock = cache.lock(progress)) {
@@ -167,12 +164,10 @@ final class LabKernel {
     }
 
     /** A module of ours, out of the tree as anybody's would be. */
-    private void compile(LabConfiguration.Module module, String version, Path tree, Path built)
+    private void compile(OwnModule module, String version, Path tree, Path built)
             throws ImageException, IOException, InterruptedException {
         Path folder = Files.createDirectory(built.resolveSibling(module.name()));
-        for (String file : module.files()) {
-            Files.writeString(folder.resolve(file), module.source(file));
-        }
+        module.writeSourcesTo(folder);
         make(version, tree, built, List.of("M=" + folder, "modules"), () -> {});
     }
 
@@ -205,8 +200,8 @@ final class LabKernel {
             for (String module : lab.linuxModules()) {
                 add(zip, built.resolve(module));
             }
-            for (LabConfiguration.Module module : lab.modules()) {
-                add(zip, built.resolveSibling(module.name()).resolve(module.name() + ".ko"));
+            for (OwnModule module : lab.modules()) {
+                add(zip, built.resolveSibling(module.name()).resolve(module.output()));
             }
         }
         DebianFetch.describe(entry, lab.architecture(), version + "-lab", List.of(source));

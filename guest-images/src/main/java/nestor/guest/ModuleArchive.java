@@ -25,6 +25,7 @@ final class ModuleArchive implements AutoCloseable {
     private final ZipFile zip;
     private final Map<String, ZipEntry> modules = new HashMap<>();
     private final Set<String> builtIn = new HashSet<>();
+    private final Map<String, byte[]> added = new HashMap<>();
 
     ModuleArchive(Path file) throws IOException {
         this.zip = new ZipFile(file.toFile());
@@ -49,6 +50,17 @@ final class ModuleArchive implements AutoCloseable {
                 throw new UncheckedIOException(e);
             }
         }
+    }
+
+    /** Whether a module is among them, or built in. */
+    boolean has(String name) {
+        String module = moduleName(name);
+        return builtIn.contains(module) || added.containsKey(module) || modules.containsKey(module);
+    }
+
+    /** Takes one more for one of them; its dependencies are looked for here. */
+    void add(String name, byte[] content) {
+        added.put(moduleName(name), content);
     }
 
     /** File names have dashes and underscores at will; module names only underscores. */
@@ -79,17 +91,25 @@ final class ModuleArchive implements AutoCloseable {
         if (!above.add(name)) {
             throw new ImageException("the kernel's module " + name + " depends on itself");
         }
-        ZipEntry entry = modules.get(name);
-        if (entry == null) {
-            throw new ImageException(
-                    "this kernel has no module " + name + ", which its guest profile needs");
-        }
-        byte[] content = read(entry);
+        byte[] content = content(name);
         for (String dependency : ModuleInfo.of(content).depends()) {
             add(moduleName(dependency), above, ordered);
         }
         above.remove(name);
         ordered.put(name, content);
+    }
+
+    private byte[] content(String name) throws IOException, ImageException {
+        byte[] own = added.get(name);
+        if (own != null) {
+            return own;
+        }
+        ZipEntry entry = modules.get(name);
+        if (entry == null) {
+            throw new ImageException(
+                    "this kernel has no module " + name + ", which its guest profile needs");
+        }
+        return read(entry);
     }
 
     private byte[] read(ZipEntry entry) throws IOException {

@@ -159,6 +159,82 @@ class ImageStoreTest {
         assertThat(store.list()).extracting(CachedImage::kind).contains("initramfs", "programs");
     }
 
+    /** As {@link #unpacked} has it, for the other architecture. */
+    private Kernel amd64(String... modules) throws Exception {
+        String[] paths = new String[modules.length + 1];
+        paths[0] = "boot/vmlinuz-" + RELEASE;
+        for (int i = 0; i < modules.length; i++) {
+            paths[i + 1] = "lib/modules/" + RELEASE + "/kernel/" + modules[i] + ".ko";
+        }
+        Kernel arm64 = unpacked(deb("amd64", paths));
+        return new Kernel("amd64", RELEASE, arm64.key(), arm64.image(), arm64.modules());
+    }
+
+    private static final GuestProfile WITH_OWN_MODULE =
+            new GuestProfile(
+                    "own",
+                    List.of("pci_stub", "uio_pci_sva_drain"),
+                    List.of(),
+                    List.of(),
+                    List.of(),
+                    "amd64",
+                    "stable");
+
+    private void busyboxOfAmd64IsCached() throws Exception {
+        busyboxIsCached();
+        try (CacheDirectory.Lock lock = new CacheDirectory(store.folder()).lock(() -> {})) {
+            lock.add(
+                    "selections",
+                    "programs-amd64",
+                    entry -> Files.writeString(entry.resolve("entry"), "busybox-1"));
+        }
+    }
+
+    @Test
+    void aModuleOfOursThatWasBuiltBeforeIsTakenWithoutNetworkAfterWhatItNeeds() throws Exception {
+        busyboxOfAmd64IsCached();
+        Kernel kernel = amd64("pci-stub", "uio");
+        String built = ModuleBuild.key(kernel, OwnModule.DRAINED_UIO);
+        try (CacheDirectory.Lock lock = new CacheDirectory(store.folder()).lock(() -> {})) {
+            lock.add(
+                    "builds",
+                    built,
+                    entry ->
+                            Files.write(
+                                    entry.resolve("uio_pci_sva_drain.ko"),
+                                    ModuleArchiveTest.module("uio")));
+        }
+
+        Path initramfs = store.initramfs(kernel, WITH_OWN_MODULE);
+
+        assertThat(Files.readString(initramfs, StandardCharsets.ISO_8859_1))
+                .contains("pci_stub.ko\nuio.ko\nuio_pci_sva_drain.ko\n");
+    }
+
+    @Test
+    void aModuleThatTheKernelHasIsNotBuilt() throws Exception {
+        busyboxOfAmd64IsCached();
+        Kernel kernel = amd64("pci-stub", "uio_pci_sva_drain");
+
+        Path initramfs = store.initramfs(kernel, WITH_OWN_MODULE);
+
+        assertThat(Files.readString(initramfs, StandardCharsets.ISO_8859_1))
+                .contains("pci_stub.ko\nuio_pci_sva_drain.ko\n");
+        assertThat(store.list()).extracting(CachedImage::kind).doesNotContain("builds");
+    }
+
+    @Test
+    void aModuleIsBuiltAnewForAnotherKernel() throws Exception {
+        Kernel kernel = amd64("uio");
+        Kernel other =
+                new Kernel("amd64", RELEASE, "another key", kernel.image(), kernel.modules());
+
+        assertThat(ModuleBuild.key(kernel, OwnModule.DRAINED_UIO))
+                .startsWith("uio_pci_sva_drain-" + RELEASE + "-")
+                .isEqualTo(ModuleBuild.key(kernel, OwnModule.DRAINED_UIO))
+                .isNotEqualTo(ModuleBuild.key(other, OwnModule.DRAINED_UIO));
+    }
+
     @Test
     void noNetworkIsOneLineWithAWayOutAndNothingIsCached() throws Exception {
         assumeTrue(Files.isExecutable(Path.of("/usr/bin/apt-get")), "no apt-get on this machine");

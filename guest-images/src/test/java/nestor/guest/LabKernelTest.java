@@ -52,35 +52,8 @@ class LabKernelTest {
                 .doesNotHaveDuplicates();
     }
 
-    @Test
-    void theAmd64ConfigurationHasWhatTheLabIsFor() throws Exception {
-        assertThat(options(LabConfiguration.AMD64))
-                .contains(
-                        "CONFIG_64BIT=y",
-                        "CONFIG_PVH=y",
-                        "CONFIG_INTEL_IOMMU_SVM=y",
-                        "CONFIG_IRQ_REMAP=y",
-                        "CONFIG_PCI_MMCONFIG=y",
-                        "CONFIG_UIO_PCI_GENERIC_SVA=y",
-                        "CONFIG_IOMMUFD_TEST=y",
-                        "CONFIG_VFIO_DEVICE_CDEV=y")
-                .doesNotHaveDuplicates();
-    }
-
     private static List<String> options(LabConfiguration lab) throws Exception {
         return lab.configuration().lines().filter(line -> !line.isEmpty()).toList();
-    }
-
-    @Test
-    void theKernelsOfTwoArchitecturesHaveDifferentNames() throws Exception {
-        assertThat(LabConfiguration.ARM64.selection()).startsWith("arm64-lab-");
-        assertThat(LabConfiguration.AMD64.selection()).startsWith("amd64-lab-");
-    }
-
-    @Test
-    void eachArchitectureBootsItsOwnKindOfImage() {
-        assertThat(LabConfiguration.ARM64.target()).isEqualTo("Image");
-        assertThat(LabConfiguration.AMD64.target()).isEqualTo("bzImage");
     }
 
     @Test
@@ -98,24 +71,11 @@ class LabKernelTest {
     }
 
     @Test
-    void aMissingHeaderIsNamedWithItsPackage() throws Exception {
-        Path compiler = folder.resolve("gcc");
-        HostPrograms programs = new HostPrograms(List.of(folder), false, Progress.none());
-        Files.writeString(compiler, "#!/bin/sh\n[ \"$3\" = stdio.h ]\n");
-        assertThat(compiler.toFile().setExecutable(true)).isTrue();
-
-        programs.requireHeader("stdio.h", "libc6-dev");
-        assertThatThrownBy(() -> programs.requireHeader("libelf.h", "libelf-dev"))
-                .isInstanceOf(ImageException.class)
-                .hasMessage("there is no header libelf.h; install the package libelf-dev");
-    }
-
-    @Test
     void thereIsNoneForAnotherArchitecture() {
         ImageStore store = new ImageStore(folder.resolve("cache"), folder, Progress.none());
 
-        assertThatThrownBy(() -> store.kernel("riscv64", ImageStore.LAB))
+        assertThatThrownBy(() -> store.kernel("amd64", ImageStore.LAB))
                 .isInstanceOf(ImageException.class)
-                .hasMessage("there is no lab kernel for riscv64");
+                .hasMessage("there is no lab kernel for amd64");
     }
 }

@@ -5,6 +5,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import nestor.atc.AtcStatistics;
+import nestor.iommu.oracle.StaleTranslationOracle;
+
 import nestor.iommu.walk.WalkReport;
 import nestor.pci.FunctionInfo;
 import nestor.pci.Requester;
@@ -54,6 +56,12 @@ interface Board {
 
     /** How software has programmed each IOMMU. */
     List<IommuState> iommus();
+
+    /** Who misbehaves, or can. */
+    ChaosDevices chaos();
+
+    /** Has {@code oracle} look on at every IOMMU; before the board runs. */
+    void watch(StaleTranslationOracle oracle);
 
     /**
      * What an untranslated request of a function would meet; empty if no IOMMU is in front of it.

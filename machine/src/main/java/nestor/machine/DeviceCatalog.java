@@ -8,6 +8,7 @@ import static nestor.machine.DeviceProperty.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import nestor.pci.ChaosKey;
 import nestor.virtio.iommu.TableProfile;
 
 /** Every device model and its properties, as data. */
@@ -59,6 +60,11 @@ public final class DeviceCatalog {
                             "auto"),
                     choice("disable-modern", "off", "devices are modern only", "off"));
 
+    /** What a PCI function takes that may misbehave. */
+    private static final List<DeviceProperty> CHAOS_PLACE = chaotic(PCI_PLACE);
+
+    private static final List<DeviceProperty> CHAOS_VIRTIO = chaotic(VIRTIO_PCI);
+
     private static final List<DeviceType> TYPES =
             List.of(
                     new DeviceType(
@@ -66,19 +72,19 @@ public final class DeviceCatalog {
                             DeviceType.PCI,
                             "virtio block device over a raw image",
                             with(
-                                    VIRTIO_PCI,
+                                    CHAOS_VIRTIO,
                                     text("drive", "id of a -drive (required)"),
                                     text("serial", "serial number the guest sees, 20 bytes"))),
                     new DeviceType(
                             "virtio-rng-pci",
                             DeviceType.PCI,
                             "virtio entropy source fed by the host's generator",
-                            VIRTIO_PCI),
+                            CHAOS_VIRTIO),
                     new DeviceType(
                             "virtio-serial-pci",
                             DeviceType.PCI,
                             "virtio console controller; a virtconsole plugs into it",
-                            VIRTIO_PCI),
+                            CHAOS_VIRTIO),
                     new DeviceType(
                             "virtconsole",
                             DeviceType.VIRTIO_SERIAL_BUS,
@@ -148,19 +154,19 @@ public final class DeviceCatalog {
                             DeviceType.PCI,
                             "test function: one DMA for each register read (1b36:0005)",
                             with(
-                                    PCI_PLACE,
+                                    CHAOS_PLACE,
                                     number("atc-entries", "16", "translations cached, 0..64"))),
                     new DeviceType(
                             "smmu-test-engine",
                             DeviceType.PCI,
                             "SMMUv3 test engine: 512 frames that move memory (13b5:ff80)",
-                            with(PCI_PLACE, STALL)),
+                            with(CHAOS_PLACE, STALL)),
                     new DeviceType(
                             "svm-demo",
                             DeviceType.PCI,
                             "demo device of shared virtual memory, PASID and PRI (1234:0b11)",
                             with(
-                                    PCI_PLACE,
+                                    CHAOS_PLACE,
                                     number(
                                             "atc-entries",
                                             "1024",
@@ -173,7 +179,7 @@ public final class DeviceCatalog {
                             "Intel Data Streaming Accelerator: work queues with PASID and PRI"
                                     + " (8086:0b25)",
                             with(
-                                    PCI_PLACE,
+                                    CHAOS_PLACE,
                                     DsaProperties.PROPERTIES.toArray(DeviceProperty[]::new))),
                     new DeviceType(
                             AssignedDevices.DRIVER,
@@ -219,6 +225,12 @@ public final class DeviceCatalog {
     /** A capability that is shown if the host has it, or must be there, or is not shown. */
     private static DeviceProperty inherited(String name, String help) {
         return choice(name, "auto", help, "auto", "on", "off");
+    }
+
+    private static List<DeviceProperty> chaotic(List<DeviceProperty> base) {
+        return with(
+                base,
+                ChaosPlan.properties(ChaosKey.Side.FUNCTION).toArray(DeviceProperty[]::new));
     }
 
     DeviceCatalog() {}

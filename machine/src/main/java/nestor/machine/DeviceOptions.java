@@ -75,7 +75,7 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
                     case PCI_ADDRESS -> value.matches(PCI_ADDRESS);
                     case REGION -> ReservedRegions.SYNTAX.matcher(value).matches();
                     case EMPTY -> value.isEmpty();
-                    case TEXT -> true;
+                    case TEXT, CHAOS -> true;
                 };
         if (right) {
             return "";
@@ -87,7 +87,7 @@ record DeviceOptions(String origin, List<DeviceProperty> table, Map<String, Stri
             case PCI_ADDRESS -> "a slot, such as 4 or 4.1";
             case REGION -> "low:high:type, with type 0 (reserved) or 1 (MSI)";
             case EMPTY -> "empty";
-            case TEXT -> "text";
+            case TEXT, CHAOS -> "text";
         };
     }
 

@@ -7,7 +7,7 @@ import java.util.List;
  *
  * @param name as QEMU spells it
  * @param kind what values it takes
- * @param choices the only values, for {@link Kind#CHOICE}; empty for all other kinds
+ * @param choices the only values, for {@link Kind#CHOICE} and {@link Kind#CHAOS}; empty for other kinds
  * @param defaultValue the value that counts when the user gives none; empty if there is none
  * @param help one line
  */
@@ -27,6 +27,8 @@ public record DeviceProperty(
         PCI_ADDRESS("addr"),
         /** A range of I/O addresses and what they are for: {@code low:high:type}. */
         REGION("region"),
+        /** Some of the property's choices, with {@code +} between. */
+        CHAOS("keys"),
         /** Only the empty text is accepted. */
         EMPTY("empty");
 

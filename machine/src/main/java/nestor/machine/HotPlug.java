@@ -37,6 +37,16 @@ final class HotPlug {
 
     HotPlug(PciDevices devices) {
         this.devices = devices;
+        devices.onSurpriseRemoval(this::surprise);
+    }
+
+    /** A device leaves by itself, if it is still there. */
+    private void surprise(String id) {
+        try {
+            removeSurprise(id);
+        } catch (ConfigException e) {
+            LOG.log(System.Logger.Level.WARNING, e.getMessage());
+        }
     }
 
     void onDeleted(Consumer<String> listener) {
@@ -209,6 +219,7 @@ final class HotPlug {
             LOG.log(System.Logger.Level.WARNING, endpoint.name() + ": " + e.getMessage());
         }
         if (devices.endpoints().remove(endpoint)) {
+            devices.chaos().remove(endpoint.name());
             devices.release(endpoint.place().options());
             onDeleted.accept(endpoint.name());
         }

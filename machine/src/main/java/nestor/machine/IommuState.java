@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.function.IntPredicate;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.mmio.MmioRegion;
 
@@ -12,6 +13,7 @@ import nestor.vmm.mmio.MmioRegion;
  *
  * @param driver {@code arm-smmuv3}, {@code intel-iommu} or {@code virtio-iommu-pci}
  * @param enabled whether it translates
+ * @param translates whether it translates the requests of a function, by its RID
  * @param registers by the specification's names; none of a virtio-iommu
  * @param counters of what it has done, where somebody counts
  */
@@ -19,6 +21,7 @@ public record IommuState(
         String name,
         String driver,
         boolean enabled,
+        IntPredicate translates,
         SequencedMap<String, Long> registers,
         SequencedMap<String, Long> counters) {
     /** A register that reading does not change. */
@@ -80,21 +83,23 @@ public record IommuState(
         counters = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(counters));
     }
 
-    static IommuState ofSmmu(String name, MmioRegion frame) {
+    static IommuState ofSmmu(String name, IntPredicate translates, MmioRegion frame) {
         SequencedMap<String, Long> registers = read(frame, SMMU);
         boolean enabled = (registers.getOrDefault(SMMU_CONTROL, 0L) & SMMUEN) != 0;
-        return new IommuState(name, SmmuUnits.DRIVER, enabled, registers, new LinkedHashMap<>());
+        return new IommuState(
+                name, SmmuUnits.DRIVER, enabled, translates, registers, new LinkedHashMap<>());
     }
 
-    static IommuState ofVtd(String name, MmioRegion frame) {
+    static IommuState ofVtd(String name, IntPredicate translates, MmioRegion frame) {
         SequencedMap<String, Long> registers = read(frame, VTD);
         boolean enabled = (registers.getOrDefault(VTD_STATUS, 0L) & TES) != 0;
         return new IommuState(
-                name, RemappingUnits.DRIVER, enabled, registers, new LinkedHashMap<>());
+                name, RemappingUnits.DRIVER, enabled, translates, registers, new LinkedHashMap<>());
     }
 
     /** One that has been attached to is in use; there is no switch. */
-    static IommuState ofVirtio(String name, VirtioIommuStatistics statistics) {
+    static IommuState ofVirtio(
+            String name, IntPredicate translates, VirtioIommuStatistics statistics) {
         SequencedMap<String, Long> counters = new LinkedHashMap<>();
         counters.put("attaches", statistics.attaches());
         counters.put("maps", statistics.maps());
@@ -106,6 +111,7 @@ public record IommuState(
                 name,
                 "virtio-iommu-pci",
                 statistics.attaches() > 0,
+                translates,
                 new LinkedHashMap<>(),
                 counters);
     }

@@ -12,6 +12,7 @@ import java.util.function.Consumer;
 import nestor.atc.AtcStatistics;
 import nestor.host.iommufd.LinuxHostSystem;
 import nestor.iommu.host.HostException;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.iommufd.HostSystem;
 import nestor.machine.boot.PvhKernel;
 import nestor.pci.FunctionInfo;
@@ -367,6 +368,11 @@ public final class Machine implements AutoCloseable {
                 listener.accept(id);
             }
         });
+    }
+
+    /** Has {@code oracle} look on at every IOMMU of the machine; before {@link #run}. */
+    public void watch(StaleTranslationOracle oracle) {
+        board.watch(oracle);
     }
 
     /** Every PCI function, as software has programmed it. Any thread. */

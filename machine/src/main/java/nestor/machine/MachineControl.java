@@ -247,6 +247,38 @@ public final class MachineControl {
         return board.iommus();
     }
 
+    /** Who misbehaves, or can, and how. Any thread. */
+    public List<ChaosState> chaos() {
+        return board.chaos().states();
+    }
+
+    /**
+     * Has a device misbehave from now on, as {@code plan} says and no other way. Any thread.
+     *
+     * @param origin for messages
+     * @param device its name; without, every device that knows some of the keys
+     * @throws ConfigException if there is no such device, or it does not know the keys
+     */
+    public void inject(String origin, Optional<String> device, ChaosPlan plan)
+            throws ConfigException {
+        if (device.isPresent()) {
+            board.chaos().show(origin, device.get(), plan);
+        } else {
+            board.chaos().showAll(origin, plan);
+        }
+    }
+
+    /**
+     * Has a device behave again. Any thread.
+     *
+     * @param origin for messages
+     * @param device its name; without, all
+     * @throws ConfigException if there is no such device
+     */
+    public void behave(String origin, Optional<String> device) throws ConfigException {
+        board.chaos().end(origin, device);
+    }
+
     /**
      * What an untranslated request of a function would meet, without making it; empty if no IOMMU
      * is in front of the function. Any thread; while the machine runs, it may see the guest's

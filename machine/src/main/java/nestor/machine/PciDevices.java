@@ -14,6 +14,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import nestor.atc.Atc;
 import nestor.atc.AtcOptions;
@@ -36,6 +37,9 @@ import nestor.iommu.host.GuestOffer;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.StaleTranslationOracle;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.pci.RootPort;
@@ -82,6 +86,7 @@ final class PciDevices {
     private final Map<String, DriveConfig> drives;
     private final Optional<IovaRange> messages;
     private final AssignedDevices assigned;
+    private final ChaosDevices chaos = new ChaosDevices();
     private final Thread.UncaughtExceptionHandler onEscape;
     private final Map<String, RootPort> ports = new LinkedHashMap<>();
     private final Map<String, Integer> roots = new LinkedHashMap<>();
@@ -98,6 +103,7 @@ final class PciDevices {
     private final Map<String, MailboxLoop> iommuLoops = new LinkedHashMap<>();
 
     private final List<Runnable> functionsLeft = new ArrayList<>();
+    private volatile Consumer<String> surpriseRemoval = _ -> {};
     private @Nullable VirtioIommu iommu;
     private OptionalInt iommuRid = OptionalInt.empty();
 
@@ -226,6 +232,16 @@ final class PciDevices {
                 || endpoints.stream().anyMatch(endpoint -> endpoint.name().equals(name));
     }
 
+    /** Who misbehaves, or can. */
+    ChaosDevices chaos() {
+        return chaos;
+    }
+
+    /** Who takes a device out of its slot, by its name; before the machine runs. */
+    void onSurpriseRemoval(Consumer<String> remove) {
+        surpriseRemoval = remove;
+    }
+
     /** What the device of {@code options} holds is free again. */
     void release(DeviceOptions options) {
         if (options.has("drive")) {
@@ -235,6 +251,53 @@ final class PciDevices {
 
     /** Makes a device; it is in nobody's list yet. */
     Endpoint make(PciPlan.Placement place, @Nullable DeviceOptions console) throws ConfigException {
+        DeviceOptions options = place.options();
+        Optional<ChaosPlan> plan =
+                options.has(ChaosPlan.KEYS)
+                        ? ChaosPlan.of(options, ChaosKey.Side.FUNCTION)
+                        : Optional.empty();
+        Endpoint endpoint = makeWell(place, console);
+        try {
+            PciFunction function = endpoint.function();
+            if (options.has(ChaosPlan.KEYS) && function.hasAts()) {
+                addToChaos(place, function);
+            }
+            if (plan.isPresent()) {
+                if (!function.hasAts()) {
+                    throw options.wrong(ChaosPlan.KEYS, "needs a device with ATS");
+                }
+                chaos.show(options.origin(), place.name(), plan.get());
+            }
+        } catch (ConfigException e) {
+            chaos.remove(place.name());
+            discard(endpoint);
+            throw e;
+        }
+        return endpoint;
+    }
+
+    private void discard(Endpoint endpoint) {
+        release(endpoint.place().options());
+        try {
+            endpoint.close();
+        } catch (IOException e) {
+            // Nothing was written to it.
+        }
+    }
+
+    private void addToChaos(PciPlan.Placement place, PciFunction function) {
+        Set<ChaosKey> known = ChaosKey.of(ChaosKey.Side.FUNCTION);
+        if (!ports.containsKey(place.bus())) {
+            known.remove(ChaosKey.SURPRISE_REMOVAL); // an integrated function has no slot
+        }
+        String name = place.name();
+        Chaos one = new Chaos();
+        Runnable remove = () -> surpriseRemoval.accept(name);
+        chaos.add(name, one, known, () -> function.chaos(one, clock, remove));
+    }
+
+    private Endpoint makeWell(PciPlan.Placement place, @Nullable DeviceOptions console)
+            throws ConfigException {
         DeviceOptions options = place.options();
         boolean direct = options.has("iommu_platform") && !options.on("iommu_platform");
         if (direct && options.has("ats") && options.on("ats")) {
@@ -544,6 +607,8 @@ final class PciDevices {
         return statistics;
     }
 
+    /** Has the oracle look on at the virtio-iommu, if there is one. */
+    void watch(StaleTranslationOracle oracle) {}
     /** {@link Board#explore}. */
     Optional<WalkReport> explore(Requester requester, long iova, int access) {
         return host.iommuOf(requester.rid())
@@ -581,7 +646,9 @@ final class PciDevices {
                 .filter(node -> node.driver().equals("virtio-iommu-pci"))
                 .flatMap(node ->
                         iommuStatistics().stream()
-                                .map(counted -> IommuState.ofVirtio(node.name(), counted)))
+                                .map(counted ->
+                                        IommuState.ofVirtio(
+                                                node.name(), this::isEndpoint, counted)))
                 .toList();
     }
 

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.IovaRange;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.acpi.AcpiTables;
 import nestor.machine.boot.Initrd;
 import nestor.machine.boot.PvhKernel;
@@ -371,10 +372,20 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public ChaosDevices chaos() {
+        return pci.chaos();
+    }
+
+    @Override
     public List<IommuState> iommus() {
         List<IommuState> all = new ArrayList<>(units.states());
         all.addAll(pci.iommus());
         return all;
+    }
+
+    @Override
+    public void watch(StaleTranslationOracle oracle) {
+        pci.watch(oracle);
     }
 
     @Override

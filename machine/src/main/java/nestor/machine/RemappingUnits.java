@@ -51,6 +51,9 @@ final class RemappingUnits {
 
     private final List<VtdUnit> units = new ArrayList<>();
 
+    /** The functions of each unit, by their RIDs. */
+    private final List<IntPredicate> scopes = new ArrayList<>();
+
     private RemappingUnits() {}
 
     private static List<DeviceProperty> properties() {
@@ -175,6 +178,7 @@ final class RemappingUnits {
             VtdUnit unit = new VtdUnit(options, memory, loop, clock, host::atsEndpoint, apics);
             bus.map(base(i), VtdUnit.REGISTER_BYTES, unit.registers());
             host.iommu(unit, functions);
+            scopes.add(functions);
             assigned.behind(functions, loop, new Assignments(unit, one.origin, options));
             pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
@@ -268,7 +272,8 @@ final class RemappingUnits {
     List<IommuState> states() {
         List<IommuState> states = new ArrayList<>();
         for (int i = 0; i < units.size(); i++) {
-            states.add(IommuState.ofVtd(wanted.get(i).name, units.get(i).registers()));
+            states.add(
+                    IommuState.ofVtd(wanted.get(i).name, scopes.get(i), units.get(i).registers()));
         }
         return states;
     }

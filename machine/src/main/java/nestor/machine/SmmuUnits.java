@@ -17,6 +17,7 @@ import java.util.regex.Pattern;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.gic.GicV3;
 import nestor.machine.virt.MemoryMap;
 import nestor.pci.MsiDoorbell;
@@ -100,6 +101,9 @@ final class SmmuUnits {
 
     private final List<Wanted> wanted = new ArrayList<>();
     private final List<SmmuV3> units = new ArrayList<>();
+
+    /** The functions of each unit, by their RIDs. */
+    private final List<IntPredicate> scopes = new ArrayList<>();
 
     private SmmuUnits() {}
 
@@ -245,6 +249,7 @@ final class SmmuUnits {
                     SmmuV3.REGISTER_BYTES,
                     unit.registers());
             host.iommu(unit, rids);
+            scopes.add(rids);
             assigned.behind(rids, loop, new Assignments(unit, one.origin, options));
             pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
@@ -299,9 +304,17 @@ final class SmmuUnits {
     List<IommuState> states() {
         List<IommuState> states = new ArrayList<>();
         for (int i = 0; i < units.size(); i++) {
-            states.add(IommuState.ofSmmu(wanted.get(i).name, units.get(i).registers()));
+            states.add(
+                    IommuState.ofSmmu(wanted.get(i).name, scopes.get(i), units.get(i).registers()));
         }
         return states;
+    }
+
+    void watch(PciHost host, StaleTranslationOracle oracle, Clock clock) {
+        for (int i = 0; i < units.size(); i++) {
+            SmmuV3 unit = units.get(i);
+            host.interpose(unit, oracle.watch(wanted.get(i).name, unit, clock));
+        }
     }
 
     /** Where the units are. */

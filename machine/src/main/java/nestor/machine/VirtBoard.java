@@ -11,6 +11,7 @@ import java.util.stream.IntStream;
 import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Cluster;
 import nestor.cpu.arm64.Arm64Vcpu;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.arm.Pl011;
 import nestor.machine.arm.Pl031;
 import nestor.machine.arm.Psci;
@@ -316,10 +317,21 @@ final class VirtBoard implements Board {
     }
 
     @Override
+    public ChaosDevices chaos() {
+        return pci.chaos();
+    }
+
+    @Override
     public List<IommuState> iommus() {
         List<IommuState> all = new ArrayList<>(smmus.states());
         all.addAll(pci.iommus());
         return all;
+    }
+
+    @Override
+    public void watch(StaleTranslationOracle oracle) {
+        smmus.watch(host, oracle, clock);
+        pci.watch(oracle);
     }
 
     @Override

@@ -60,6 +60,9 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     /** How often ATS has been disabled: a completion that crosses that is void. */
     private final AtomicInteger disables = new AtomicInteger();
 
+    /** Between the messages and the bus; seldom there. */
+    private volatile @Nullable FunctionChaos chaos;
+
     /** The last requester whose RID was not the function's, corrected. */
     private volatile @Nullable Requester corrected;
 
@@ -101,13 +104,56 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         return present;
     }
 
+    /** What they offer, and what software made of it. */
+    List<FunctionInfo.CapabilityInfo> infos() {
+        List<FunctionInfo.CapabilityInfo> infos = new ArrayList<>();
+        Enables now = enables;
+        if (pasid != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("PASID", now.pasidLimit > 0, pasid.detail()));
+        }
+        if (ats != null) {
+            String unit = "STU %d bytes".formatted(1L << now.smallestUnitLog2);
+            infos.add(new FunctionInfo.CapabilityInfo("ATS", now.ats, now.ats ? unit : ""));
+        }
+        if (pri != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("PRI", pri.enable(), pri.detail()));
+        }
+        return infos;
+    }
+
     boolean sendsPasids() {
         return pasid != null;
     }
 
+    boolean isPresent() {
+        return ats != null;
+    }
+
     /** Whether messages may come for the function at all. */
     boolean receivesMessages() {
-        return ats != null;
+        return ats != null && !isGone();
+    }
+
+    private boolean isGone() {
+        FunctionChaos now = chaos;
+        return now != null && now.isGone();
+    }
+
+    /** Has {@code between} come between the messages and the bus. */
+    void chaos(FunctionChaos between) {
+        chaos = between;
+        between.onChange(this::chaosChanged);
+        chaosChanged();
+    }
+
+    private void chaosChanged() {
+        if (!function.isPlugged()) {
+            return;
+        }
+        enablesChanged(() -> {});
+        if (pages != null && isGone()) {
+            pages.fail();
+        }
     }
 
     /** The requester with which the function really sends: its own RID, whatever was given. */
@@ -247,7 +293,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
 
     @Override
     public boolean pageRequestsEnabled() {
-        return pages != null && function.state().mayMaster() && pages.active();
+        return pages != null && !isGone() && function.state().mayMaster() && pages.active();
     }
 
     @Override
@@ -264,9 +310,21 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         if (pages == null || !asks || !state.mayMaster() || !enables.admits(requester, access)) {
             return PageRequestOutcome.NOT_PERMITTED;
         }
-        PageRequestOutcome outcome = pages.request(request);
+        PageRequestOutcome outcome = requestPage(pages, request);
         PciTrace.pageRequested(request, outcome);
         return outcome;
+    }
+
+    private PageRequestOutcome requestPage(PageRequestInterface to, PageRequest request) {
+        FunctionChaos now = chaos;
+        if (now == null) {
+            return to.request(request, 0);
+        }
+        if (now.isGone() || !to.active()) {
+            return PageRequestOutcome.NOT_PERMITTED;
+        }
+        now.beforePage(request, to.isIdle(request.requester().pasid()), this::deliver);
+        return to.request(request, now.copies());
     }
 
     /** Not one with a meaning of its own, or none (§10.4.1): see {@link PageRequest}. */
@@ -288,14 +346,33 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
         if (pages == null
                 || !requester.hasPasid()
                 || !state.mayMaster()
-                || !enables.admits(unprivileged)) {
+                || !enables.admits(unprivileged)
+                || !mayMark()) {
             return PageRequestOutcome.NOT_PERMITTED;
         }
         PciTrace.stopMarked(unprivileged);
         return pages.stopMarker(PageRequest.stopMarker(own(state, unprivileged)));
     }
 
+    private boolean mayMark() {
+        FunctionChaos now = chaos;
+        return now == null || !now.isGone() && now.hasRoom();
+    }
+
     private CompletionStatus send(PageRequest request) {
+        FunctionChaos now = chaos;
+        if (now == null) {
+            return deliver(request);
+        }
+        now.sendPage(() -> {
+            if (deliver(request) != CompletionStatus.SUCCESSFUL && pages != null) {
+                pages.refused(request);
+            }
+        });
+        return CompletionStatus.SUCCESSFUL;
+    }
+
+    private CompletionStatus deliver(PageRequest request) {
         TranslationAgent agent = function.host().agentOf(request.requester().rid());
         return agent == null ? CompletionStatus.UNSUPPORTED_REQUEST : agent.requestPage(request);
     }
@@ -303,12 +380,17 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     @Override
     public void invalidate(InvalidateRequest request, Runnable complete) {
         PciTrace.invalidation(request);
-        receivers.invalidate(
-                request,
+        Runnable traced =
                 () -> {
                     PciTrace.invalidationCompleted(request);
                     complete.run();
-                });
+                };
+        FunctionChaos now = chaos;
+        if (now == null) {
+            receivers.invalidate(request, traced);
+        } else {
+            now.invalidate(receivers, request, traced);
+        }
     }
 
     @Override
@@ -333,12 +415,21 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     }
 
     private void controlWritten() {
-        Runnable consequences = () -> {};
-        synchronized (lock) {
-            boolean before = enables.ats();
+        enablesChanged(() -> {
             if (ats != null) {
                 ats.latch();
             }
+        });
+    }
+
+    /**
+     * @param latch what to do first, under the lock
+     */
+    private void enablesChanged(Runnable latch) {
+        Runnable consequences = () -> {};
+        synchronized (lock) {
+            boolean before = enables.ats();
+            latch.run();
             publish();
             if (before && !enables.ats()) {
                 consequences = stopAts();
@@ -368,7 +459,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
     private void publish() {
         enables =
                 new Enables(
-                        ats != null && ats.enabled(),
+                        ats != null && ats.enabled() && !isGone(),
                         PAGE_LOG2 + (ats == null ? 0 : ats.stu()),
                         pasid == null ? 0 : pasid.limit(),
                         pasid != null && pasid.executeEnabled(),
@@ -378,6 +469,18 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
 
     private Runnable stopAts() {
         disables.incrementAndGet();
-        return receivers.disable();
+        Runnable consequences = receivers.disable();
+        return () -> {
+            consequences.run();
+            tellAgent();
+        };
+    }
+
+    private void tellAgent() {
+        int rid = function.rid();
+        TranslationAgent agent = function.host().agentOf(rid);
+        if (agent != null) {
+            agent.atsDisabled(rid);
+        }
     }
 }

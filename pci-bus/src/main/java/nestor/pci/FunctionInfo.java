@@ -13,6 +13,8 @@ import java.util.Optional;
  * @param classCode base class, sub-class, programming interface
  * @param subsystemVendor Subsystem Vendor ID; 0 for a bridge
  * @param subsystem Subsystem ID; 0 for a bridge
+ * @param busMaster whether it may send requests: Bus Master Enable, here and in the port above
+ * @param capabilities those that software enables and disables
  * @param bars its memory BARs
  * @param bridge of a root port
  */
@@ -24,8 +26,18 @@ public record FunctionInfo(
         int classCode,
         int subsystemVendor,
         int subsystem,
+        boolean busMaster,
+        List<CapabilityInfo> capabilities,
         List<BarInfo> bars,
         Optional<BridgeInfo> bridge) {
+    /**
+     * A capability with an Enable bit.
+     *
+     * @param name as the specification abbreviates it
+     * @param detail what else it says, in words; may be empty
+     */
+    public record CapabilityInfo(String name, boolean enabled, String detail) {}
+
     /**
      * A memory BAR.
      *
@@ -52,6 +64,7 @@ public record FunctionInfo(
             long prefetchableLimit) {}
 
     public FunctionInfo {
+        capabilities = List.copyOf(capabilities);
         bars = List.copyOf(bars);
     }
 }

@@ -45,6 +45,11 @@ public record PageRequest(Requester requester, long iova, int access, int prgInd
         return last && access == 0 && requester.hasPasid();
     }
 
+    /** The same, with more of its group to come. */
+    PageRequest withoutLast() {
+        return last ? new PageRequest(requester, iova, access, prgIndex, false) : this;
+    }
+
     /**
      * From the PASID prefix, if there is one, and header dwords 2 and 3; total.
      *

@@ -80,8 +80,13 @@ final class PageRequestInterface {
         }
     }
 
-    /** Sends one member of a group. */
-    PageRequestOutcome request(PageRequest request) {
+    /**
+     * Sends one member of a group.
+     *
+     * @param copies what goes before it, if there is credit for all: the same without L
+     */
+    PageRequestOutcome request(PageRequest request, int copies) {
+        int sent = 1;
         synchronized (lock) {
             if (!mayRequest()) {
                 return PageRequestOutcome.NOT_PERMITTED;
@@ -98,11 +103,25 @@ final class PageRequestInterface {
                 group = new Group(pasid);
                 groups[request.prgIndex()] = group;
             }
-            group.requests++;
+            if (outstanding + copies < credit()) {
+                sent += copies;
+            }
+            group.requests += sent;
             group.closed = request.last();
-            outstanding++;
+            outstanding += sent;
+        }
+        for (int copy = 1; copy < sent; copy++) {
+            upstream.send(request.withoutLast());
         }
         if (upstream.send(request) != CompletionStatus.SUCCESSFUL) {
+            refused(request);
+        }
+        return PageRequestOutcome.SENT;
+    }
+
+    /** Nobody upstream takes page requests. */
+    void refused(PageRequest request) {
+        if (!request.isStopMarker()) {
             respond(
                     new PageResponse(
                             request.requester().rid(),
@@ -110,7 +129,27 @@ final class PageRequestInterface {
                             request.prgIndex(),
                             PageResponse.RESPONSE_FAILURE));
         }
-        return PageRequestOutcome.SENT;
+    }
+
+    /** Whether no group of {@code pasid} is outstanding. */
+    boolean isIdle(int pasid) {
+        synchronized (lock) {
+            for (Group group : groups) {
+                if (group != null && group.pasid == pasid) {
+                    return false;
+                }
+            }
+            return true;
+        }
+    }
+
+    /** Gives up on every group, and answers it so. */
+    void fail() {
+        List<PageResponse> answers;
+        synchronized (lock) {
+            answers = failures();
+        }
+        answers.forEach(answer);
     }
 
     /** Sends a Stop Marker: no group, no credit, no answer. */

@@ -62,6 +62,11 @@ final class PasidCapability {
         return ENABLE.isSet(capability.get(control)) ? 1 << options.maxWidth() : 0;
     }
 
+    /** For people. */
+    String detail() {
+        return "%d bits".formatted(options.maxWidth());
+    }
+
     boolean executeEnabled() {
         return options.execute() && EXECUTE_ENABLE.isSet(capability.get(control));
     }

@@ -12,6 +12,7 @@ import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.BitField;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
+import nestor.vmm.time.Clock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -163,6 +164,22 @@ public final class PciFunction {
     }
 
     /**
+     * Has {@code chaos} come between the function's ATS and PRI messages and the bus. Before the
+     * function is plugged, or while the machine stands still.
+     *
+     * @param clock for what is delayed
+     * @param surpriseRemoval takes the function out of its slot; on the clock's thread
+     */
+    public void chaos(Chaos chaos, Clock clock, Runnable surpriseRemoval) {
+        ats.chaos(new FunctionChaos(chaos, clock, this::reset, surpriseRemoval));
+    }
+
+    /** Whether the function has ATS. */
+    public boolean hasAts() {
+        return ats.isPresent();
+    }
+
+    /**
      * Whether the function sends requests that wait for a {@link StalledTransaction}: what a device
      * tree calls {@code dma-can-stall}.
      */
@@ -218,6 +235,10 @@ public final class PciFunction {
     /** The root bus, of a function that is not behind a root port. */
     int rootBus() {
         return rootBus;
+    }
+
+    boolean isPlugged() {
+        return host != null;
     }
 
     State state() {
@@ -445,6 +466,8 @@ public final class PciFunction {
                 identity.classCode(),
                 identity.subsystemVendor(),
                 identity.subsystem(),
+                mayMaster(),
+                capabilityInfos(),
                 bars.stream()
                         .map(bar ->
                                 new FunctionInfo.BarInfo(
@@ -455,6 +478,18 @@ public final class PciFunction {
                                         decoded))
                         .toList(),
                 asPort().map(RootPort::info));
+    }
+
+    private List<FunctionInfo.CapabilityInfo> capabilityInfos() {
+        List<FunctionInfo.CapabilityInfo> infos = new ArrayList<>();
+        if (msi != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("MSI", msi.enabled(), ""));
+        }
+        if (msix != null) {
+            infos.add(new FunctionInfo.CapabilityInfo("MSI-X", msix.enabled(), ""));
+        }
+        infos.addAll(ats.infos());
+        return infos;
     }
 
     /** Takes the function off the bus for good; called by the host with its routing lock held. */

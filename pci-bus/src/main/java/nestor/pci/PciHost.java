@@ -203,6 +203,17 @@ public final class PciHost {
         iommus = List.copyOf(more);
     }
 
+    /** Puts {@code instead} in the place of an agent that is there. Before the machine runs. */
+    public void interpose(TranslationAgent agent, TranslationAgent instead) {
+        iommus =
+                iommus.stream()
+                        .map(iommu ->
+                                iommu.agent().equals(agent)
+                                        ? new Iommu(instead, iommu.rids())
+                                        : iommu)
+                        .toList();
+    }
+
     /**
      * Where an IOMMU sends Invalidate Requests and PRG Responses for {@code rid}. Empty if no
      * function with ATS has that RID now: software mistook it, or the function is gone, and the

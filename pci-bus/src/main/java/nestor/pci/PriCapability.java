@@ -94,6 +94,11 @@ final class PriCapability {
         return written;
     }
 
+    /** For people. */
+    String detail() {
+        return "%d of %d requests".formatted(allocation(), options.capacity());
+    }
+
     long allocation() {
         return capability.get(ALLOCATION);
     }

@@ -67,4 +67,10 @@ public interface TranslationAgent {
 
     /** Marks the end of the DMA that got {@code ticket}, after its last byte has moved. */
     void exitDma(long ticket);
+
+    /**
+     * ATS of {@code rid} was disabled, or the function was reset: it holds no translations now.
+     * Whether it completes invalidations is not this method's business.
+     */
+    default void atsDisabled(int rid) {}
 }

@@ -75,7 +75,8 @@ class ArchitectureTest {
                             "only control's sockets see Netty",
                             noClasses()
                                     .that()
-                                    .resideOutsideOfPackage("nestor.control.socket..")
+                                    .resideOutsideOfPackages(
+                                            "nestor.control.socket..", "nestor.control.web..")
                                     .should()
                                     .dependOnClassesThat()
                                     .resideInAPackage("io.netty..")),
@@ -237,7 +238,8 @@ class ArchitectureTest {
                         "host-sim",
                         "host-linux",
                         "machine",
-                        "control")
+                        "control",
+                        "cli")
                 .whereLayer("iommufd")
                 .mayOnlyBeAccessedByLayers(
                         "host-suite", "host-sim", "host-linux", "testkit", "machine")

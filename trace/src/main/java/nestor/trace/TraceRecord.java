@@ -48,15 +48,14 @@ public record TraceRecord(
     }
 
     /** Requester ID or StreamID; -1 if the record is about no function. */
-    int rid() {
+    public int rid() {
         return (int) Math.max(number("rid"), number("sid"));
     }
 
     /** A value as people write it: addresses and IDs of functions in hexadecimal. */
-    static String shown(Map.Entry<String, Object> field) {
+    public static String shown(Map.Entry<String, Object> field) {
         return switch (field.getValue()) {
-            case Long value when !field.getKey().equals("bytes") ->
-                    "0x" + Long.toHexString(value);
+            case Long value when !field.getKey().equals("bytes") -> "0x" + Long.toHexString(value);
             case Integer value when field.getKey().equals("rid") || field.getKey().equals("sid") ->
                     "0x" + Integer.toHexString(value);
             case Object value -> value.toString();

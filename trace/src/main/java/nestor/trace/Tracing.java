@@ -94,6 +94,16 @@ public final class Tracing implements AutoCloseable {
     /** Adds a sink with points of its own, which are on for it alone. */
     public synchronized void watch(TraceSink sink, Set<String> names) {
         watchers.put(sink, Set.copyOf(names));
+        watchersChanged();
+    }
+
+    /** Takes such a sink away; it is not closed. Records under way may still reach it. */
+    public synchronized void unwatch(TraceSink sink) {
+        watchers.remove(sink);
+        watchersChanged();
+    }
+
+    private void watchersChanged() {
         List<Watcher> all = new ArrayList<>();
         watchers.forEach((watcher, watched) -> all.add(new Watcher(watcher, watched)));
         watching = List.copyOf(all);

@@ -4,6 +4,7 @@ import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
+import nestor.iommu.oracle.CommandObserver;
 import nestor.pci.PageResponse;
 import nestor.pci.Quiescence;
 import nestor.smmuv3.Registers.Cr0;
@@ -79,6 +80,7 @@ final class CommandQueue {
     private final Quiescence quiescence;
     private final AtsRoute route;
     private final DeviceLoop loop;
+    private @Nullable CommandObserver observer;
     private @Nullable Parked parked;
 
     /** Whether {@link #serve} is on the stack, and will look at {@link #parked} again. */
@@ -110,9 +112,17 @@ final class CommandQueue {
         this.loop = loop;
     }
 
+    /** Before the machine runs. */
+    void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
+    }
+
     void reset() {
         parked = null;
         atcTimedOut = false;
+        if (observer != null) {
+            observer.reset();
+        }
     }
 
     private boolean isOn(long enable) {
@@ -172,6 +182,9 @@ final class CommandQueue {
         Entry entry = read(cons & (1L << log2) - 1, log2);
         Command command = Command.decode(entry.word0(), entry.word1());
         SmmuTrace.commandConsumed(cons, command, entry.word0(), entry.word1());
+        if (observer != null) {
+            observer.command(CommandText.of(command));
+        }
         if (execute(command) == Progress.PARKED) {
             return parked != null && parked.released;
         }
@@ -231,12 +244,12 @@ final class CommandQueue {
             case Command.TlbiNhVa(int vmid, int asid, TlbRange range) -> {
                 needs(options.stage1());
                 IovaRange covered = covered(range);
-                translator.iotlb().invalidate(TlbTag.nhAsid(vmid(vmid), asid), covered);
-                translator.iotlb().invalidate(TlbTag.nhGlobal(vmid(vmid)), covered);
+                drop(TlbTag.nhAsid(vmid(vmid), asid), covered);
+                drop(TlbTag.nhGlobal(vmid(vmid)), covered);
             }
             case Command.TlbiNhVaa(int vmid, TlbRange range) -> {
                 needs(options.stage1());
-                translator.iotlb().invalidate(TlbTag.nhAll(vmid(vmid)), covered(range));
+                drop(TlbTag.nhAll(vmid(vmid)), covered(range));
             }
             case Command.TlbiS12VmAll(int vmid) -> {
                 needs(options.stage2());
@@ -244,7 +257,7 @@ final class CommandQueue {
             }
             case Command.TlbiS2Ipa(int vmid, TlbRange range) -> {
                 needs(options.stage2());
-                translator.iotlb().invalidate(TlbTag.s2(vmid), covered(range));
+                drop(TlbTag.s2(vmid), covered(range));
             }
             case Command.TlbiNsnhAll() -> drop(Tags.ALL);
             case Command.AtcInv atcInv -> {
@@ -286,7 +299,14 @@ final class CommandQueue {
     }
 
     private void drop(Tags tags) {
-        translator.iotlb().invalidate(tags, IovaRange.ALL);
+        drop(tags, IovaRange.ALL);
+    }
+
+    private void drop(Tags tags, IovaRange range) {
+        translator.iotlb().invalidate(tags, range);
+        if (observer != null) {
+            observer.invalidated(tags, range);
+        }
     }
 
     private Progress atcInvalidate(Command.AtcInv command) throws StoppedException {
@@ -305,6 +325,10 @@ final class CommandQueue {
                         release(waiting);
                     });
             return Progress.PARKED;
+        }
+        if (observer != null) {
+            IovaRange range = IovaRange.block(command.iova(), command.sizeLog2());
+            observer.atcInvalidated(sid, command.pasid(), command.global(), range);
         }
         invalidator.send(
                 sid, command.pasid(), command.global(), command.iova(), command.sizeLog2());
@@ -361,6 +385,9 @@ final class CommandQueue {
         if (atcTimedOut) {
             atcTimedOut = false;
             throw new StoppedException(CommandError.CERROR_ATC_INV_SYNC);
+        }
+        if (observer != null) {
+            observer.completed();
         }
         if (sync.signal() == 1) {
             interrupts.sync(sync.msiAddress(), sync.msiData());

@@ -6,6 +6,10 @@ import nestor.iommu.AtsRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.CommandObserver;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.OracleSubject;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.iommu.walk.WalkExplorer;
 import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
@@ -17,7 +21,6 @@ import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.StalledTransaction;
 import nestor.pci.Translation;
-import nestor.pci.TranslationAgent;
 import nestor.smmuv3.Registers.Cr0;
 import nestor.smmuv3.Registers.Cr1;
 import nestor.smmuv3.Registers.Cr2;
@@ -36,7 +39,10 @@ import nestor.vmm.time.Clock;
  * An SMMUv3: registers for its driver, and the translation agent of the functions behind it, whose
  * Requester IDs are its stream IDs.
  */
-public final class SmmuV3 implements TranslationAgent, WalkExplorer {
+public final class SmmuV3 implements OracleSubject, WalkExplorer {
+    private static final CommandNames COMMANDS =
+            new CommandNames("CMD_TLBI_*", "CMD_ATC_INV", "CMD_CFGI_*", "CMD_SYNC");
+
     /** Size of the register frame: pages 0 and 1. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
@@ -57,6 +63,7 @@ public final class SmmuV3 implements TranslationAgent, WalkExplorer {
     private final Quiescence quiescence = new Quiescence();
     private final AtcInvalidator invalidator;
     private final Translator translator;
+    private final Probe probe;
     private final SmmuExplorer explorer;
     private final HostBinding host;
     private final HostStreams hostStreams;
@@ -88,6 +95,7 @@ public final class SmmuV3 implements TranslationAgent, WalkExplorer {
         AtsRoute functions = host.route(route);
         this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
         this.translator = new Translator(options, memory, registers, interrupts);
+        this.probe = new Probe(options, memory, translator);
         this.explorer = new SmmuExplorer(options, memory, translator);
         this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, functions);
         this.hostStreams = new HostStreams(options, memory, translator, host);
@@ -290,5 +298,21 @@ public final class SmmuV3 implements TranslationAgent, WalkExplorer {
     @Override
     public void exitDma(long ticket) {
         quiescence.exit(ticket);
+    }
+
+    @Override
+    public CommandNames commandNames() {
+        return COMMANDS;
+    }
+
+    @Override
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return probe.current(cache, requester, iova, access);
+    }
+
+    @Override
+    public void observe(CommandObserver observer) {
+        commands.observe(observer);
     }
 }

@@ -295,7 +295,7 @@ final class Translator {
                 && (mapping.permissions() & Permissions.USER_READ) != 0;
     }
 
-    private WalkResult walkTables(StreamConfig config, long iova, Access wanted) {
+    WalkResult walkTables(StreamConfig config, long iova, Access wanted) {
         NestedWalker nested = config.nested();
         if (config.cd() == null) {
             if (nested == null) {
@@ -556,7 +556,7 @@ final class Translator {
     }
 
     /** The IPA of the block that both stages map. */
-    private static long intermediate(
+    static long intermediate(
             StreamConfig config, long iova, Access wanted, WalkResult.Mapping both) {
         NestedWalker nested = config.nested();
         TableFormat stage1 = config.stage1(iova);

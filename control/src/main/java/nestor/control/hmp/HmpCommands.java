@@ -53,6 +53,12 @@ public final class HmpCommands {
         command("gva2gpa", "ADDR", "where a virtual address is mapped to", memory::gva2gpa);
         command("walk", WalkQuery.USAGE, "what a DMA would meet in the IOMMU", this::walk);
         command("trace-event", "NAME on|off", "switch trace points", this::traceEvent);
+        ChaosCommand chaos = new ChaosCommand(control);
+        command(
+                "inject",
+                "KEY... [device=ID] [seed=N]",
+                "have devices misbehave; 'off' ends it, nothing lists it",
+                chaos::inject);
         action("stop", "stop the vCPUs", control::stop);
         action("cont", "let them go on", control::cont);
         action("system_reset", "reset the machine", control::reset);
@@ -189,6 +195,7 @@ public final class HmpCommands {
             case "iommu" -> HmpText.iommu(views.iommu());
             case "atc" -> HmpText.atc(views.atc());
             case "chardev" -> HmpText.chardev(views.chardev());
+            case "queues" -> HmpText.queues(views.queues());
             case "block" -> HmpText.block(views.block());
             default ->
                     throw new HmpException(

@@ -31,6 +31,26 @@ final class HmpText {
         return "Nestor %s%n".formatted(version.get("nestor").asString());
     }
 
+    static String queues(ArrayNode queues) {
+        StringBuilder text = new StringBuilder();
+        for (JsonNode queue : queues) {
+            text.append(
+                    "%s %s: %s, %d of %d waiting, producer %d, consumer %d%s%n"
+                            .formatted(
+                                    queue.get("of").asString(),
+                                    queue.get("queue").asString(),
+                                    queue.get("enabled").asBoolean() ? "enabled" : "disabled",
+                                    queue.get("waiting").asLong(),
+                                    queue.get("size").asLong(),
+                                    queue.get("producer").asLong(),
+                                    queue.get("consumer").asLong(),
+                                    queue.get("error").asString().isEmpty()
+                                            ? ""
+                                            : ", " + queue.get("error").asString()));
+        }
+        return text.toString();
+    }
+
     static String pci(ArrayNode functions) {
         StringBuilder text = new StringBuilder();
         for (JsonNode f : functions) {

@@ -75,6 +75,9 @@ public final class QmpCommands {
         devices();
         commands.put("human-monitor-command", this::human);
         commands.put("x-nestor-info", this::info);
+        QmpChaos chaos = new QmpChaos(control);
+        commands.put("x-nestor-inject", chaos::inject);
+        query("x-nestor-query-inject", chaos::query);
         commands.put("x-nestor-iommu-walk", this::walk);
         QmpTrace trace = new QmpTrace(machine.tracing());
         commands.put("trace-event-get-state", trace::state);

@@ -56,11 +56,13 @@ public final class SocketServer implements AutoCloseable {
     /**
      * Listens.
      *
-     * @param onConnect makes the handler of a connection
+     * @param onConnect makes the handler of a connection, which reads when it asks to; on the
+     *     thread of the server
      * @return where it listens, with the port that was chosen
      * @throws IOException if the address cannot be had; the message is one line
      */
-    ListenAddress listen(ListenAddress address, Consumer<Channel> onConnect) throws IOException {
+    public ListenAddress listen(ListenAddress address, Consumer<Channel> onConnect)
+            throws IOException {
         return switch (address) {
             case ListenAddress.Unix unix -> {
                 prepare(unix.path());

@@ -70,7 +70,16 @@ public final class Views {
                     .put("vendor", function.vendor())
                     .put("device", function.device())
                     .put("subsystem-vendor", function.subsystemVendor())
-                    .put("subsystem", function.subsystem());
+                    .put("subsystem", function.subsystem())
+                    .put("bus-master", function.busMaster());
+            ArrayNode capabilities = node.putArray("capabilities");
+            function.capabilities()
+                    .forEach(one ->
+                            capabilities
+                                    .addObject()
+                                    .put("name", one.name())
+                                    .put("enabled", one.enabled())
+                                    .put("detail", one.detail()));
             ArrayNode bars = node.putArray("bars");
             for (FunctionInfo.BarInfo bar : function.bars()) {
                 ObjectNode one = bars.addObject();
@@ -143,14 +152,38 @@ public final class Views {
 
     /** Each IOMMU: its registers, and what it has counted. */
     public ArrayNode iommu() {
+        List<FunctionInfo> functions = machine.machine().pciFunctions();
         ArrayNode list = Json.array();
         for (IommuState state : machine.machine().control().iommus()) {
             ObjectNode one = list.addObject();
             one.put("id", state.name())
                     .put("driver", state.driver())
                     .put("enabled", state.enabled());
+            ArrayNode translates = one.putArray("translates");
+            functions.stream()
+                    .filter(function -> state.translates().test(function.rid()))
+                    .forEach(function -> translates.add(function.name()));
             numbers(one.putObject("registers"), state.registers());
             numbers(one.putObject("counters"), state.counters());
+        }
+        return list;
+    }
+
+    /** How full the queues of the IOMMUs are. */
+    public ArrayNode queues() {
+        ArrayNode list = Json.array();
+        for (IommuState state : machine.machine().control().iommus()) {
+            for (QueueGauge gauge : QueueGauge.of(state)) {
+                list.addObject()
+                        .put("of", state.name())
+                        .put("queue", gauge.name())
+                        .put("enabled", gauge.enabled())
+                        .put("size", gauge.entries())
+                        .put("producer", gauge.producer())
+                        .put("consumer", gauge.consumer())
+                        .put("waiting", gauge.waiting())
+                        .put("error", gauge.error());
+            }
         }
         return list;
     }
@@ -211,6 +244,7 @@ public final class Views {
                     case "status" -> status();
                     case "version" -> version();
                     case "pci" -> pci();
+                    case "queues" -> queues();
                     case "qtree" -> qtree();
                     case "mtree" -> mtree();
                     case "iommu" -> iommu();
@@ -224,6 +258,7 @@ public final class Views {
     /** The topics of {@link #of}. */
     public static List<String> topics() {
         return List.of(
-                "atc", "block", "chardev", "iommu", "mtree", "pci", "qtree", "status", "version");
+                "atc", "block", "chardev", "iommu", "mtree", "pci", "qtree", "queues", "status",
+                "version");
     }
 }

@@ -21,6 +21,8 @@ class HmpTextTest {
                         0x060400,
                         0,
                         0,
+                        true,
+                        List.of(),
                         List.of(),
                         Optional.of(
                                 new FunctionInfo.BridgeInfo(
@@ -39,6 +41,8 @@ class HmpTextTest {
                         0x010000,
                         0x1af4,
                         0x1100,
+                        true,
+                        List.of(),
                         List.of(
                                 new FunctionInfo.BarInfo(
                                         1, BarKind.MEM32, 0x1000_0000, 0x1000, true),

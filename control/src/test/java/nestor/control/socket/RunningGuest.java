@@ -17,22 +17,23 @@ import nestor.machine.DeviceConfig;
 import nestor.machine.Machine;
 import nestor.machine.MachineConfig;
 import nestor.machine.MachineOutcome;
+import nestor.testkit.CountingGuest;
 import nestor.trace.TraceRegistry;
 import nestor.trace.Tracing;
-import nestor.testkit.CountingGuest;
 import nestor.vmm.memory.GuestAccessException;
 
 /** A machine whose guest counts, with a QMP and an HMP monitor on unix sockets. */
-final class RunningGuest implements AutoCloseable {
-    final Machine machine;
-    final SocketServer server = new SocketServer();
+public final class RunningGuest implements AutoCloseable {
+    public final Machine machine;
+    public final SocketServer server = new SocketServer();
     final Monitors monitors = new Monitors(server);
     final CompletableFuture<MachineOutcome> outcome = new CompletableFuture<>();
+    public final ControlledMachine controlled;
     final Path qmp;
     final Path hmp;
     private final CountingGuest guest;
 
-    RunningGuest(CountingGuest guest, Path folder) throws ConfigException, IOException {
+    public RunningGuest(CountingGuest guest, Path folder) throws ConfigException, IOException {
         this.guest = guest;
         MachineConfig config =
                 new MachineConfig(
@@ -51,7 +52,7 @@ final class RunningGuest implements AutoCloseable {
                                 iommu(guest)),
                         false);
         machine = Machine.create(config, Map.of());
-        ControlledMachine controlled =
+        controlled =
                 new ControlledMachine(
                         "test",
                         "0",
@@ -77,7 +78,7 @@ final class RunningGuest implements AutoCloseable {
                 guest == CountingGuest.VIRT ? "arm-smmuv3" : "intel-iommu", Map.of());
     }
 
-    int counter() {
+    public int counter() {
         try {
             return machine.control().memory().getIntLe(guest.counterGpa());
         } catch (GuestAccessException e) {
@@ -86,7 +87,7 @@ final class RunningGuest implements AutoCloseable {
     }
 
     /** Until the guest has got further than a number. */
-    void awaitMoreThan(int count) {
+    public void awaitMoreThan(int count) {
         while (counter() <= count) {
             Thread.onSpinWait();
         }

@@ -89,7 +89,7 @@ public final class Arm64Vcpu implements Vcpu {
                 new Arm64Cpu(
                         new Arm64Cpu.Wiring(cluster, mmio, timer, gic, hypercalls, config.mpidr()));
         interpreter = new Interpreter(cpu);
-        debugPort = new Arm64DebugPort(cpu);
+        debugPort = Arm64DebugTarget.port(cpu);
         wakeUp = clock.newTimer(this::kick);
         cluster.domain.join(this::kick);
     }

@@ -241,7 +241,7 @@ class DebugPortTest {
     @Test
     void translationSeesPagesThatNobodyHasAccessedYet() {
         try (TestGuest guest = new TestGuest()) {
-            Arm64DebugPort port = new Arm64DebugPort(guest.cpu);
+            DebugPort port = Arm64DebugTarget.port(guest.cpu);
             assertThat(port.translate(0x1234_5678L)).hasValue(0x1234_5678L); // MMU off
             guest.mmuOn();
             guest.map(0x1234_5000L, TestGuest.DATA, TestGuest.KERNEL & ~TestGuest.AF);

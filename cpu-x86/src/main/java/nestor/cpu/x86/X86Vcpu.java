@@ -60,7 +60,7 @@ public final class X86Vcpu implements Vcpu {
                                 apicId, cluster, mmio, ports, clock, endOfInterrupt, this::wake));
         interrupts = new InterruptTable(cpu);
         interpreter = new Interpreter(cpu, interrupts);
-        debugPort = new X86DebugPort(cpu);
+        debugPort = X86DebugTarget.port(cpu);
         wakeUp = clock.newTimer(this::kick);
         cluster.domain.join(this::kick);
     }

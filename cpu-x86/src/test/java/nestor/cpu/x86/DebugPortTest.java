@@ -210,7 +210,7 @@ class DebugPortTest {
     @Test
     void frameOfAnExceptionIsNotWatched() {
         try (TestGuest guest = new TestGuest()) {
-            X86DebugPort port = new X86DebugPort(guest.cpu);
+            DebugPort port = X86DebugTarget.port(guest.cpu);
             port.insert(new Trap(TrapKind.WRITE, TestGuest.STACK - 64, 64));
             guest.run("0f 0b"); // UD2
             assertThat(guest.vector()).isEqualTo(Vector.UD);
@@ -220,7 +220,7 @@ class DebugPortTest {
     @Test
     void translationSeesPagesAndLeavesNoTrace() {
         try (TestGuest guest = new TestGuest()) {
-            X86DebugPort port = new X86DebugPort(guest.cpu);
+            DebugPort port = X86DebugTarget.port(guest.cpu);
             long va = 0x7f00_1234_5000L;
             guest.map(va, TestGuest.DATA, TestGuest.PRESENT | TestGuest.USER);
             long entry = guest.read(guest.entry(va));

@@ -72,10 +72,52 @@ final class Differential {
                 test.finish();
                 cases.add(test);
             }
-            assertThat(differences(cases, oracle.run(cases)))
+            assertThat(differences(cases, expected(oracle, cases, random)))
                     .as("%s, -Dnestor.seed=%d", group, seed)
                     .isEmpty();
         }
+    }
+
+    /**
+     * What the oracle says. It has bugs it dies of (a quotient of 16 bits from -2^31 and -1 is one):
+     * such a case is replaced by one that does nothing, in {@code cases}.
+     */
+    private static List<MachineState> expected(
+            QemuOracle oracle, List<TestCase> cases, RandomGenerator random) {
+        try {
+            return oracle.run(cases);
+        } catch (IllegalStateException death) {
+            List<TestCase> idle = new ArrayList<>();
+            for (int i = 0; i < cases.size(); i++) {
+                TestCase nothing = new TestCase(random, i);
+                nothing.finish();
+                idle.add(nothing);
+            }
+            int culprit = culprit(oracle, cases, idle);
+            System.out.printf("the oracle dies of %s%n", cases.get(culprit));
+            cases.set(culprit, idle.get(culprit));
+            return oracle.run(cases);
+        }
+    }
+
+    /** The place of a case that the oracle dies of, by halves. */
+    private static int culprit(QemuOracle oracle, List<TestCase> cases, List<TestCase> idle) {
+        int from = 0;
+        int to = cases.size();
+        while (to - from > 1) {
+            int middle = (from + to) / 2;
+            List<TestCase> half = new ArrayList<>(idle);
+            for (int i = from; i < middle; i++) {
+                half.set(i, cases.get(i));
+            }
+            try {
+                oracle.run(half);
+                from = middle;
+            } catch (IllegalStateException death) {
+                to = middle;
+            }
+        }
+        return from;
     }
 
     private static String differences(List<TestCase> cases, List<MachineState> expected) {

@@ -3,6 +3,7 @@ package nestor.host.kvm;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import nestor.host.Errno;
 import nestor.host.LinuxHost;
 import nestor.iommu.host.HostException;
@@ -37,7 +38,8 @@ public record KvmSupport(Kind kind, String text, String advice) {
         FULL
     }
 
-    private static final String STOCK = "kernels made for restricted KVM run, stock ones do not";
+    private static final String STOCK =
+            "kernels made for restricted KVM run, stock ones do not: for them -accel tcg, the default";
 
     private static final long MEMORY_BYTES = 1 << 16;
     private static final int CODE = 0x1000;
@@ -54,6 +56,16 @@ public record KvmSupport(Kind kind, String text, String advice) {
     /** Whether a machine can be run on it at all. */
     public boolean usable() {
         return kind == Kind.RESTRICTED || kind == Kind.FULL;
+    }
+
+    /** Why a kernel as a distribution has it does not run; empty if it does, or if nothing runs. */
+    public Optional<String> stockRefusal() {
+        return kind == Kind.RESTRICTED
+                ? Optional.of(
+                        text
+                                + ", without CMPXCHG16B, XSAVE and SYSRET, which a stock kernel needs;"
+                                + " use -accel tcg")
+                : Optional.empty();
     }
 
     /** Finds out, by a guest of two instructions. Loads native code only if there is a device. */

@@ -41,6 +41,11 @@ public final class KvmVcpu implements Vcpu {
     record Exits(MmioBus mmio, PortBus ports, IntConsumer endOfInterrupt) {}
 
     private final HostFile file;
+
+    /** What runs whatever KVM does not. */
+    private static final String OTHER_CPU =
+            "nestor doctor says what this KVM runs, -accel tcg runs the rest";
+
     private final RunArea run;
     private final Arena arena;
     private final Exits exits;
@@ -141,7 +146,7 @@ public final class KvmVcpu implements Vcpu {
             case Exit.INTR, Exit.IRQ_WINDOW_OPEN -> {}
             // A shutdown cycle, at which chipsets reset the processor (SDM volume 3A, §6.15, #DF).
             case Exit.SHUTDOWN -> leave(new VcpuExit.Reset());
-            case Exit.INTERNAL_ERROR -> fail(run.internalError() + at());
+            case Exit.INTERNAL_ERROR -> fail(run.internalError() + at() + "; " + OTHER_CPU);
             case Exit.FAIL_ENTRY ->
                     fail("KVM cannot enter the guest, reason 0x%x".formatted(run.entryFailure()));
             default -> fail("KVM left the guest for reason " + run.exitReason());

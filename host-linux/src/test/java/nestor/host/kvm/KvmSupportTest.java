@@ -2,6 +2,7 @@ package nestor.host.kvm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.EnumSet;
 import nestor.host.Errno;
 import nestor.host.LinuxHost;
 import nestor.host.kvm.KvmSupport.Kind;
@@ -24,6 +25,19 @@ class KvmSupportTest {
         assertThat(support.kind()).isEqualTo(kind);
         assertThat(support.text()).contains(text);
         assertThat(support.usable()).isFalse();
+    }
+
+    @Test
+    void onlyARestrictedKvmRefusesStockKernelsAndSaysWhatToDo() {
+        String text = "restricted KVM: emulates guest kernels";
+
+        assertThat(new KvmSupport(Kind.RESTRICTED, text, "").stockRefusal().orElseThrow())
+                .startsWith(text)
+                .endsWith("; use -accel tcg")
+                .doesNotContain("\n");
+        for (Kind other : EnumSet.complementOf(EnumSet.of(Kind.RESTRICTED))) {
+            assertThat(new KvmSupport(other, text, "").stockRefusal()).isEmpty();
+        }
     }
 
     @Test

@@ -25,15 +25,17 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ContextTable {
     private static final Access READ = Access.of(Permissions.PRIVILEGED_READ);
+    private static final Access PROBE = Access.probe(Permissions.PRIVILEGED_READ);
 
     private final Doublewords memory;
     private final TableMemory physical;
     private final StructureFetch structures;
     private final SmmuV3Options options;
+    private final Access read;
 
     /** Where tables lie, and what the SMMU can do. */
     public ContextTable(GuestMemory memory, SmmuV3Options options) {
-        this(memory, new PhysicalTables(memory), options.fetch(), options);
+        this(memory, new PhysicalTables(memory), options.fetch(), options, READ);
     }
 
     /**
@@ -47,10 +49,26 @@ public final class ContextTable {
             TableMemory physical,
             StructureFetch structures,
             SmmuV3Options options) {
+        this(memory, physical, structures, options, READ);
+    }
+
+    private ContextTable(
+            Doublewords memory,
+            TableMemory physical,
+            StructureFetch structures,
+            SmmuV3Options options,
+            Access read) {
         this.memory = memory;
         this.physical = physical;
         this.structures = structures;
         this.options = options;
+        this.read = read;
+    }
+
+    /** One that leaves no trace, in memory or in {@link SmmuV3Options#fetch}. */
+    public static ContextTable probing(GuestMemory memory, SmmuV3Options options) {
+        return new ContextTable(
+                memory, new PhysicalTables(memory), StructureFetch.atomic64(), options, PROBE);
     }
 
     /** What a substream's configuration comes to. */
@@ -189,12 +207,12 @@ public final class ContextTable {
         return new FetchFailed(ConfigFault.fetchAborted(ConfigFault.Kind.F_CD_FETCH, gpa));
     }
 
-    private static long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
+    private long physical(long address, StreamTableEntry ste, @Nullable NestedWalker nested)
             throws FetchFailed {
         if (nested == null) {
             return address;
         }
-        return switch (nested.walkStage2(address, READ)) {
+        return switch (nested.walkStage2(address, read)) {
             case WalkResult.Mapping mapping -> mapping.translate(address);
             case WalkResult.Fault fault ->
                     throw new FetchFailed(

@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #define FUNCTIONS "/sys/bus/pci/devices"
-/* Linux's own driver; ours (lab/module) for processes that end with DMA in flight, which Linux's cannot survive. */
+/*
+ * Linux's own driver; ours (lab/module) for processes that end with DMA in flight, which Linux's cannot survive, and
+ * for kernels that have not got Linux's.
+ */
 #define GENERIC_DRIVER "uio_pci_sva"
 #define DRAINING_DRIVER "uio_pci_sva_drain"
 
@@ -112,6 +115,7 @@ static int open_free(const char *path) {
 void function_open(struct function *function, const char *vendor, const char *device, bool drained) {
     char path[128];
     find(function, vendor, device);
+    drained |= access("/sys/bus/pci/drivers/" GENERIC_DRIVER, F_OK) != 0;
     int uio = uio_number(function, drained ? DRAINING_DRIVER : GENERIC_DRIVER);
     snprintf(path, sizeof path, "/dev/uio%d", uio);
     // Opening binds the process; not close-on-exec, so that a program can outlive its address space.

@@ -1,18 +1,19 @@
 package nestor.cpu.arm64;
 
-import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import nestor.cpu.DebugUnit;
+import nestor.cpu.SoftwareDebugPort;
 import nestor.vmm.vcpu.DebugPort;
+import nestor.vmm.vcpu.DebugPort.Architecture;
+import nestor.vmm.vcpu.DebugPort.Group;
 import nestor.vmm.vcpu.DebugRegisters;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The debugger's side of one A64 vCPU. System registers are those that tell where the guest is;
+ * What a debugger sees of one A64 vCPU. System registers are those that tell where the guest is;
  * they can only be read.
  */
-final class Arm64DebugPort implements DebugPort {
+final class Arm64DebugTarget implements SoftwareDebugPort.Target {
     private static final int VECTORS = 32;
 
     /** Registers of the system that debuggers show, in their order. */
@@ -34,9 +35,14 @@ final class Arm64DebugPort implements DebugPort {
 
     private final Arm64Cpu cpu;
     private final DebugRegisters registers = new DebugRegisters();
-    private @Nullable DebugUnit unit;
 
-    Arm64DebugPort(Arm64Cpu cpu) {
+    /** The port of a vCPU, without traps. */
+    static DebugPort port(Arm64Cpu cpu) {
+        Arm64DebugTarget target = new Arm64DebugTarget(cpu);
+        return new SoftwareDebugPort(target, target.registers);
+    }
+
+    private Arm64DebugTarget(Arm64Cpu cpu) {
         this.cpu = cpu;
         for (int i = 0; i <= 30; i++) {
             int index = i;
@@ -73,21 +79,6 @@ final class Arm64DebugPort implements DebugPort {
     }
 
     @Override
-    public List<Register> registers() {
-        return registers.list();
-    }
-
-    @Override
-    public byte[] read(int register) {
-        return registers.read(register);
-    }
-
-    @Override
-    public boolean write(int register, byte[] value) {
-        return registers.write(register, value);
-    }
-
-    @Override
     public long programCounter() {
         return cpu.pc;
     }
@@ -97,41 +88,16 @@ final class Arm64DebugPort implements DebugPort {
         return cpu.mmu.probe(va);
     }
 
-    private DebugUnit unit() {
-        DebugUnit made = unit;
-        if (made == null) {
-            made = new DebugUnit(true);
-            unit = made;
-            cpu.debug = made;
-        }
-        return made;
+    @Override
+    public DebugUnit attach() {
+        DebugUnit unit = new DebugUnit(true);
+        cpu.debug = unit;
+        return unit;
     }
 
     @Override
-    public boolean insert(Trap trap) {
-        boolean inserted = unit().insert(trap);
-        // What is cached knows nothing of the trap yet.
+    public void forgetCached() {
         cpu.mmu.flushAll();
         cpu.mmu.flushJumps();
-        return inserted;
-    }
-
-    @Override
-    public void remove(Trap trap) {
-        if (unit != null) {
-            unit.remove(trap);
-        }
-    }
-
-    @Override
-    public void clear() {
-        if (unit != null) {
-            unit.clear();
-        }
-    }
-
-    @Override
-    public void step(boolean interrupts) {
-        unit().step(interrupts);
     }
 }

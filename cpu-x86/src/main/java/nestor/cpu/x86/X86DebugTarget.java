@@ -1,19 +1,20 @@
 package nestor.cpu.x86;
 
-import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.LongConsumer;
 import java.util.function.LongSupplier;
 import nestor.cpu.DebugUnit;
+import nestor.cpu.SoftwareDebugPort;
 import nestor.vmm.vcpu.DebugPort;
+import nestor.vmm.vcpu.DebugPort.Architecture;
+import nestor.vmm.vcpu.DebugPort.Group;
 import nestor.vmm.vcpu.DebugRegisters;
-import org.jspecify.annotations.Nullable;
 
 /**
- * The debugger's side of one x86 vCPU. Selectors, control registers and what the x87 notes of its
+ * What a debugger sees of one x86 vCPU. Selectors, control registers and what the x87 notes of its
  * last instruction can only be read.
  */
-final class X86DebugPort implements DebugPort {
+final class X86DebugTarget implements SoftwareDebugPort.Target {
     private static final String[] GENERAL = {
         "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12",
         "r13", "r14", "r15"
@@ -41,9 +42,14 @@ final class X86DebugPort implements DebugPort {
 
     private final X86Cpu cpu;
     private final DebugRegisters registers = new DebugRegisters();
-    private @Nullable DebugUnit unit;
 
-    X86DebugPort(X86Cpu cpu) {
+    /** The port of a vCPU, without traps. */
+    static DebugPort port(X86Cpu cpu) {
+        X86DebugTarget target = new X86DebugTarget(cpu);
+        return new SoftwareDebugPort(target, target.registers);
+    }
+
+    private X86DebugTarget(X86Cpu cpu) {
         this.cpu = cpu;
         addGeneral();
         addX87();
@@ -154,21 +160,6 @@ final class X86DebugPort implements DebugPort {
     }
 
     @Override
-    public List<Register> registers() {
-        return registers.list();
-    }
-
-    @Override
-    public byte[] read(int register) {
-        return registers.read(register);
-    }
-
-    @Override
-    public boolean write(int register, byte[] value) {
-        return registers.write(register, value);
-    }
-
-    @Override
     public long programCounter() {
         return cpu.x[X86Cpu.RIP];
     }
@@ -178,39 +169,15 @@ final class X86DebugPort implements DebugPort {
         return cpu.mmu.probe(va);
     }
 
-    private DebugUnit unit() {
-        DebugUnit made = unit;
-        if (made == null) {
-            made = new DebugUnit(false);
-            unit = made;
-            cpu.debug = made;
-        }
-        return made;
+    @Override
+    public DebugUnit attach() {
+        DebugUnit unit = new DebugUnit(false);
+        cpu.debug = unit;
+        return unit;
     }
 
     @Override
-    public boolean insert(Trap trap) {
-        boolean inserted = unit().insert(trap);
-        cpu.mmu.flushAll(); // what is cached knows nothing of the trap yet
-        return inserted;
-    }
-
-    @Override
-    public void remove(Trap trap) {
-        if (unit != null) {
-            unit.remove(trap);
-        }
-    }
-
-    @Override
-    public void clear() {
-        if (unit != null) {
-            unit.clear();
-        }
-    }
-
-    @Override
-    public void step(boolean interrupts) {
-        unit().step(interrupts);
+    public void forgetCached() {
+        cpu.mmu.flushAll();
     }
 }

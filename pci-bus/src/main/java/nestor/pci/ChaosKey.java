@@ -1,0 +1,108 @@
+package nestor.pci;
+
+import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Something that hardware may do and seldom does: a behaviour of a {@link Chaos}. Everything here
+ * is allowed by the specification that its help names, but for what is called an erratum.
+ */
+public enum ChaosKey {
+    DEVTLB_SLOW(
+            "devtlb=slow",
+            Side.FUNCTION,
+            "an Invalidate Completion takes up to 5 ms (PCIe §10.3.4: a minute at most)"),
+    DEVTLB_REORDER(
+            "devtlb=reorder",
+            Side.FUNCTION,
+            "Invalidate Completions come in any order (PCIe §10.3.2: ITags tell them apart)"),
+    DEVTLB_DEAD(
+            "devtlb=dead",
+            Side.FUNCTION,
+            "no Invalidate Completion comes: the agent's time-out (PCIe §10.3.4)"),
+    DEVTLB_GONE(
+            "devtlb=gone",
+            Side.FUNCTION,
+            "ATS and PRI are not answered: Unsupported Request (PCIe §10.3.1)"),
+    PRQ_OVERFLOW(
+            "prq=overflow",
+            Side.FUNCTION,
+            "storms of Stop Markers, which take no credit, fill the page request queue (PCIe"
+                    + " §10.4.1.2)"),
+    PRQ_DUPLICATE(
+            "prq=dup",
+            Side.FUNCTION,
+            "a group asks for its page twice, as far as there is credit (PCIe §10.4.1)"),
+    PRQ_LATE(
+            "prq=late",
+            Side.FUNCTION,
+            "page requests are under way for up to 50 ms, and what follows them (PCIe §2.4.1)"),
+    PRQ_STOP_MARKER(
+            "prq=stop-marker",
+            Side.FUNCTION,
+            "a PASID with no request outstanding is stopped before each group (PCIe §10.4.1.2)"),
+    SURPRISE_REMOVAL(
+            "surprise-removal",
+            Side.FUNCTION,
+            "leaves its slot, once, with an invalidation or a page request under way (PCIe §6.7)"),
+    ERRATUM_FLR(
+            "erratum-flr",
+            Side.FUNCTION,
+            "erratum: resets itself, once, with an invalidation or a page request under way"),
+    ERRATUM_EARLY_COMPLETION(
+            "erratum-early-completion",
+            Side.FUNCTION,
+            "erratum: an Invalidate Completion does not wait for DMA under way");
+
+    /** Who shows a behaviour. */
+    public enum Side {
+        /** A function with ATS. */
+        FUNCTION,
+        /** A translation agent. */
+        IOMMU
+    }
+
+    private final String title;
+    private final Side side;
+    private final String help;
+
+    ChaosKey(String title, Side side, String help) {
+        this.title = title;
+        this.side = side;
+        this.help = help;
+    }
+
+    /** As users write it. */
+    public String title() {
+        return title;
+    }
+
+    public Side side() {
+        return side;
+    }
+
+    /** One line, with document and section. */
+    public String help() {
+        return help;
+    }
+
+    /** Every key of {@code side}. */
+    public static Set<ChaosKey> of(Side side) {
+        Set<ChaosKey> keys = EnumSet.allOf(ChaosKey.class);
+        keys.removeIf(key -> key.side != side);
+        return keys;
+    }
+
+    /** The key that users write so. */
+    public static Optional<ChaosKey> titled(String title) {
+        return Arrays.stream(values()).filter(key -> key.title.equals(title)).findFirst();
+    }
+
+    /** How users write {@code keys}. */
+    public static List<String> titles(Set<ChaosKey> keys) {
+        return keys.stream().sorted().map(ChaosKey::title).toList();
+    }
+}
