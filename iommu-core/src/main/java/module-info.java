@@ -9,4 +9,5 @@ module nestor.iommu {
     exports nestor.iommu.format;
     exports nestor.iommu.host;
     exports nestor.iommu.oracle;
+    exports nestor.iommu.walk;
 }

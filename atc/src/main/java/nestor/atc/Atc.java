@@ -3,6 +3,7 @@ package nestor.atc;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEndpoint;
 import nestor.pci.AtsEntry;
@@ -151,6 +152,11 @@ public final class Atc implements AtsEndpoint, AutoCloseable {
         }
         counters.hits.increment();
         return entry;
+    }
+
+    /** What is cached for {@code iova}, whatever it permits, for a look that is no access. */
+    public Optional<AtcEntry> peek(Requester requester, long iova) {
+        return Optional.ofNullable(table.peek(requester.pasid(), privileged(requester), iova));
     }
 
     /**

@@ -55,6 +55,15 @@ final class AtcTable {
 
     /** The entry whose range holds {@code iova} in that space and mode, whatever it permits. */
     @Nullable AtcEntry find(int pasid, boolean privileged, long iova) {
+        return find(pasid, privileged, iova, true);
+    }
+
+    /** The same by somebody who only looks. */
+    @Nullable AtcEntry peek(int pasid, boolean privileged, long iova) {
+        return find(pasid, privileged, iova, false);
+    }
+
+    private @Nullable AtcEntry find(int pasid, boolean privileged, long iova, boolean used) {
         for (long sizes = sizesPresent; sizes != 0; sizes &= sizes - 1) {
             int sizeLog2 = SMALLEST_LOG2 + Long.numberOfTrailingZeros(sizes);
             long base = AtcEntry.base(iova, sizeLog2);
@@ -65,7 +74,9 @@ final class AtcTable {
                         && entry.iovaBase() == base
                         && entry.sizeLog2() == sizeLog2
                         && entry.serves(pasid, privileged)) {
-                    touch(slot);
+                    if (used) {
+                        touch(slot);
+                    }
                     return entry;
                 }
             }

@@ -7,12 +7,14 @@ import java.util.List;
 import java.util.concurrent.Callable;
 import nestor.control.Json;
 import nestor.control.view.Views;
+import nestor.control.view.WalkQuery;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /** {@code nestor ctl}: commands for machines that run. */
 @Command(
@@ -35,6 +37,7 @@ import tools.jackson.databind.node.ArrayNode;
         footer = {
             "  nestor ctl info iommu",
             "  nestor ctl --json info pci",
+            "  nestor ctl walk 00:03.0 pasid 5 0x7f0000001000",
             "  nestor ctl lab1 device_del disk1",
             "  nestor ctl --socket /tmp/qmp stop"
         })
@@ -102,6 +105,10 @@ final class CtlCommand implements Callable<Integer> {
                 print(Json.pretty(view));
                 return ExitCode.OK;
             }
+            if (json && command.getFirst().equals("walk")) {
+                print(Json.pretty(machine.call("x-nestor-iommu-walk", walk(command))));
+                return ExitCode.OK;
+            }
             String answer =
                     machine.call(
                                     "human-monitor-command",
@@ -125,6 +132,14 @@ final class CtlCommand implements Callable<Integer> {
         return command.size() == 2
                 && command.getFirst().equals("info")
                 && Views.topics().contains(command.getLast());
+    }
+
+    private static ObjectNode walk(List<String> command) throws CommandException {
+        try {
+            return WalkQuery.parse(command.subList(1, command.size())).arguments();
+        } catch (WalkQuery.WrongQueryException e) {
+            throw CommandException.failed(String.valueOf(e.getMessage()));
+        }
     }
 
     private void print(String text) {

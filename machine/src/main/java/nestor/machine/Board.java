@@ -4,9 +4,14 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.oracle.StaleTranslationOracle;
+
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.FunctionInfo;
+import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.Vcpu;
@@ -27,6 +32,9 @@ interface Board {
 
     /** What the caches of devices have counted, by the devices' names. */
     Map<String, AtcStatistics> atcStatistics();
+
+    /** The virtqueues of each virtio device, by its name. */
+    SequencedMap<String, List<VirtqueueState>> virtqueues();
 
     /** What the virtio-iommu has counted; empty if there is none. */
     Optional<VirtioIommuStatistics> iommuStatistics();
@@ -59,6 +67,14 @@ interface Board {
 
     /** Has {@code oracle} look on at every IOMMU; before the board runs. */
     void watch(StaleTranslationOracle oracle);
+
+    /**
+     * What an untranslated request of a function would meet; empty if no IOMMU is in front of it.
+     * Any thread.
+     *
+     * @param access {@link nestor.pci.Translation#READ} and its like, or'ed
+     */
+    Optional<WalkReport> explore(Requester requester, long iova, int access);
 
     /** RAM and the board's own devices; BARs are in {@link #pciFunctions}. */
     List<MappedRange> addresses();

@@ -3,12 +3,16 @@ package nestor.machine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.FunctionInfo;
+import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
@@ -240,6 +244,11 @@ public final class MachineControl {
         return board.devices();
     }
 
+    /** The virtqueues of each virtio device, by its name, as they are at one moment. Any thread. */
+    public SequencedMap<String, List<VirtqueueState>> virtqueues() {
+        return board.virtqueues();
+    }
+
     /** How software has programmed each IOMMU. Any thread. */
     public List<IommuState> iommus() {
         return board.iommus();
@@ -275,6 +284,22 @@ public final class MachineControl {
      */
     public void behave(String origin, Optional<String> device) throws ConfigException {
         board.chaos().end(origin, device);
+    }
+
+    /**
+     * What an untranslated request of a function would meet, without making it; empty if no IOMMU
+     * is in front of the function. Any thread; while the machine runs, it may see the guest's
+     * changes half done.
+     *
+     * @param access {@link nestor.pci.Translation#READ} and its like, or'ed; at least one
+     */
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return board.explore(requester, iova, access);
+    }
+
+    /** Every PCI function as software has programmed it. Any thread. */
+    public List<FunctionInfo> pciFunctions() {
+        return board.pciFunctions();
     }
 
     /** What is where in the guest-physical address space, by address. Any thread. */

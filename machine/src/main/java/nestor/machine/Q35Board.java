@@ -6,9 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.IovaRange;
 import nestor.iommu.oracle.StaleTranslationOracle;
+import nestor.iommu.walk.WalkReport;
 import nestor.machine.acpi.AcpiTables;
 import nestor.machine.boot.Initrd;
 import nestor.machine.boot.PvhKernel;
@@ -24,6 +26,8 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.interrupt.MsiSink;
@@ -294,8 +298,18 @@ final class Q35Board implements Board {
     }
 
     @Override
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return pci.explore(requester, iova, access);
+    }
+
+    @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
+    }
+
+    @Override
+    public SequencedMap<String, List<VirtqueueState>> virtqueues() {
+        return pci.virtqueues();
     }
 
     @Override
@@ -378,6 +392,7 @@ final class Q35Board implements Board {
 
     @Override
     public void watch(StaleTranslationOracle oracle) {
+        units.watch(host, oracle, clock);
         pci.watch(oracle);
     }
 

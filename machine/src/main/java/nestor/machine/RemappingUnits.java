@@ -12,6 +12,7 @@ import java.util.function.IntPredicate;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.pc.PcMap;
 import nestor.pci.ChaosKey;
 import nestor.pci.PciHost;
@@ -288,6 +289,13 @@ final class RemappingUnits {
                     IommuState.ofVtd(wanted.get(i).name, scopes.get(i), units.get(i).registers()));
         }
         return states;
+    }
+
+    void watch(PciHost host, StaleTranslationOracle oracle, Clock clock) {
+        for (int i = 0; i < units.size(); i++) {
+            VtdUnit unit = units.get(i);
+            host.interpose(unit, oracle.watch(wanted.get(i).name, unit, clock));
+        }
     }
 
     /** Where the units are. */

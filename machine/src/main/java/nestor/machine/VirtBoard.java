@@ -7,11 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Cluster;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.iommu.oracle.StaleTranslationOracle;
+import nestor.iommu.walk.WalkReport;
 import nestor.machine.arm.Pl011;
 import nestor.machine.arm.Pl031;
 import nestor.machine.arm.Psci;
@@ -25,6 +27,8 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.memory.GuestAccessException;
@@ -232,8 +236,18 @@ final class VirtBoard implements Board {
     }
 
     @Override
+    public Optional<WalkReport> explore(Requester requester, long iova, int access) {
+        return pci.explore(requester, iova, access);
+    }
+
+    @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
+    }
+
+    @Override
+    public SequencedMap<String, List<VirtqueueState>> virtqueues() {
+        return pci.virtqueues();
     }
 
     @Override

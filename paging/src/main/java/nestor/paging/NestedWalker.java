@@ -15,11 +15,16 @@ public final class NestedWalker {
      * @param physical guest RAM
      * @param stage2 the second stage
      */
-    public NestedWalker(PhysicalTables physical, TableFormat stage2) {
+    public NestedWalker(TableMemory physical, TableFormat stage2) {
+        this(physical, stage2, new TranslatedTables(physical, stage2));
+    }
+
+    /** Stage-1 tables read where {@code tables} finds them. */
+    NestedWalker(TableMemory physical, TableFormat stage2, TableMemory tables) {
         if (stage2.stage() != 2) {
             throw new IllegalArgumentException("not a second stage: " + stage2);
         }
-        this.stage1Walker = new Walker(new TranslatedTables(physical, stage2));
+        this.stage1Walker = new Walker(tables);
         this.stage2Walker = new Walker(physical);
         this.stage2 = stage2;
     }

@@ -24,7 +24,7 @@ public final class TranslatedTables implements TableMemory {
      * @param physical where the second stage's own tables and its output lie
      * @param stage2 the second stage
      */
-    public TranslatedTables(PhysicalTables physical, TableFormat stage2) {
+    public TranslatedTables(TableMemory physical, TableFormat stage2) {
         this(physical, stage2, READ);
     }
 

@@ -252,6 +252,11 @@ public final class PciHost {
         return completer;
     }
 
+    /** What is in front of memory for a RID; empty if nothing is. Any thread. */
+    public Optional<TranslationAgent> iommuOf(int rid) {
+        return Optional.ofNullable(agentOf(rid));
+    }
+
     @Nullable TranslationAgent agentOf(int rid) {
         List<Iommu> all = iommus;
         for (int i = 0; i < all.size(); i++) { // no iterator on the way of every DMA

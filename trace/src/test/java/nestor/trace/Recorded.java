@@ -1,5 +1,6 @@
 package nestor.trace;
 
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 
@@ -27,8 +28,8 @@ final class Recorded implements TraceOutput {
     }
 
     @Override
-    public void write(String piece) {
-        text.append(piece);
+    public void write(byte[] piece) {
+        text.append(new String(piece, StandardCharsets.UTF_8));
     }
 
     @Override

@@ -183,7 +183,7 @@ final class CommandQueue {
         Command command = Command.decode(entry.word0(), entry.word1());
         SmmuTrace.commandConsumed(cons, command, entry.word0(), entry.word1());
         if (observer != null) {
-            observer.command(CommandText.of(command));
+            observer.command(CommandNames.text(command));
         }
         if (execute(command) == Progress.PARKED) {
             return parked != null && parked.released;
@@ -313,9 +313,6 @@ final class CommandQueue {
 
     private void drop(Tags tags, IovaRange range) {
         translator.iotlb().invalidate(tags, range);
-        if (observer != null) {
-            observer.invalidated(tags, range);
-        }
     }
 
     private Progress atcInvalidate(Command.AtcInv command) throws StoppedException {
@@ -334,10 +331,6 @@ final class CommandQueue {
                         release(waiting);
                     });
             return Progress.PARKED;
-        }
-        if (observer != null) {
-            IovaRange range = IovaRange.block(command.iova(), command.sizeLog2());
-            observer.atcInvalidated(sid, command.pasid(), command.global(), range);
         }
         invalidator.send(
                 sid, command.pasid(), command.global(), command.iova(), command.sizeLog2());

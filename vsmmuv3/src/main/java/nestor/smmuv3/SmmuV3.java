@@ -11,6 +11,8 @@ import nestor.iommu.oracle.CommandObserver;
 import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.OracleSubject;
 import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -39,7 +41,7 @@ import nestor.vmm.time.Clock;
  * An SMMUv3: registers for its driver, and the translation agent of the functions behind it, whose
  * Requester IDs are its stream IDs.
  */
-public final class SmmuV3 implements OracleSubject {
+public final class SmmuV3 implements OracleSubject, WalkExplorer {
     private static final CommandNames COMMANDS =
             new CommandNames("CMD_TLBI_*", "CMD_ATC_INV", "CMD_CFGI_*", "CMD_SYNC");
 
@@ -65,6 +67,7 @@ public final class SmmuV3 implements OracleSubject {
     private final AtcInvalidator invalidator;
     private final Translator translator;
     private final Probe probe;
+    private final SmmuExplorer explorer;
     private final HostBinding host;
     private final HostStreams hostStreams;
     private final PageRequestQueue pageRequests;
@@ -100,6 +103,7 @@ public final class SmmuV3 implements OracleSubject {
         this.translator = new Translator(options, memory, registers, interrupts, chaos);
         chaos.onChange(translator::forget);
         this.probe = new Probe(built, memory, translator);
+        this.explorer = new SmmuExplorer(built, memory, translator);
         this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, functions);
         this.hostStreams = new HostStreams(options, memory, translator, host);
         this.commands =
@@ -294,6 +298,11 @@ public final class SmmuV3 implements OracleSubject {
     }
 
     @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
+    }
+
+    @Override
     public long enterDma() {
         return quiescence.enter();
     }
@@ -304,7 +313,7 @@ public final class SmmuV3 implements OracleSubject {
     }
 
     @Override
-    public CommandNames commandNames() {
+    public OracleSubject.CommandNames commandNames() {
         return COMMANDS;
     }
 
@@ -316,6 +325,8 @@ public final class SmmuV3 implements OracleSubject {
 
     @Override
     public void observe(CommandObserver observer) {
+        translator.iotlb().onInvalidated(observer::invalidated);
+        invalidator.onSend(observer::atcInvalidated);
         commands.observe(observer);
     }
 }

@@ -4,8 +4,8 @@ import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
 import nestor.iommu.TornWords;
+import nestor.vmm.memory.Doublewords;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
 
 /**
  * How stream table entries and context descriptors are read (IHI 0070, §3.21.3): the architecture
@@ -20,7 +20,7 @@ public interface StructureFetch {
      *
      * @param sid the stream it belongs to
      */
-    long[] fetch(GuestMemory memory, int sid, long gpa) throws GuestAccessException;
+    long[] fetch(Doublewords memory, int sid, long gpa) throws GuestAccessException;
 
     /** Structures of these streams were invalidated: the next fetch sees what is there now. */
     default void invalidate(IntPredicate sids) {}
@@ -53,7 +53,7 @@ public interface StructureFetch {
     }
 
     /** Against a writer that never rests, the last try counts. */
-    private static void readPair(GuestMemory memory, long gpa, long[] words, int at)
+    private static void readPair(Doublewords memory, long gpa, long[] words, int at)
             throws GuestAccessException {
         int tries = 64;
         do {
@@ -83,7 +83,7 @@ public interface StructureFetch {
     /** The doublewords as they were first seen since they were invalidated. */
     record Torn(TornWords seen) implements StructureFetch {
         @Override
-        public long[] fetch(GuestMemory memory, int sid, long gpa) throws GuestAccessException {
+        public long[] fetch(Doublewords memory, int sid, long gpa) throws GuestAccessException {
             return seen.fetch(sid, gpa, atomic64().fetch(memory, sid, gpa));
         }
 

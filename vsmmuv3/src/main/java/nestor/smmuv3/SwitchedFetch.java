@@ -4,7 +4,7 @@ import java.util.function.IntPredicate;
 import nestor.pci.Chaos;
 import nestor.pci.ChaosKey;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
 
 /** Structures are read as {@code base} does, or torn while {@link ChaosKey#FETCH_TORN} is shown. */
 final class SwitchedFetch implements StructureFetch {
@@ -19,7 +19,7 @@ final class SwitchedFetch implements StructureFetch {
     }
 
     @Override
-    public long[] fetch(GuestMemory memory, int sid, long gpa) throws GuestAccessException {
+    public long[] fetch(Doublewords memory, int sid, long gpa) throws GuestAccessException {
         StructureFetch now = chaos.has(ChaosKey.FETCH_TORN) ? torn : base;
         return now.fetch(memory, sid, gpa);
     }

@@ -145,6 +145,11 @@ final class Translator {
         settings = now;
     }
 
+    /** The configuration that is cached; null if none is. */
+    @Nullable StreamConfig cachedConfig(Requester requester) {
+        return configs.lookup(requester.rid(), requester.pasid());
+    }
+
     /** CMD_CFGI_*: configurations of these streams are read again. */
     void invalidate(int sid) {
         configs.drop(sid);
@@ -208,7 +213,7 @@ final class Translator {
     }
 
     /** §3.4: stage 1, bypassed by S1DSS, takes no address that is no intermediate address. */
-    private boolean isBeyondBypass(StreamConfig config, long iova) {
+    boolean isBeyondBypass(StreamConfig config, long iova) {
         return config.bypassesStage1() && iova >>> options.intermediateBits() != 0;
     }
 
@@ -217,7 +222,7 @@ final class Translator {
     }
 
     /** The address without a top byte that is ignored: as it is cached and invalidated. */
-    private static long canonical(StreamConfig config, long iova) {
+    static long canonical(StreamConfig config, long iova) {
         return config.ignoresTopByte(iova) ? iova << 8 >> 8 : iova;
     }
 
@@ -226,7 +231,7 @@ final class Translator {
                 mapping.iovaBase() + by, mapping.sizeLog2(), mapping.gpaBase(), mapping.access());
     }
 
-    private Translation.@Nullable Mapping cached(
+    Translation.@Nullable Mapping cached(
             StreamConfig config, boolean privileged, long iova) {
         long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
         Translation.Mapping own = iotlb.lookup(tag, iova);
@@ -319,7 +324,7 @@ final class Translator {
     }
 
     /** §5.4, CD.PAN: privileged data accesses do not reach pages that user software may access. */
-    private static boolean isPrivilegedAccessNever(
+    static boolean isPrivilegedAccessNever(
             StreamConfig config, WalkResult.Mapping mapping, boolean privileged, int access) {
         ContextDescriptor cd = config.cd();
         return cd != null

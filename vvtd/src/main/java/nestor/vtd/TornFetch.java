@@ -5,7 +5,7 @@ import nestor.iommu.format.PasidEntry;
 import nestor.pci.Chaos;
 import nestor.pci.ChaosKey;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
 import nestor.vtd.config.PasidEntryFetch;
 
 /**
@@ -24,7 +24,7 @@ final class TornFetch implements PasidEntryFetch {
     }
 
     @Override
-    public long[] words(GuestMemory memory, int rid, long gpa) throws GuestAccessException {
+    public long[] words(Doublewords memory, int rid, long gpa) throws GuestAccessException {
         long[] now = PasidEntry.words(memory, gpa);
         return chaos.has(ChaosKey.FETCH_TORN) ? seen.fetch(rid, gpa, now) : now;
     }

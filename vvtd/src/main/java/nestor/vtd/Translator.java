@@ -82,8 +82,23 @@ final class Translator {
         return settings;
     }
 
+    /** The configuration that is cached; null if none is. */
+    @Nullable RequesterConfig cachedConfig(Requester requester) {
+        return configs.lookup(requester.rid(), requester.pasid());
+    }
+
+    /** The translation that is cached; null if none is. */
+    Translation.@Nullable Mapping cached(
+            RequesterConfig config, Requester requester, long address) {
+        return iotlb.lookup(tag(config, requester), address);
+    }
+
     RemappingStructures structures() {
         return structures;
+    }
+
+    Iotlb iotlb() {
+        return iotlb;
     }
 
     void enable(boolean enabled) {

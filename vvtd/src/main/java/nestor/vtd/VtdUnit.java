@@ -7,6 +7,12 @@ import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.CommandObserver;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.OracleSubject;
+import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -16,19 +22,26 @@ import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-import nestor.pci.TranslationAgent;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.RegisterFile;
 import nestor.vmm.time.Clock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A remapping hardware unit: registers for its driver, the translation agent of the functions in
  * its scope, and the remapper of their interrupt messages.
  */
-public final class VtdUnit implements TranslationAgent {
+public final class VtdUnit implements OracleSubject, WalkExplorer {
+    private static final CommandNames COMMANDS =
+            new CommandNames(
+                    "iotlb_inv_dsc or p_iotlb_inv_dsc",
+                    "dev_tlb_inv_dsc or p_dev_tlb_inv_dsc",
+                    "cc_inv_dsc or pc_inv_dsc",
+                    "inv_wait_dsc");
+
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
@@ -41,7 +54,9 @@ public final class VtdUnit implements TranslationAgent {
     private final EventInterrupt completionEvent;
     private final FaultLog faults;
     private final Translator translator;
+    private final Probe probe;
     private final TranslationRequests translationRequests;
+    private final VtdExplorer explorer;
     private final PageRequestQueue pageRequests;
     private final AtcInvalidator invalidator;
     private final HostBinding host;
@@ -50,6 +65,7 @@ public final class VtdUnit implements TranslationAgent {
     private final RegisterInvalidation registerInvalidation;
     private final InterruptRemapper remapper;
     private final GlobalCommands commands;
+    private @Nullable CommandObserver observer;
 
     /**
      * A unit after reset.
@@ -77,7 +93,9 @@ public final class VtdUnit implements TranslationAgent {
         this.faults = new FaultLog(registers, faultEvent);
         this.translator = new Translator(options, memory, faults, chaos);
         chaos.onChange(translator::forget);
+        this.probe = new Probe(translator);
         this.translationRequests = new TranslationRequests(options, translator);
+        this.explorer = new VtdExplorer(options, memory, translator);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
         this.pageRequests =
@@ -198,6 +216,9 @@ public final class VtdUnit implements TranslationAgent {
         queue.disable();
         translator.reset();
         remapper.reset();
+        if (observer != null) {
+            observer.reset();
+        }
         loop.post(() -> bindings.reconcile(_ -> true));
     }
 
@@ -229,6 +250,11 @@ public final class VtdUnit implements TranslationAgent {
     }
 
     @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        return explorer.explore(requester, iova, access);
+    }
+
+    @Override
     public long enterDma() {
         return quiescence.enter();
     }
@@ -236,5 +262,25 @@ public final class VtdUnit implements TranslationAgent {
     @Override
     public void exitDma(long ticket) {
         quiescence.exit(ticket);
+    }
+
+    @Override
+    public CommandNames commandNames() {
+        return COMMANDS;
+    }
+
+    @Override
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return probe.current(cache, requester, iova, access);
+    }
+
+    @Override
+    public void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
+        translator.iotlb().onInvalidated(commandObserver::invalidated);
+        invalidator.onSend(commandObserver::atcInvalidated);
+        queue.observe(commandObserver);
+        registerInvalidation.observe(commandObserver);
     }
 }

@@ -2,12 +2,16 @@ package nestor.vtd;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import nestor.iommu.walk.WalkOutcome;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsRequest;
 import nestor.pci.PageRequest;
 import nestor.pci.PageResponse;
 import nestor.pci.Requester;
+import nestor.pci.Translation;
 import nestor.testkit.Choices;
+import nestor.testkit.HostileTables;
 
 /** A guest, and functions, that do whatever the choices say; each access must have an answer. */
 final class HostileGuest {
@@ -20,6 +24,11 @@ final class HostileGuest {
     private static final long MEMORY_BYTES = 2 << 20;
 
     private static final int[] PASIDS = {Requester.NO_PASID, 0, 1, 2, 3, 63, 64, 0x2000, 0xf_ffff};
+
+    /** Tables of random entries. */
+    private static final long FIRST = 0x10_0000;
+
+    private static final long SECOND = 0x18_0000;
 
     private final Choices choices;
     private final VtdHarness vtd;
@@ -154,6 +163,68 @@ final class HostileGuest {
                 vtd.unit.exitDma(ticket);
             }
         }
+    }
+
+    /** Scalable mode, tables of random entries, and a PASID of each translation type for them. */
+    void hostileTables() {
+        vtd.scalable().queue(true);
+        int calm = choices.below(5);
+        var first = new HostileTables(choices, HostileTables.Style.X86, calm, FIRST, 19);
+        var second =
+                new HostileTables(choices, HostileTables.Style.VTD_SECOND_STAGE, calm, FIRST, 20);
+        first.fill(vtd.memory, FIRST, 1 << 19);
+        second.fill(vtd.memory, SECOND, 1 << 19);
+        long aw = 1 + choices.below(2);
+        long ad = (long) choices.below(2) << 9;
+        long width = 1 | aw << 2 | ad;
+        long nested = width | SECOND;
+        long flags = choices.below(0x80) & ~(choices.oneIn(4) ? 0 : 0x8c);
+        vtd.pasid(1, 1 | VtdHarness.FIRST_STAGE << 6 | 2 << 2, 7, FIRST | flags);
+        vtd.pasid(2, nested | VtdHarness.SECOND_STAGE << 6, 8, 0);
+        vtd.pasid(3, nested | VtdHarness.NESTED << 6, 9, FIRST | flags);
+    }
+
+    /** What was foretold of a request that came true. */
+    enum Foretold {
+        MAPPED,
+        UNTRANSLATED,
+        REFUSED
+    }
+
+    /** A function's untranslated request that nothing is cached of, and what was foretold of it. */
+    Foretold exploredRequest() {
+        int pasid = PASIDS[choices.below(PASIDS.length)];
+        var requester =
+                new Requester(
+                        VtdHarness.RID, pasid, pasid != Requester.NO_PASID && choices.oneIn(4));
+        long address = choices.oneIn(4) ? choices.anyLong() : choices.below(1 << 24);
+        int access = 1 + choices.below(7);
+        WalkReport report = vtd.unit.explore(requester, address, access);
+        boolean faulted = vtd.hasFault();
+        Translation answer = vtd.translate(requester, address, access);
+        Foretold foretold =
+                switch (report.outcome()) {
+                    case WalkOutcome.Mapped _ -> Foretold.MAPPED;
+                    case WalkOutcome.Untranslated _ -> Foretold.UNTRANSLATED;
+                    case WalkOutcome.Refused _ -> Foretold.REFUSED;
+                };
+        if (!report.cached().isEmpty()) {
+            return foretold;
+        }
+        switch (report.outcome()) {
+            case WalkOutcome.Mapped mapped ->
+                    assertThat(VtdHarness.gpa(answer, address)).isEqualTo(mapped.output());
+            case WalkOutcome.Untranslated _ ->
+                    assertThat(VtdHarness.gpa(answer, address)).isEqualTo(address);
+            case WalkOutcome.Refused refused -> {
+                VtdHarness.assertRejected(answer);
+                if (!faulted && vtd.hasFault()) {
+                    assertThat(refused.fault())
+                            .startsWith("fault reason %02Xh,".formatted(vtd.fault().reason()));
+                }
+            }
+        }
+        return foretold;
     }
 
     private long address() {

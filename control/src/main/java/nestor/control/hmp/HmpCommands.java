@@ -1,11 +1,13 @@
 package nestor.control.hmp;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import nestor.control.ControlledMachine;
 import nestor.control.view.Views;
+import nestor.control.view.WalkQuery;
 import nestor.machine.ConfigException;
 import nestor.machine.MachineControl;
 import nestor.machine.MachineEvent;
@@ -49,6 +51,7 @@ public final class HmpCommands {
         command("x", "/FMT ADDR", "guest memory at a virtual address, as x /8gx $sp", memory::x);
         command("xp", "/FMT ADDR", "guest memory at a physical address", memory::xp);
         command("gva2gpa", "ADDR", "where a virtual address is mapped to", memory::gva2gpa);
+        command("walk", WalkQuery.USAGE, "what a DMA would meet in the IOMMU", this::walk);
         command("trace-event", "NAME on|off", "switch trace points", this::traceEvent);
         ChaosCommand chaos = new ChaosCommand(control);
         command(
@@ -203,6 +206,15 @@ public final class HmpCommands {
 
     private String traceEvent(String argument) throws HmpException {
         return TraceEvents.change(machine.tracing(), shown(argument));
+    }
+
+    private String walk(String argument) throws HmpException {
+        try {
+            List<String> words = List.of(shown(argument.strip()).split("\\s+", -1));
+            return WalkText.of(views.walk(WalkQuery.parse(words)));
+        } catch (WalkQuery.WrongQueryException e) {
+            throw new HmpException(String.valueOf(e.getMessage()));
+        }
     }
 
     private String help() {

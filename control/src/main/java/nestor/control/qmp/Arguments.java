@@ -4,7 +4,9 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
+import nestor.control.view.WalkQuery;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -46,16 +48,30 @@ final class Arguments {
         return value.asBoolean();
     }
 
-    Optional<Long> optionalNumber(String name) throws QmpException {
+    /** True or false; false if it is not given. */
+    boolean optionalFlag(String name) throws QmpException {
+        return object.has(name) && flag(name);
+    }
+
+    /** An integer of 64 bits, or a string that C would read as one. */
+    OptionalLong optionalNumber(String name) throws QmpException {
         JsonNode value = object.get(name);
         taken.add(name);
         if (value == null) {
-            return Optional.empty();
+            return OptionalLong.empty();
         }
-        if (!value.isIntegralNumber() || !value.canConvertToLong()) {
-            throw QmpException.generic("argument '" + name + "' must be an integer");
+        if (value.isIntegralNumber() && value.canConvertToLong()) {
+            return OptionalLong.of(value.asLong());
         }
-        return Optional.of(value.asLong());
+        if (value.isString()) {
+            try {
+                return OptionalLong.of(WalkQuery.number("number", value.asString()));
+            } catch (WalkQuery.WrongQueryException _) {
+                // falls through
+            }
+        }
+        throw QmpException.generic(
+                "argument '" + name + "' must be an integer, or a string as \"0x1000\"");
     }
 
     /** An integer that is read over; QEMU knows it, and it makes no difference here. */

@@ -2,6 +2,7 @@ package nestor.control.qmp;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import nestor.control.Json;
 import nestor.machine.ChaosPlan;
@@ -27,7 +28,7 @@ final class QmpChaos {
     JsonNode inject(Arguments arguments) throws QmpException, ConfigException {
         String keys = arguments.text("keys");
         Optional<String> device = arguments.optionalText("device");
-        Optional<Long> seed = arguments.optionalNumber("seed");
+        OptionalLong seed = arguments.optionalNumber("seed");
         arguments.expectNoMore();
         if (keys.isEmpty()) {
             control.behave(NAME, device);

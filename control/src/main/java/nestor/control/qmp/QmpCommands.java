@@ -2,12 +2,16 @@ package nestor.control.qmp;
 
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import nestor.control.ControlledMachine;
 import nestor.control.Json;
 import nestor.control.hmp.HmpCommands;
 import nestor.control.qmp.QmpException.ErrorClass;
 import nestor.control.view.Views;
+import nestor.control.view.WalkQuery;
+import nestor.control.view.WalkView;
 import nestor.machine.Accelerator;
 import nestor.machine.ConfigException;
 import nestor.machine.DeviceConfig;
@@ -74,6 +78,7 @@ public final class QmpCommands {
         QmpChaos chaos = new QmpChaos(control);
         commands.put("x-nestor-inject", chaos::inject);
         query("x-nestor-query-inject", chaos::query);
+        commands.put("x-nestor-iommu-walk", this::walk);
         QmpTrace trace = new QmpTrace(machine.tracing());
         commands.put("trace-event-get-state", trace::state);
         commands.put("trace-event-set-state", trace::change);
@@ -255,6 +260,30 @@ public final class QmpCommands {
         arguments.ignoreInteger("cpu-index");
         arguments.expectNoMore();
         return Json.object().stringNode(hmp.execute(line).replace("\n", "\r\n"));
+    }
+
+    private JsonNode walk(Arguments arguments) throws QmpException {
+        String function = arguments.text("function");
+        OptionalLong pasid = arguments.optionalNumber("pasid");
+        OptionalLong iova = arguments.optionalNumber("iova");
+        String access = arguments.optionalText("access").orElse("read");
+        boolean privileged = arguments.optionalFlag("privileged");
+        arguments.expectNoMore();
+        if (iova.isEmpty()) {
+            throw QmpException.generic("argument 'iova' is missing");
+        }
+        try {
+            OptionalInt number =
+                    pasid.isEmpty()
+                            ? OptionalInt.empty()
+                            : OptionalInt.of(WalkQuery.pasid(pasid.getAsLong()));
+            return WalkView.of(
+                    views.walk(
+                            new WalkQuery(
+                                    function, number, iova.getAsLong(), access, privileged)));
+        } catch (WalkQuery.WrongQueryException e) {
+            throw QmpException.generic(String.valueOf(e.getMessage()));
+        }
     }
 
     private JsonNode info(Arguments arguments) throws QmpException {

@@ -31,6 +31,7 @@ final class Assets {
                     "queues.js",
                     "timeline.js",
                     "topology.js",
+                    "walk.js",
                     "vendor/htm.mjs",
                     "vendor/preact.mjs");
 

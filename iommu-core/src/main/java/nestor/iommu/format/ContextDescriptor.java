@@ -1,13 +1,17 @@
 package nestor.iommu.format;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.List;
+import nestor.iommu.walk.StructureLayout;
 import nestor.paging.AccessTracking;
 import nestor.paging.VmsaV8Geometry;
 import nestor.paging.VmsaV8Stage1;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
 import nestor.vmm.register.BitField;
 
 /**
@@ -124,6 +128,51 @@ public record ContextDescriptor(
         static final BitField TTB = bits(51, 4);
     }
 
+    /** Its fields by name; HAD0, E0PD0, HAD1 and E0PD1 are beside their TTB. */
+    public static final StructureLayout LAYOUT =
+            new StructureLayout(
+                    "CD",
+                    "IHI 0070, §5.4",
+                    4,
+                    List.of(
+                            field("T0SZ", 0, Word0.T0SZ),
+                            field("TG0", 0, Word0.TG0),
+                            field("IR0", 0, Word0.IR0),
+                            field("OR0", 0, Word0.OR0),
+                            field("SH0", 0, Word0.SH0),
+                            field("EPD0", 0, Word0.EPD0),
+                            field("ENDI", 0, Word0.ENDI),
+                            field("T1SZ", 0, Word0.T1SZ),
+                            field("TG1", 0, Word0.TG1),
+                            field("IR1", 0, Word0.IR1),
+                            field("OR1", 0, Word0.OR1),
+                            field("SH1", 0, Word0.SH1),
+                            field("EPD1", 0, Word0.EPD1),
+                            field("V", 0, Word0.V),
+                            field("IPS", 0, Word0.IPS),
+                            field("AFFD", 0, Word0.AFFD),
+                            field("WXN", 0, Word0.WXN),
+                            field("UWXN", 0, Word0.UWXN),
+                            field("TBI0", 0, Word0.TBI0),
+                            field("TBI1", 0, Word0.TBI1),
+                            field("PAN", 0, Word0.PAN),
+                            field("AA64", 0, Word0.AA64),
+                            field("HD", 0, Word0.HD),
+                            field("HA", 0, Word0.HA),
+                            field("S", 0, Word0.S),
+                            field("R", 0, Word0.R),
+                            field("A", 0, Word0.A),
+                            field("ASET", 0, Word0.ASET),
+                            field("ASID", 0, Word0.ASID),
+                            field("HAD0", 1, WordTtb.HAD),
+                            field("E0PD0", 1, WordTtb.E0PD),
+                            field("HAFT", 1, WordTtb.HAFT),
+                            address("TTB0", 1, WordTtb.TTB),
+                            field("HAD1", 2, WordTtb.HAD),
+                            field("E0PD1", 2, WordTtb.E0PD),
+                            address("TTB1", 2, WordTtb.TTB),
+                            field("MAIR", 3, bits(63, 0))));
+
     private static final int[] TG0_GRANULES = {12, 16, 14, 0};
     private static final int[] TG1_GRANULES = {0, 14, 12, 16};
     private static final int SMALL_BITS = 48;
@@ -198,7 +247,7 @@ public record ContextDescriptor(
      *
      * @throws GuestAccessException if nothing backs the address: F_CD_FETCH
      */
-    public static ContextDescriptor read(GuestMemory memory, long gpa) throws GuestAccessException {
+    public static ContextDescriptor read(Doublewords memory, long gpa) throws GuestAccessException {
         return decode(
                 memory.getLongLe(gpa),
                 memory.getLongLe(gpa + 8),

@@ -1,8 +1,12 @@
 package nestor.iommu.format;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.List;
+import nestor.iommu.walk.StructureLayout;
 import nestor.vmm.register.BitField;
 
 /**
@@ -29,6 +33,14 @@ public record ContextTableFormat(long pointer, int s1Fmt, int s1CdMax) {
     private static final BitField V = bit(0);
 
     private static final BitField L2PTR = bits(51, 12);
+
+    /** The fields of a level-1 descriptor by name. */
+    public static final StructureLayout LEVEL1_LAYOUT =
+            new StructureLayout(
+                    "L1CD",
+                    "IHI 0070, §5.3",
+                    1,
+                    List.of(field("V", 0, V), address("L2Ptr", 0, L2PTR)));
 
     /** Whether there is a level-1 table. */
     public boolean isTwoLevel() {

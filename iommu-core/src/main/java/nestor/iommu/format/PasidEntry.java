@@ -1,10 +1,14 @@
 package nestor.iommu.format;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.List;
+import nestor.iommu.walk.StructureLayout;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
 import nestor.vmm.register.BitField;
 
 /**
@@ -106,6 +110,38 @@ public record PasidEntry(
 
     private static final int WORDS = BYTES / Long.BYTES;
 
+    /** Its fields by name. */
+    public static final StructureLayout LAYOUT =
+            new StructureLayout(
+                    "PASID-table entry",
+                    "VT-d, §9.6",
+                    WORDS,
+                    List.of(
+                            field("P", 0, Word0.P),
+                            field("FPD", 0, Word0.FPD),
+                            field("AW", 0, Word0.AW),
+                            field("SSEE", 0, Word0.SSEE),
+                            field("PGTT", 0, Word0.PGTT),
+                            field("SSADE", 0, Word0.SSADE),
+                            address("SSPTPTR", 0, Word0.SSPTPTR),
+                            field("DID", 1, Word1.DID),
+                            field("PWSNP", 1, Word1.PWSNP),
+                            field("PGSNP", 1, Word1.PGSNP),
+                            field("CD", 1, bit(25)),
+                            field("EMTE", 1, bit(26)),
+                            field("EMT", 1, bits(29, 27)),
+                            field("PWT", 1, bit(30)),
+                            field("PCD", 1, bit(31)),
+                            field("PAT", 1, bits(63, 32)),
+                            field("SRE", 2, Word2.SRE),
+                            field("ERE", 2, Word2.ERE),
+                            field("FSPM", 2, Word2.FSPM),
+                            field("WPE", 2, Word2.WPE),
+                            field("NXE", 2, Word2.NXE),
+                            field("SMEP", 2, Word2.SMEP),
+                            field("EAFE", 2, Word2.EAFE),
+                            address("FSPTPTR", 2, Word2.FSPTPTR)));
+
     /**
      * Decodes quadwords 0 to 2.
      *
@@ -138,7 +174,8 @@ public record PasidEntry(
                         && rest == 0);
     }
 
-    private static TranslationType type(int pgtt) {
+    /** What a value of PGTT means. */
+    public static TranslationType type(int pgtt) {
         return switch (pgtt) {
             case 1 -> TranslationType.FIRST_STAGE;
             case 2 -> TranslationType.SECOND_STAGE;
@@ -154,12 +191,12 @@ public record PasidEntry(
      *
      * @throws GuestAccessException if nothing backs the address: fault reason 58h
      */
-    public static PasidEntry read(GuestMemory memory, long gpa) throws GuestAccessException {
+    public static PasidEntry read(Doublewords memory, long gpa) throws GuestAccessException {
         return decode(words(memory, gpa));
     }
 
     /** The words of the entry at {@code gpa}, each read once. */
-    public static long[] words(GuestMemory memory, long gpa) throws GuestAccessException {
+    public static long[] words(Doublewords memory, long gpa) throws GuestAccessException {
         long[] words = new long[WORDS];
         for (int word = 0; word < WORDS; word++) {
             words[word] = memory.getLongLe(gpa + (long) word * Long.BYTES);

@@ -154,15 +154,32 @@ final class MappedDomain implements Domain {
             return cached;
         }
         long epoch = iotlb.epoch();
+        Translation.Mapping block = current(iova);
+        if (block != null) {
+            iotlb.insert(tag, epoch, block);
+        }
+        return block;
+    }
+
+    /** The block that is mapped there now, from no cache and into none; null if there is none. */
+    Translation.@Nullable Mapping current(long iova) {
+        MappedRange mapped = find(iova);
+        return mapped == null ? null : mapped.block(iova);
+    }
+
+    /** The mapping that holds {@code iova}; null if there is none. Any thread. */
+    @Nullable MappedRange find(long iova) {
         Map.Entry<Long, MappedRange> before;
         synchronized (lock) {
             before = mappings.floorEntry(iova);
         }
-        if (before == null || !before.getValue().range().contains(iova)) {
-            return null;
-        }
-        Translation.Mapping block = before.getValue().block(iova);
-        iotlb.insert(tag, epoch, block);
-        return block;
+        return before == null || !before.getValue().range().contains(iova)
+                ? null
+                : before.getValue();
+    }
+
+    /** What the IOTLB holds for {@code iova}; null if nothing. Any thread. */
+    Translation.@Nullable Mapping cached(long iova) {
+        return iotlb.lookup(tag, iova);
     }
 }

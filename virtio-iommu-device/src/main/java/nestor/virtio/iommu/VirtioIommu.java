@@ -13,6 +13,12 @@ import nestor.iommu.IovaRange;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.host.HostReports;
+import nestor.iommu.oracle.CommandObserver;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.OracleSubject;
+import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
@@ -21,7 +27,6 @@ import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-import nestor.pci.TranslationAgent;
 import nestor.virtio.DriverLink;
 import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
@@ -36,8 +41,16 @@ import org.jspecify.annotations.Nullable;
  * A virtio-iommu (§5.13): a virtio device to its driver, and the translation agent of the endpoints
  * it manages. Endpoint ids are Requester IDs. Its own function's DMA must not be routed through it.
  */
-public final class VirtioIommu implements VirtioDevice, TranslationAgent {
+public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplorer {
     private static final int DEVICE_ID = 23;
+
+    private static final CommandNames COMMANDS =
+            new CommandNames(
+                    "INVALIDATE of the IOTLB",
+                    "INVALIDATE of the device TLB",
+                    "INVALIDATE of the PASID cache",
+                    "the used ring");
+
     private static final int CLASS_CODE = 0x08_80_00; // other system peripheral
 
     private static final int REQUEST_QUEUE = 0;
@@ -80,6 +93,8 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private final FaultQueue faults;
     private final Translation.Mapping[] msiBlocks;
     private final AtomicReference<Bypass> bypass = new AtomicReference<>(new Bypass(false, false));
+    private final Probe probe;
+    private @Nullable CommandObserver observer;
     private @Nullable RequestQueue requests;
 
     /**
@@ -107,6 +122,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         this.faults = new FaultQueue(EVENT_QUEUE, pages, counters);
         this.served = requests(support);
         this.msiBlocks = msiBlocks(config.reserved());
+        this.probe = new Probe(spaces, this::isMessage);
         this.registers =
                 new RegisterFile(
                                 CONFIG_BYTES,
@@ -151,6 +167,9 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     public void systemReset() {
         boolean shown = config.bootBypass() && profile.offersBypassConfig();
         bypass.set(new Bypass(config.bootBypass(), shown));
+        if (observer != null) {
+            observer.reset();
+        }
     }
 
     /** What went over both queues. Any thread. */
@@ -242,8 +261,10 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
         if (!profile.offersBypassConfig()) {
             bypass.set(new Bypass(false, false));
         }
-        requests =
+        RequestQueue queue =
                 new RequestQueue(REQUEST_QUEUE, profile, served, this::whenRevoked, counters, link);
+        queue.observe(observer);
+        requests = queue;
         faults.start(link, ReportLayout.of(profile, features.pageRequest()));
         if (pages != null && features.pageRequest()) {
             pages.start(() -> link.kick(EVENT_QUEUE));
@@ -371,7 +392,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     }
 
     /** The device type has no right to execute of its own: what can be read can be executed. */
-    private static boolean allows(Translation.Mapping block, int access) {
+    static boolean allows(Translation.Mapping block, int access) {
         int needed = access & Translation.WRITE;
         if ((access & (Translation.READ | Translation.EXECUTE)) != 0) {
             needed |= Translation.READ;
@@ -382,6 +403,17 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
     private Translation refuse(Fault.Reason reason, Requester requester, long iova, int access) {
         faults.report(new Fault(reason, requester, iova, access));
         return REJECTED;
+    }
+
+    @Override
+    public WalkReport explore(Requester requester, long iova, int access) {
+        boolean message = false;
+        for (Translation.Mapping block : msiBlocks) {
+            message |= (iova ^ block.iovaBase()) >>> block.sizeLog2() == 0;
+        }
+        boolean passes = !requester.hasPasid() && access == Translation.WRITE && message;
+        var explorer = new VirtioIommuExplorer(spaces, bypass.get().active(), tables != null);
+        return explorer.explore(requester, iova, access, passes);
     }
 
     @Override
@@ -411,5 +443,37 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent {
             }
         }
         return blocks.toArray(Translation.Mapping[]::new);
+    }
+
+    private boolean isMessage(long iova) {
+        for (Translation.Mapping block : msiBlocks) {
+            if ((iova ^ block.iovaBase()) >>> block.sizeLog2() == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public CommandNames commandNames() {
+        return COMMANDS;
+    }
+
+    @Override
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return probe.current(cache, requester, iova, access);
+    }
+
+    @Override
+    public void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
+        if (requests != null) {
+            requests.observe(commandObserver);
+        }
+        spaces.iotlb().onInvalidated(commandObserver::invalidated);
+        if (tables != null) {
+            tables.invalidator().onSend(commandObserver::atcInvalidated);
+        }
     }
 }

@@ -12,6 +12,7 @@ import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import nestor.iommu.IovaRange;
+import nestor.iommu.walk.WalkOutcome;
 import nestor.pci.AddressType;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
@@ -130,6 +131,17 @@ class DifferentialTest {
         }
     }
 
+    private static long gpa(WalkOutcome outcome, long iova) {
+        return switch (outcome) {
+            case WalkOutcome.Mapped mapped -> mapped.output();
+            case WalkOutcome.Untranslated _ -> iova;
+            case WalkOutcome.Refused refused -> {
+                assertThat(refused.fault()).startsWith("VIRTIO_IOMMU_FAULT_R_");
+                yield -1;
+            }
+        };
+    }
+
     @Test
     void everySequenceOfRequestsAgreesWithTheNaiveModel() {
         long seed = Long.getLong("nestor.seed", System.nanoTime());
@@ -179,6 +191,10 @@ class DifferentialTest {
             for (int probe = 0; probe < 8; probe++) {
                 long iova = random.nextLong((PAGES + 4) * PAGE);
                 int access = 1 + random.nextInt(3);
+                WalkOutcome foretold =
+                        iommu.iommu
+                                .explore(Requester.withoutPasid(endpoint), iova, access)
+                                .outcome();
                 Translation answer =
                         iommu.iommu.translate(
                                 Requester.withoutPasid(endpoint),
@@ -189,6 +205,7 @@ class DifferentialTest {
                 assertThat(gpa)
                         .describedAs("%s: endpoint %x iova %x", what, endpoint, iova)
                         .isEqualTo(naive.translate(endpoint, iova, access));
+                assertThat(gpa(foretold, iova)).describedAs("%s: explored", what).isEqualTo(gpa);
             }
         }
     }

@@ -25,7 +25,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
  *
  * <p>Safe for use by any thread.
  */
-public final class GuestMemory implements AutoCloseable {
+public final class GuestMemory implements Doublewords, AutoCloseable {
     /** Granule of {@link #watchPage}: 4 KiB whatever the guest's own page size. */
     public static final int PAGE_LOG2 = 12;
 
@@ -165,6 +165,7 @@ public final class GuestMemory implements AutoCloseable {
                 : region.segment().get(INT, offset);
     }
 
+    @Override
     public long getLongLe(long gpa) throws GuestAccessException {
         RamRegion region = region(gpa, 8);
         long offset = gpa - region.gpa();

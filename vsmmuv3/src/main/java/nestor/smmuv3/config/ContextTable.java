@@ -1,16 +1,20 @@
 package nestor.smmuv3.config;
 
+import java.util.ArrayList;
+import java.util.List;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.iommu.format.ContextTableFormat;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
 import nestor.paging.Permissions;
 import nestor.paging.PhysicalTables;
+import nestor.paging.TableMemory;
 import nestor.paging.VmsaV8Stage2;
 import nestor.paging.WalkResult;
 import nestor.pci.Requester;
 import nestor.smmuv3.SmmuV3Options;
 import nestor.smmuv3.StructureFetch;
+import nestor.vmm.memory.Doublewords;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
@@ -23,29 +27,48 @@ public final class ContextTable {
     private static final Access READ = Access.of(Permissions.PRIVILEGED_READ);
     private static final Access PROBE = Access.probe(Permissions.PRIVILEGED_READ);
 
-    private final GuestMemory memory;
-    private final PhysicalTables physical;
-    private final SmmuV3Options options;
+    private final Doublewords memory;
+    private final TableMemory physical;
     private final StructureFetch structures;
+    private final SmmuV3Options options;
     private final Access read;
 
     /** Where tables lie, and what the SMMU can do. */
     public ContextTable(GuestMemory memory, SmmuV3Options options) {
-        this(memory, options, options.fetch(), READ);
+        this(memory, new PhysicalTables(memory), options.fetch(), options, READ);
+    }
+
+    /**
+     * Where tables lie, and what the SMMU can do.
+     *
+     * @param physical where tables of stage 2 are
+     * @param structures how {@code memory} is read
+     */
+    public ContextTable(
+            Doublewords memory,
+            TableMemory physical,
+            StructureFetch structures,
+            SmmuV3Options options) {
+        this(memory, physical, structures, options, READ);
     }
 
     private ContextTable(
-            GuestMemory memory, SmmuV3Options options, StructureFetch structures, Access read) {
+            Doublewords memory,
+            TableMemory physical,
+            StructureFetch structures,
+            SmmuV3Options options,
+            Access read) {
         this.memory = memory;
-        this.physical = new PhysicalTables(memory);
-        this.options = options;
+        this.physical = physical;
         this.structures = structures;
+        this.options = options;
         this.read = read;
     }
 
     /** One that leaves no trace, in memory or in {@link SmmuV3Options#fetch}. */
     public static ContextTable probing(GuestMemory memory, SmmuV3Options options) {
-        return new ContextTable(memory, options, StructureFetch.atomic64(), PROBE);
+        return new ContextTable(
+                memory, new PhysicalTables(memory), StructureFetch.atomic64(), options, PROBE);
     }
 
     /** What a substream's configuration comes to. */
@@ -83,7 +106,7 @@ public final class ContextTable {
                     ? failed(ConfigFault.Kind.C_BAD_SUBSTREAMID)
                     : configured(StreamConfig.withoutStage1(ste, stage2, nested, options));
         }
-        boolean substreams = options.ssidBits() != 0 && ste.s1CdMax() != 0;
+        boolean substreams = hasSubstreams(ste);
         int index = 0;
         if (ssid != Requester.NO_PASID) {
             if (!substreams || ssid >>> ste.s1CdMax() != 0) {
@@ -106,12 +129,26 @@ public final class ContextTable {
         }
         try {
             ContextDescriptor cd = fetch(ste, sid, index, substreams, nested);
-            return isLegal(cd, ste)
+            return flaws(cd, ste).isEmpty()
                     ? configured(StreamConfig.withStage1(ste, cd, stage2, nested, options))
                     : failed(ConfigFault.Kind.C_BAD_CD);
         } catch (FetchFailed e) {
             return new Result.Failed(e.fault);
         }
+    }
+
+    private boolean hasSubstreams(StreamTableEntry ste) {
+        return options.ssidBits() != 0 && ste.s1CdMax() != 0;
+    }
+
+    /** Where the context descriptors of an entry lie. */
+    public ContextTableFormat format(StreamTableEntry ste) {
+        return format(ste, hasSubstreams(ste));
+    }
+
+    private static ContextTableFormat format(StreamTableEntry ste, boolean substreams) {
+        return new ContextTableFormat(
+                ste.s1ContextPtr(), ste.s1Fmt(), substreams ? ste.s1CdMax() : 0);
     }
 
     private static Result configured(StreamConfig config) {
@@ -122,7 +159,8 @@ public final class ContextTable {
         return new Result.Failed(ConfigFault.of(kind));
     }
 
-    private VmsaV8Stage2 stage2(StreamTableEntry ste) {
+    /** The tables of stage 2 of an entry that is legal and has it. */
+    public VmsaV8Stage2 stage2(StreamTableEntry ste) {
         return new VmsaV8Stage2(
                 ste.stage2Geometry(options),
                 ste.s2ttb(),
@@ -140,9 +178,7 @@ public final class ContextTable {
             boolean substreams,
             @Nullable NestedWalker nested)
             throws FetchFailed {
-        var table =
-                new ContextTableFormat(
-                        ste.s1ContextPtr(), ste.s1Fmt(), substreams ? ste.s1CdMax() : 0);
+        ContextTableFormat table = format(ste, substreams);
         long entry = table.entry(index);
         if (table.isTwoLevel()) {
             long gpa = physical(table.level1(index), ste, nested);
@@ -188,16 +224,26 @@ public final class ContextTable {
         };
     }
 
-    /** §5.4.1. */
-    private boolean isLegal(ContextDescriptor cd, StreamTableEntry ste) {
+    /** §5.4.1: the fields that make it illegal; empty if it is legal. */
+    public List<String> flaws(ContextDescriptor cd, StreamTableEntry ste) {
+        if (!cd.valid()) {
+            return List.of("V");
+        }
         int updates = options.hardwareUpdates();
-        return cd.valid()
-                && cd.aarch64()
-                && !(cd.stall() && (!options.stall() || ste.s1StallDisabled()))
-                && !cd.bigEndian()
-                && !(cd.hardwareAccess() && updates < 1)
-                && !(cd.hardwareDirty() && updates < 2)
-                && !cd.hardwareTableAccess()
-                && cd.hasLegalRanges(options.outputBits());
+        List<String> flaws = new ArrayList<>();
+        add(flaws, !cd.aarch64(), "AA64");
+        add(flaws, cd.stall() && (!options.stall() || ste.s1StallDisabled()), "S");
+        add(flaws, cd.bigEndian(), "ENDI");
+        add(flaws, cd.hardwareAccess() && updates < 1, "HA");
+        add(flaws, cd.hardwareDirty() && updates < 2, "HD");
+        add(flaws, cd.hardwareTableAccess(), "HAFT");
+        add(flaws, !cd.hasLegalRanges(options.outputBits()), "TxSZ, TGx or TTBx");
+        return flaws;
+    }
+
+    private static void add(List<String> flaws, boolean isFlaw, String field) {
+        if (isFlaw) {
+            flaws.add(field);
+        }
     }
 }

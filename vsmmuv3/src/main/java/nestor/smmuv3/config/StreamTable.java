@@ -1,10 +1,14 @@
 package nestor.smmuv3.config;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.List;
+import nestor.iommu.walk.StructureLayout;
 import nestor.smmuv3.StructureFetch;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
 import nestor.vmm.register.BitField;
 
 /**
@@ -19,6 +23,14 @@ public record StreamTable(long base, int log2Size, int split) {
     private static final BitField L2PTR = bits(51, 6);
     private static final int L1_DESCRIPTOR_BYTES = 8;
     private static final int MAX_SPAN = 11;
+
+    /** The fields of a level-1 descriptor by name. */
+    public static final StructureLayout LEVEL1_LAYOUT =
+            new StructureLayout(
+                    "L1STD",
+                    "IHI 0070, §5.1",
+                    1,
+                    List.of(field("Span", 0, SPAN), address("L2Ptr", 0, L2PTR)));
 
     /** What a look-up of a stream comes to. */
     public sealed interface Result {
@@ -35,7 +47,7 @@ public record StreamTable(long base, int log2Size, int split) {
     }
 
     /** Finds the entry of {@code sid}; nothing on the way is cached. */
-    public Result find(GuestMemory memory, StructureFetch structures, int sid) {
+    public Result find(Doublewords memory, StructureFetch structures, int sid) {
         if (Integer.toUnsignedLong(sid) >>> log2Size != 0) {
             return badStreamId();
         }

@@ -1,8 +1,13 @@
 package nestor.smmuv3.config;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.ArrayList;
+import java.util.List;
+import nestor.iommu.walk.StructureLayout;
 import nestor.paging.VmsaV8Geometry;
 import nestor.paging.VmsaV8Stage2;
 import nestor.smmuv3.SmmuV3Options;
@@ -115,6 +120,39 @@ public record StreamTableEntry(
         static final BitField S2TTB = bits(51, 4);
     }
 
+    /** Its fields by name. */
+    public static final StructureLayout LAYOUT =
+            new StructureLayout(
+                    "STE",
+                    "IHI 0070, §5.2",
+                    4,
+                    List.of(
+                            field("V", 0, Word0.V),
+                            field("Config", 0, Word0.CONFIG),
+                            field("S1Fmt", 0, Word0.S1FMT),
+                            address("S1ContextPtr", 0, Word0.S1CONTEXTPTR),
+                            field("S1CDMax", 0, Word0.S1CDMAX),
+                            field("S1DSS", 1, Word1.S1DSS),
+                            field("PPAR", 1, Word1.PPAR),
+                            field("S2FWB", 1, Word1.S2FWB),
+                            field("S1STALLD", 1, Word1.S1STALLD),
+                            field("EATS", 1, Word1.EATS),
+                            field("STRW", 1, Word1.STRW),
+                            field("S2VMID", 2, Word2.S2VMID),
+                            field("S2T0SZ", 2, Word2.S2T0SZ),
+                            field("S2SL0", 2, Word2.S2SL0),
+                            field("S2TG", 2, Word2.S2TG),
+                            field("S2PS", 2, Word2.S2PS),
+                            field("S2AA64", 2, Word2.S2AA64),
+                            field("S2ENDI", 2, Word2.S2ENDI),
+                            field("S2AFFD", 2, Word2.S2AFFD),
+                            field("S2PTW", 2, Word2.S2PTW),
+                            field("S2HD", 2, Word2.S2HD),
+                            field("S2HA", 2, Word2.S2HA),
+                            field("S2S", 2, Word2.S2S),
+                            field("S2R", 2, Word2.S2R),
+                            address("S2TTB", 3, Word3.S2TTB)));
+
     private static final int[] S2TG_GRANULES = {12, 16, 14, 0};
     private static final int[] PS_BITS = {32, 36, 40, 42, 44, 48, 52, 56};
 
@@ -178,17 +216,31 @@ public record StreamTableEntry(
 
     /** §5.2.2: whether the entry may be used; C_BAD_STE otherwise. */
     public boolean isLegal(SmmuV3Options options) {
+        return valid && (aborts() || bypasses() || flaws(options).isEmpty());
+    }
+
+    /** The fields that make it illegal; empty if it is legal. */
+    public List<String> flaws(SmmuV3Options options) {
+        List<String> flaws = new ArrayList<>();
         if (!valid) {
-            return false;
+            return List.of("V");
         }
         if (aborts() || bypasses()) {
-            return true;
+            return flaws;
         }
-        return (!stage1() || options.stage1())
-                && (!stage2() || options.stage2())
-                && isAtsLegal(options)
-                && (!stage1() || isStage1Legal(options))
-                && (!stage2() || isStage2Legal(options));
+        if (stage1() && !options.stage1() || stage2() && !options.stage2()) {
+            flaws.add("Config");
+        }
+        if (!isAtsLegal(options)) {
+            flaws.add("EATS");
+        }
+        if (stage1()) {
+            addStage1Flaws(options, flaws);
+        }
+        if (stage2()) {
+            addStage2Flaws(options, flaws);
+        }
+        return flaws;
     }
 
     private boolean isAtsLegal(SmmuV3Options options) {
@@ -202,31 +254,38 @@ public record StreamTableEntry(
         };
     }
 
-    private boolean isStage1Legal(SmmuV3Options options) {
-        if (s1StallDisabled && !options.stall()) {
-            return false;
+    private static void add(List<String> flaws, boolean isFlaw, String field) {
+        if (isFlaw) {
+            flaws.add(field);
         }
-        if (options.ssidBits() != 0 && s1CdMax > options.ssidBits()) {
-            return false;
-        }
-        int addressBits = stage2() ? options.intermediateBits() : options.outputBits();
-        return s1ContextPtr >>> addressBits == 0;
     }
 
-    private boolean isStage2Legal(SmmuV3Options options) {
-        if (s2s && !options.stall() || !s2aa64 || s2endi || s2GranuleLog2 == 0) {
-            return false;
+    private void addStage1Flaws(SmmuV3Options options, List<String> flaws) {
+        int addressBits = stage2() ? options.intermediateBits() : options.outputBits();
+        add(flaws, s1StallDisabled && !options.stall(), "S1STALLD");
+        add(flaws, options.ssidBits() != 0 && s1CdMax > options.ssidBits(), "S1CDMax");
+        add(flaws, s1ContextPtr >>> addressBits != 0, "S1ContextPtr");
+    }
+
+    private void addStage2Flaws(SmmuV3Options options, List<String> flaws) {
+        boolean inputs =
+                s2t0sz >= Math.max(16, 64 - options.intermediateBits()) && s2t0sz <= 39;
+        boolean granule = s2GranuleLog2 != 0;
+        add(flaws, s2s && !options.stall(), "S2S");
+        add(flaws, !s2aa64, "S2AA64");
+        add(flaws, s2endi, "S2ENDI");
+        add(flaws, !granule, "S2TG");
+        add(flaws, s2ha && options.hardwareUpdates() < 1, "S2HA");
+        add(flaws, s2hd && options.hardwareUpdates() < 2, "S2HD");
+        add(flaws, !inputs, "S2T0SZ");
+        if (inputs && granule) {
+            boolean start =
+                    stage2StartLevel() >= 0
+                            && VmsaV8Stage2.consistent(
+                                    stage2Geometry(options), stage2StartLevel());
+            add(flaws, !start, "S2SL0");
         }
-        if (s2ha && options.hardwareUpdates() < 1 || s2hd && options.hardwareUpdates() < 2) {
-            return false;
-        }
-        if (s2t0sz < Math.max(16, 64 - options.intermediateBits()) || s2t0sz > 39) {
-            return false;
-        }
-        int outputBits = stage2OutputBits(options);
-        return stage2StartLevel() >= 0
-                && VmsaV8Stage2.consistent(stage2Geometry(options), stage2StartLevel())
-                && s2ttb >>> outputBits == 0;
+        add(flaws, s2ttb >>> stage2OutputBits(options) != 0, "S2TTB");
     }
 
     /** The effective S2PS: no more than the output size. */

@@ -189,6 +189,27 @@ public record Event(long dw0, long dw1, long dw2, long dw3) {
         };
     }
 
+    /** What the specification calls an event number of a transaction that fails. */
+    public static String name(int number) {
+        return switch (number) {
+            case C_BAD_STREAMID -> "C_BAD_STREAMID";
+            case F_STE_FETCH -> "F_STE_FETCH";
+            case C_BAD_STE -> "C_BAD_STE";
+            case F_BAD_ATS_TREQ -> "F_BAD_ATS_TREQ";
+            case F_STREAM_DISABLED -> "F_STREAM_DISABLED";
+            case F_TRANSL_FORBIDDEN -> "F_TRANSL_FORBIDDEN";
+            case C_BAD_SUBSTREAMID -> "C_BAD_SUBSTREAMID";
+            case F_CD_FETCH -> "F_CD_FETCH";
+            case C_BAD_CD -> "C_BAD_CD";
+            case F_WALK_EABT -> "F_WALK_EABT";
+            case F_TRANSLATION -> "F_TRANSLATION";
+            case F_ADDR_SIZE -> "F_ADDR_SIZE";
+            case F_ACCESS -> "F_ACCESS";
+            case F_PERMISSION -> "F_PERMISSION";
+            default -> "event 0x%02x".formatted(number);
+        };
+    }
+
     /** §7.3.6 F_BAD_ATS_TREQ. */
     public static Event badAtsRequest(AtsRequest request) {
         long dw1 = TREQ_SPAN.set(0, Math.min(request.translations(), 15));

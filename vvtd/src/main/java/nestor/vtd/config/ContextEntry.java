@@ -1,8 +1,12 @@
 package nestor.vtd.config;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.List;
+import nestor.iommu.walk.StructureLayout;
 import nestor.vmm.register.BitField;
 
 /** A context entry of either mode (§9.3, §9.4), decoded once. */
@@ -106,6 +110,7 @@ public sealed interface ContextEntry {
         static final BitField TT = bits(3, 2);
         static final BitField LEGACY_RESERVED_0 = bits(11, 4);
         static final BitField AW = bits(2, 0);
+        static final BitField IGNORED = bits(6, 3);
         static final BitField LEGACY_RESERVED_7 = bit(7);
         static final BitField DID = bits(23, 8);
         static final BitField LEGACY_RESERVED_1 = bits(63, 24);
@@ -122,6 +127,37 @@ public sealed interface ContextEntry {
 
         private Fields() {}
     }
+
+    /** The fields of a legacy-mode entry by name. */
+    StructureLayout LEGACY_LAYOUT =
+            new StructureLayout(
+                    "context entry",
+                    "VT-d, §9.3",
+                    2,
+                    List.of(
+                            field("P", 0, Fields.P),
+                            field("FPD", 0, Fields.FPD),
+                            field("TT", 0, Fields.TT),
+                            address("SSPTPTR", 0, Fields.POINTER),
+                            field("AW", 1, Fields.AW),
+                            field("IGN", 1, Fields.IGNORED),
+                            field("DID", 1, Fields.DID)));
+
+    /** The fields of a scalable-mode entry by name. */
+    StructureLayout SCALABLE_LAYOUT =
+            new StructureLayout(
+                    "scalable-mode context entry",
+                    "VT-d, §9.4",
+                    4,
+                    List.of(
+                            field("P", 0, Fields.P),
+                            field("FPD", 0, Fields.FPD),
+                            field("DTE", 0, Fields.DTE),
+                            field("PASIDE", 0, Fields.PASIDE),
+                            field("PRE", 0, Fields.PRE),
+                            field("PDTS", 0, Fields.PDTS),
+                            address("PASIDDIRPTR", 0, Fields.POINTER),
+                            field("RID_PASID", 1, Fields.RID_PASID)));
 
     /** From the two quadwords of a legacy-mode entry; total. */
     static Legacy legacy(long qw0, long qw1) {

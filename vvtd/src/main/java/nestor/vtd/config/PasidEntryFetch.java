@@ -1,8 +1,8 @@
 package nestor.vtd.config;
 
 import nestor.iommu.format.PasidEntry;
+import nestor.vmm.memory.Doublewords;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
 
 /** How the words of a PASID-table entry (§9.6) are read. Any thread. */
 @FunctionalInterface
@@ -15,5 +15,5 @@ public interface PasidEntryFetch {
      *
      * @param rid whose table it is in
      */
-    long[] words(GuestMemory memory, int rid, long gpa) throws GuestAccessException;
+    long[] words(Doublewords memory, int rid, long gpa) throws GuestAccessException;
 }

@@ -1,13 +1,17 @@
 package nestor.vtd.config;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.List;
 import java.util.function.IntPredicate;
 import nestor.iommu.format.PasidEntry;
 import nestor.paging.AccessTracking;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
+import nestor.iommu.walk.StructureLayout;
 import nestor.vmm.register.BitField;
 import nestor.vtd.VtdOptions;
 import nestor.vtd.VtdProperty;
@@ -24,6 +28,17 @@ public final class PasidTable {
     private static final BitField FPD = bit(1);
     private static final BitField RESERVED = bits(11, 2);
     private static final BitField POINTER = bits(63, 12);
+
+    /** The fields of a directory entry by name. */
+    public static final StructureLayout DIRECTORY_LAYOUT =
+            new StructureLayout(
+                    "PASID directory entry",
+                    "VT-d, §9.5",
+                    1,
+                    List.of(
+                            field("P", 0, P),
+                            field("FPD", 0, FPD),
+                            address("SMPTBLPTR", 0, POINTER)));
 
     /** PASIDs under one directory entry. */
     static final int TABLE_LOG2 = 6;
@@ -49,7 +64,7 @@ public final class PasidTable {
      * @param pasid below {@link ContextEntry.Scalable#pasids}
      */
     static Result find(
-            GuestMemory memory,
+            Doublewords memory,
             VtdOptions options,
             PasidEntryFetch fetch,
             ContextEntry.Scalable context,
@@ -100,7 +115,7 @@ public final class PasidTable {
      * @param pasids one more than the largest PASID to look for
      */
     public static void forEachPresent(
-            GuestMemory memory, ContextEntry.Scalable context, int pasids, IntPredicate action) {
+            Doublewords memory, ContextEntry.Scalable context, int pasids, IntPredicate action) {
         for (int first = 0; first < pasids; first += 1 << TABLE_LOG2) {
             try {
                 long directory =
@@ -117,7 +132,7 @@ public final class PasidTable {
     }
 
     private static boolean forEachPresent(
-            GuestMemory memory, long table, int first, IntPredicate action)
+            Doublewords memory, long table, int first, IntPredicate action)
             throws GuestAccessException {
         for (int index = 0; index < 1 << TABLE_LOG2; index++) {
             long qw0 = memory.getLongLe(table + (long) index * PasidEntry.BYTES);

@@ -6,9 +6,11 @@ import nestor.iommu.format.PasidEntry.TranslationType;
 import nestor.paging.AccessTracking;
 import nestor.paging.NestedWalker;
 import nestor.paging.PhysicalTables;
+import nestor.paging.TableMemory;
 import nestor.paging.VtdSecondStage;
 import nestor.paging.X86Paging;
 import nestor.pci.Requester;
+import nestor.vmm.memory.Doublewords;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vtd.VtdOptions;
 import nestor.vtd.VtdProperty;
@@ -20,16 +22,30 @@ public final class RemappingStructures {
     /** CAP.SSLPS: 1 GiB leaves. */
     private static final int LARGEST_LEVEL = 3;
 
-    private final GuestMemory memory;
-    private final PhysicalTables physical;
+    private final Doublewords memory;
+    private final TableMemory physical;
     private final VtdOptions options;
     private final PasidEntryFetch fetch;
 
     /** Where structures lie and how they are read, and what the unit can do. */
     public RemappingStructures(GuestMemory memory, VtdOptions options, PasidEntryFetch fetch) {
+        this(memory, new PhysicalTables(memory), options, fetch);
+    }
+
+    /**
+     * Where structures lie, and what the unit can do.
+     *
+     * @param physical where tables are
+     * @param fetch how entries of PASID tables are read
+     */
+    public RemappingStructures(
+            Doublewords memory,
+            TableMemory physical,
+            VtdOptions options,
+            PasidEntryFetch fetch) {
         this.fetch = fetch;
         this.memory = memory;
-        this.physical = new PhysicalTables(memory);
+        this.physical = physical;
         this.options = options;
     }
 

@@ -1,5 +1,6 @@
 package nestor.vtd.config;
 
+import java.util.Objects;
 import nestor.iommu.format.PasidEntry.TranslationType;
 import nestor.paging.NestedWalker;
 import nestor.paging.VtdSecondStage;
@@ -43,6 +44,19 @@ public record RequesterConfig(
     /** Whether requests pass untranslated. */
     public boolean isIdentity() {
         return type == TranslationType.PASS_THROUGH;
+    }
+
+    /** Whether requests fare the same; how the tables are walked is made anew for each. */
+    public boolean saysTheSame(RequesterConfig other) {
+        return context.equals(other.context)
+                && pasid == other.pasid
+                && domainId == other.domainId
+                && type == other.type
+                && Objects.equals(first, other.first)
+                && Objects.equals(second, other.second)
+                && supervisor == other.supervisor
+                && executes == other.executes
+                && faultsDisabled == other.faultsDisabled;
     }
 
     /** Whether the context entry is a scalable-mode one. */

@@ -1,10 +1,14 @@
 package nestor.vtd.config;
 
+import static nestor.iommu.walk.StructureLayout.address;
+import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
+import java.util.List;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
+import nestor.iommu.walk.StructureLayout;
 import nestor.vmm.register.BitField;
 import nestor.vtd.VtdOptions;
 import nestor.vtd.VtdProperty;
@@ -29,6 +33,22 @@ public record RootTable(long base, int mode) {
 
     private static final int ENTRY_BYTES = 16;
 
+    /** The fields of an entry by name. */
+    public static final StructureLayout LEGACY_LAYOUT =
+            new StructureLayout(
+                    "root entry",
+                    "VT-d, §9.1",
+                    2,
+                    List.of(field("P", 0, P), address("CTP", 0, POINTER)));
+
+    /** The fields of the half of an entry that a device number selects. */
+    public static final StructureLayout SCALABLE_LAYOUT =
+            new StructureLayout(
+                    "scalable-mode root entry",
+                    "VT-d, §9.2",
+                    1,
+                    List.of(field("LP/UP", 0, P), address("LCTP/UCTP", 0, POINTER)));
+
     /** Device and function numbers of one scalable-mode context table. */
     private static final int HALF = 0x80;
 
@@ -51,14 +71,14 @@ public record RootTable(long base, int mode) {
     }
 
     /** Finds the context entry of {@code rid}. */
-    public Result find(GuestMemory memory, VtdOptions options, int rid) {
+    public Result find(Doublewords memory, VtdOptions options, int rid) {
         if (!isValid(options)) {
             return failed(FaultReason.RTADDR_INVALID);
         }
         return mode == LEGACY ? legacy(memory, options, rid) : scalable(memory, options, rid);
     }
 
-    private Result legacy(GuestMemory memory, VtdOptions options, int rid) {
+    private Result legacy(Doublewords memory, VtdOptions options, int rid) {
         long low;
         long high;
         try {
@@ -109,7 +129,7 @@ public record RootTable(long base, int mode) {
         };
     }
 
-    private Result scalable(GuestMemory memory, VtdOptions options, int rid) {
+    private Result scalable(Doublewords memory, VtdOptions options, int rid) {
         int devfn = rid & 0xff;
         long pointer;
         try {

@@ -4,6 +4,7 @@ import { Connection } from './connection.js';
 import { count } from './format.js';
 import { Topology, topics as topologyTopics } from './topology.js';
 import { Timeline, topics as timelineTopics } from './timeline.js';
+import { Walk, topics as walkTopics } from './walk.js';
 import { Queues, topics as queueTopics } from './queues.js';
 import { Addresses, topics as addressTopics } from './addresses.js';
 
@@ -12,14 +13,19 @@ const PERIOD_MILLIS = 500;
 const PAGES = {
   topology: { title: 'Topology', view: Topology, topics: topologyTopics },
   timeline: { title: 'Timeline', view: Timeline, topics: timelineTopics },
+  walk: { title: 'Walk', view: Walk, topics: walkTopics },
   queues: { title: 'Queues', view: Queues, topics: queueTopics },
   addresses: { title: 'Addresses', view: Addresses, topics: addressTopics },
 };
 
-const chosen = () => (location.hash.slice(1) in PAGES ? location.hash.slice(1) : 'topology');
+// The view that the address names, and what follows it there: #view/more/more.
+const chosen = () => {
+  const [page, ...place] = location.hash.slice(1).split('/').map(decodeURIComponent);
+  return page in PAGES ? { page, place } : { page: 'topology', place: [] };
+};
 
 class App extends Component {
-  state = { open: null, page: chosen(), data: {}, problem: '' };
+  state = { open: null, ...chosen(), data: {}, problem: '' };
 
   componentDidMount() {
     this.connection = new Connection(open => this.opened(open));
@@ -33,8 +39,8 @@ class App extends Component {
     this.ask();
   }
 
-  show(page) {
-    this.setState({ page });
+  show({ page, place }) {
+    this.setState({ page, place });
     document.title = `${PAGES[page].title} · Nestor`;
     this.ask();
   }
@@ -59,7 +65,7 @@ class App extends Component {
     }
   }
 
-  render(_, { open, page, data, problem }) {
+  render(_, { open, page, place, data, problem }) {
     const { view, topics } = PAGES[page];
     const status = data.status;
     return html`
@@ -79,7 +85,7 @@ class App extends Component {
         what was last to be seen; it goes on by itself if the machine comes back under this address.</p>`}
       ${problem && open && html`<p class="banner">${problem}</p>`}
       <main tabindex="-1">${topics.every(topic => topic in data)
-        ? html`<${view} data=${data} connection=${this.connection} open=${open} />`
+        ? html`<${view} data=${data} connection=${this.connection} open=${open} place=${place} />`
         : html`<p class="quiet">Asking the machine …</p>`}</main>`;
   }
 }

@@ -1,19 +1,21 @@
 package nestor.virtio.iommu.table;
 
+import java.util.ArrayList;
+import java.util.List;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.iommu.format.ContextTableFormat;
 import nestor.iommu.host.Stage1;
 import nestor.paging.X86Paging;
 import nestor.pci.Requester;
 import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
+import nestor.vmm.memory.Doublewords;
 
 /** From what was attached to the context of one PASID. Any thread; holds no state. */
 final class ContextReader {
     private final TableOptions options;
-    private final GuestMemory memory;
+    private final Doublewords memory;
 
-    ContextReader(TableOptions options, GuestMemory memory) {
+    ContextReader(TableOptions options, Doublewords memory) {
         this.options = options;
         this.memory = memory;
     }
@@ -102,7 +104,7 @@ final class ContextReader {
                 entry = format.entry(level1, index);
             }
             ContextDescriptor cd = ContextDescriptor.read(memory, entry);
-            return isLegal(cd)
+            return flaws(cd).isEmpty()
                     ? new Result.Found(
                             Context.of(
                                     cd,
@@ -114,14 +116,27 @@ final class ContextReader {
         }
     }
 
-    /** IHI 0070, §5.4.1, for an SMMU that neither stalls nor reads big-endian tables. */
-    private boolean isLegal(ContextDescriptor cd) {
-        return cd.valid()
-                && cd.aarch64()
-                && cd.abort()
-                && !cd.stall()
-                && !cd.bigEndian()
-                && !cd.hardwareTableAccess()
-                && cd.hasLegalRanges(options.outputBits());
+    /**
+     * IHI 0070, §5.4.1, for an SMMU that neither stalls nor reads big-endian tables: the fields
+     * that make a descriptor illegal; empty if it is legal.
+     */
+    List<String> flaws(ContextDescriptor cd) {
+        if (!cd.valid()) {
+            return List.of("V");
+        }
+        List<String> flaws = new ArrayList<>();
+        add(flaws, !cd.aarch64(), "AA64");
+        add(flaws, !cd.abort(), "A");
+        add(flaws, cd.stall(), "S");
+        add(flaws, cd.bigEndian(), "ENDI");
+        add(flaws, cd.hardwareTableAccess(), "HAFT");
+        add(flaws, !cd.hasLegalRanges(options.outputBits()), "TxSZ, TGx or TTBx");
+        return flaws;
+    }
+
+    private static void add(List<String> flaws, boolean isFlaw, String field) {
+        if (isFlaw) {
+            flaws.add(field);
+        }
     }
 }

@@ -1,11 +1,21 @@
 package nestor.virtio.iommu.table;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 import nestor.iommu.AccessRights;
 import nestor.iommu.AtsAnswer;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.CurrentTranslation.SpaceTags;
+import nestor.iommu.oracle.TranslationCache;
+import nestor.iommu.walk.CachedTranslation;
+import nestor.iommu.walk.WalkOutcome;
+import nestor.iommu.walk.WalkReport;
+import nestor.iommu.walk.WalkStep;
 import nestor.paging.Access;
 import nestor.paging.PhysicalTables;
 import nestor.paging.TableFormat;
@@ -28,6 +38,11 @@ public final class TableSpace {
             new Translation.Mapping(
                     0, 64, 0, Translation.READ | Translation.WRITE | Translation.EXECUTE);
 
+    private static final CurrentTranslation NOT_USED = new CurrentTranslation.NotUsed();
+
+    /** Of a requester without a context: no entry has this tag. */
+    private static final SpaceTags NO_SPACE = new SpaceTags(-1, -1);
+
     private static final AtsCompletion ABORTED =
             new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
 
@@ -45,6 +60,7 @@ public final class TableSpace {
     }
 
     private final TableDescriptor descriptor;
+    private final GuestMemory memory;
     private final TableOptions options;
     private final int serial;
     private final ContextReader reader;
@@ -65,6 +81,7 @@ public final class TableSpace {
             int serial,
             Iotlb iotlb) {
         this.descriptor = descriptor;
+        this.memory = memory;
         this.options = options;
         this.serial = serial;
         this.reader = new ContextReader(options, memory);
@@ -199,6 +216,95 @@ public final class TableSpace {
                             : Optional.of(AtsAnswer.nothing(request));
             case WalkResult.Mapping mapping ->
                     Optional.of(AtsAnswer.of(request, mapping, mapping.output()));
+        };
+    }
+
+    /**
+     * What a request would meet, without making it.
+     *
+     * @param before how the request came to these tables
+     * @param names what the driver is told of a fault
+     */
+    public WalkReport explore(
+            Requester requester,
+            long iova,
+            int access,
+            List<WalkStep> before,
+            Function<TableFault, String> names) {
+        var explorer = new TableExplorer(descriptor, options, memory, serial, names);
+        WalkReport report = explorer.explore(requester, iova, access, before);
+        return report.with(cached(explorer.context(), requester, iova, report.outcome()));
+    }
+
+    private List<CachedTranslation> cached(
+            @Nullable Context now, Requester requester, long iova, WalkOutcome outcome) {
+        List<CachedTranslation> all = new ArrayList<>();
+        Context held = contexts.lookup(requester.pasid());
+        if (held != null) {
+            Optional<String> stale =
+                    held.equals(now)
+                            ? Optional.empty()
+                            : Optional.of(
+                                    now == null
+                                            ? "there is no usable context any more"
+                                            : "the context has changed");
+            all.add(new CachedTranslation("PASID cache", Optional.empty(), stale));
+        }
+        Context used = held == null ? now : held;
+        if (used != null && !used.identity()) {
+            Translation.Mapping mapping = lookup(used, requester, iova, 0);
+            if (mapping != null) {
+                all.add(CachedTranslation.of("IOTLB", mapping, iova, outcome));
+            }
+        }
+        return all;
+    }
+
+    /** Where the tables lead an address now, from no cache and into none, leaving no trace. */
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return switch (reader.read(descriptor, serial, requester.pasid())) {
+            case ContextReader.Result.Refused(TableFault fault) ->
+                    cache == TranslationCache.ATC
+                            ? new CurrentTranslation.Refused(NO_SPACE, fault.name())
+                            : NOT_USED;
+            case ContextReader.Result.Found(Context context) ->
+                    context.identity()
+                            ? identity(cache)
+                            : current(context, requester, iova, access);
+        };
+    }
+
+    private static CurrentTranslation identity(TranslationCache cache) {
+        return cache == TranslationCache.ATC
+                ? new CurrentTranslation.Mapped(NO_SPACE, NO_SPACE.own(), IDENTITY)
+                : NOT_USED;
+    }
+
+    private CurrentTranslation current(
+            Context context, Requester requester, long iova, int access) {
+        if (context.canonical(iova) != iova) {
+            return NOT_USED; // cached and invalidated as another address
+        }
+        long own = tag(context, requester);
+        var tags = new SpaceTags(own, context.cd() == null ? own : SpaceTag.global(own));
+        Access wanted = Access.probe(AccessRights.permissions(access, requester.privileged()));
+        return switch (walk(context, requester, iova, wanted)) {
+            case WalkResult.Fault fault ->
+                    fault.kind() == WalkResult.Kind.ACCESS_FLAG
+                            ? NOT_USED // an access flag that is cleared takes nothing back
+                            : new CurrentTranslation.Refused(
+                                    tags,
+                                    "%s fault, level %d".formatted(fault.kind(), fault.level()));
+            case WalkResult.Mapping mapping ->
+                    new CurrentTranslation.Mapped(
+                            tags,
+                            context.cd() != null && mapping.global() ? tags.global() : own,
+                            new Translation.Mapping(
+                                    iova & -1L << mapping.sizeLog2(),
+                                    mapping.sizeLog2(),
+                                    mapping.output(),
+                                    access));
         };
     }
 
