@@ -72,9 +72,11 @@ final class ChaosOptions {
             list.expectEmpty(Set.of("seed"));
         }
         if (seed.isPresent() && !seed.get().matches("[0-9]{1,18}")) {
-            throw CommandException.usage("%s: seed='%s' is not a number".formatted(NAME, seed.get()));
+            throw CommandException.usage(
+                    "%s: seed='%s' is not a number".formatted(NAME, seed.get()));
         }
-        Set<ChaosKey> keys = ChaosPlan.keys(NAME + " ", comma < 0 ? text : text.substring(0, comma));
+        Set<ChaosKey> keys =
+                ChaosPlan.keys(NAME + " ", comma < 0 ? text : text.substring(0, comma));
         return new ChaosPlan(keys, seed.map(Long::parseLong).orElseGet(ChaosPlan::anySeed));
     }
 

@@ -35,9 +35,7 @@ final class WrongInputTest {
                 wrong(
                         "test --chaos devtlb=slw",
                         "--chaos 'devtlb=slw': unknown key; did you mean devtlb=slow?"),
-                wrong(
-                        "test --chaos cache=none,seed=x",
-                        "--chaos: seed='x' is not a number"),
+                wrong("test --chaos cache=none,seed=x", "--chaos: seed='x' is not a number"),
                 wrong(
                         "-kernel DIR/file -device arm-smmuv3,chaos=cache=greedy+cache=none",
                         "-device arm-smmuv3: chaos='cache=greedy+cache=none': excludes cache=greedy"),

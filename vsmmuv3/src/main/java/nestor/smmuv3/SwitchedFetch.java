@@ -32,8 +32,6 @@ final class SwitchedFetch implements StructureFetch {
 
     @Override
     public boolean caches() {
-        return base.caches()
-                && !chaos.has(ChaosKey.FETCH_TORN)
-                && !chaos.has(ChaosKey.CACHE_NONE);
+        return base.caches() && !chaos.has(ChaosKey.FETCH_TORN) && !chaos.has(ChaosKey.CACHE_NONE);
     }
 }
