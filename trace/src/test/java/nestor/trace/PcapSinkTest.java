@@ -20,7 +20,11 @@ class PcapSinkTest {
 
     private List<String> packets(String name, Object... fields) {
         return tlps.of(Recorded.event(name, 1000, fields)).stream()
-                .map(packet -> HexFormat.of().formatHex(packet.bytes()))
+                .map(packet -> {
+                    byte[] bytes = new byte[packet.bytes().remaining()];
+                    packet.bytes().duplicate().get(bytes);
+                    return HexFormat.of().formatHex(bytes);
+                })
                 .toList();
     }
 
