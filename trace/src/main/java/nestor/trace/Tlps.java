@@ -30,11 +30,7 @@ final class Tlps {
      * @param comment what else is known; may be empty
      */
     record Packet(
-            boolean fromFunction,
-            long nanos,
-            ByteBuffer bytes,
-            int payloadBytes,
-            String comment) {}
+            boolean fromFunction, long nanos, ByteBuffer bytes, int payloadBytes, String comment) {}
 
     /** Of one record: a request of gigabytes does not fill the file alone. */
     private static final int MAX_PACKETS = 1024;
@@ -183,8 +179,7 @@ final class Tlps {
             return List.of(request);
         }
         boolean data = status.equals("SUCCESSFUL");
-        return List.of(
-                request, completion(item, status, data ? bytes : 4, address, data, NONE));
+        return List.of(request, completion(item, status, data ? bytes : 4, address, data, NONE));
     }
 
     private Packet completion(
@@ -240,7 +235,11 @@ final class Tlps {
             long[] payload,
             long... header) {
         return new Packet(
-                fromFunction, item.nanos(), bytes(prefix, payload, header), 0, item.text("outcome"));
+                fromFunction,
+                item.nanos(),
+                bytes(prefix, payload, header),
+                0,
+                item.text("outcome"));
     }
 
     /** §10.3.1. */
