@@ -10,6 +10,7 @@ import nestor.cli.terminal.Terminal;
 import nestor.guest.BareKit;
 import nestor.guest.ImageException;
 import nestor.machine.ConfigException;
+import nestor.trace.Tracing;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -120,6 +121,7 @@ final class TestCommand implements Callable<Integer> {
     private @Nullable Long seed;
 
     @Mixin private ChaosOptions chaos = new ChaosOptions();
+    @Mixin private TraceOptions trace = new TraceOptions();
 
     TestCommand(Host host) {
         this.host = host;
@@ -128,6 +130,18 @@ final class TestCommand implements Callable<Integer> {
     @Override
     public Integer call() throws CommandException, ConfigException, ImageException, IOException {
         Settings settings = options.settings();
+        Optional<String> help = trace.help();
+        if (help.isPresent()) {
+            host.out().print(help.get());
+            return ExitCode.OK;
+        }
+        try (Tracing _ = trace.open(host.log())) {
+            return test(settings);
+        }
+    }
+
+    private int test(Settings settings)
+            throws CommandException, ConfigException, ImageException, IOException {
         if (settings.get(Setting.SERIAL).isPresent()) {
             throw CommandException.usage(
                     settings.origin(Setting.SERIAL)
@@ -224,6 +238,10 @@ final class TestCommand implements Callable<Integer> {
         if (!List.of(BareSuite.NAME, HostRun.NAME).contains(suite)) {
             throw CommandException.usage(
                     "--suite: unknown suite '%s'; known: bare, host".formatted(suite));
+        }
+        if (chaos.isGiven()) {
+            throw CommandException.usage(
+                    "--chaos: --suite %s has devices of its own".formatted(suite));
         }
         refuseGuest(settings, "--suite " + suite);
         if (exec != null) {

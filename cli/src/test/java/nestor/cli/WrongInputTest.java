@@ -45,6 +45,15 @@ final class WrongInputTest {
                 wrong(
                         "test --catalogue idxd-remove --exec true",
                         "--exec: --catalogue brings commands of its own"),
+                        "test --suite bare --chaos cache=none",
+                        "--chaos: --suite bare has devices of its own"),
+                wrong(
+                        "test --chaos devtlb=slw",
+                        "--chaos 'devtlb=slw': unknown key; did you mean devtlb=slow?"),
+                wrong("test --chaos cache=none,seed=x", "--chaos: seed='x' is not a number"),
+                wrong(
+                        "-kernel DIR/file -device arm-smmuv3,chaos=cache=greedy+cache=none",
+                        "-device arm-smmuv3: chaos='cache=greedy+cache=none': excludes cache=greedy"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),
