@@ -21,7 +21,8 @@ record Catalogue(String id, String about, String affected, String fixed, List<St
 
     private static final String EXPECTED = "nestor.catalogue=";
     private static final String PRESENT = "present";
-    private static final String UNIT = "intel-iommu,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,";
+    private static final String UNIT =
+            "intel-iommu,scalable-mode=on,fsts=on,svm=on,device-iotlb=on,";
 
     private static final List<Catalogue> ALL =
             List.of(

@@ -108,6 +108,7 @@ final class PciDevices {
     private final List<Runnable> functionsLeft = new ArrayList<>();
     private volatile Consumer<String> surpriseRemoval = _ -> {};
     private @Nullable VirtioIommu iommu;
+
     /** Of the virtio-iommu, by its name. */
     private final Map<String, Supplier<List<VirtqueueState>>> iommuQueues = new LinkedHashMap<>();
 
@@ -423,7 +424,12 @@ final class PciDevices {
         MailboxLoop loop = loop(place.name());
         VirtioPci transport = new VirtioPci(place.name(), device, loop, access);
         return new Endpoint(
-                        place, transport.function(), loop, disk, Optional.empty(), transport::remove)
+                        place,
+                        transport.function(),
+                        loop,
+                        disk,
+                        Optional.empty(),
+                        transport::remove)
                 .withQueues(transport::queues);
     }
 
@@ -652,8 +658,9 @@ final class PciDevices {
             if (endpoint.function().rid() == report.requester().rid()) {
                 endpoint.atc()
                         .flatMap(atc -> atc.peek(report.requester(), report.iova()))
-                        .map(entry -> CachedTranslation.ofAtc(
-                                mapping(entry), report.iova(), report.outcome()))
+                        .map(entry ->
+                                CachedTranslation.ofAtc(
+                                        mapping(entry), report.iova(), report.outcome()))
                         .ifPresent(cached::add);
             }
         }

@@ -11,7 +11,8 @@ import org.junit.jupiter.api.Test;
 /** The oracle on Linux: our driver of the virtio-iommu as it is, and with a bug planted in it. */
 class OracleIT {
     private static final String CHECK = "sva mprotect-and-wait";
-    private static final String BUG = "echo 1 >/sys/module/virtio_iommu_tables/parameters/leave_out";
+    private static final String BUG =
+            "echo 1 >/sys/module/virtio_iommu_tables/parameters/leave_out";
 
     /** Building the kernel takes longer than all other tests together. */
     private static boolean isWanted() {
@@ -44,11 +45,13 @@ class OracleIT {
         assertThat(result.exitCode()).describedAs(result.stdout() + result.stderr()).isEqualTo(6);
         assertThat(result.stdout()).contains("written=0");
         assertThat(result.errorLines())
-                .anyMatch(line -> line.matches(
-                        ".*virtio-iommu: stale translation of .* PASID \\d+, IOVA 0x[0-9a-f]+"))
-                .anyMatch(line -> line.matches(
-                        ".*missing: INVALIDATE of the IOTLB; the address was in .*INVALIDATE.*"
-                                + "scope=ADDRESS, iotlb=false, deviceTlb=true.*"))
+                .anyMatch(line ->
+                        line.matches(
+                                ".*virtio-iommu: stale translation of .* PASID \\d+, IOVA 0x[0-9a-f]+"))
+                .anyMatch(line ->
+                        line.matches(
+                                ".*missing: INVALIDATE of the IOTLB; the address was in .*INVALIDATE.*"
+                                        + "scope=ADDRESS, iotlb=false, deviceTlb=true.*"))
                 .noneMatch(line -> line.contains("missing: INVALIDATE of the device TLB"))
                 .anyMatch(line -> line.matches(".*oracle: stale translations: [1-9].*"));
     }
@@ -61,6 +64,7 @@ class OracleIT {
         assertThat(result.exitCode()).describedAs(result.stdout() + result.stderr()).isEqualTo(0);
         assertThat(result.stdout()).contains("written=0");
         assertThat(result.errorLines())
-                .anyMatch(line -> line.matches(".*oracle: stale translations: 0; [1-9]\\d* DMAs.*"));
+                .anyMatch(
+                        line -> line.matches(".*oracle: stale translations: 0; [1-9]\\d* DMAs.*"));
     }
 }

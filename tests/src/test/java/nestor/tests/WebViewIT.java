@@ -55,7 +55,8 @@ class WebViewIT {
         Optional<String> missing = Chromium.missing();
         assumeTrue(missing.isEmpty(), missing.orElse(""));
         try (NestorSession guest =
-                        NestorSession.start("run", "--preset", "smmuv3", "--ui", "--timeout", "400");
+                        NestorSession.start(
+                                "run", "--preset", "smmuv3", "--ui", "--timeout", "400");
                 Chromium browser = Chromium.start(folder)) {
             Matcher url = URL.matcher(guest.await(URL.pattern(), START));
             assertThat(url.find()).isTrue();

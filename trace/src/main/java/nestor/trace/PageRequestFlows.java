@@ -31,7 +31,9 @@ final class PageRequestFlows {
 
     private record Page(int rid, long pasid, long page) {}
 
-    /** A group of page requests that is answered together; its index is the function's (§10.4.1). */
+    /**
+     * A group of page requests that is answered together; its index is the function's (§10.4.1).
+     */
     private record Group(int rid, long prgIndex) {}
 
     private static final class Flow {
@@ -61,12 +63,10 @@ final class PageRequestFlows {
 
     void take(TraceRecord item, PerfettoSink.Slice at) {
         int rid = item.rid();
-        Page page =
-                new Page(rid, item.number("pasid"), item.number("address") >>> PAGE_SHIFT);
+        Page page = new Page(rid, item.number("pasid"), item.number("address") >>> PAGE_SHIFT);
         switch (item.name()) {
             case "ats_translation_request" -> translation(page, outputOf(item, page), at);
-            case "pri_page_request" ->
-                    requested(page, new Group(rid, item.number("prgIndex")), at);
+            case "pri_page_request" -> requested(page, new Group(rid, item.number("prgIndex")), at);
             case "pri_page_response" ->
                     answered(
                             new Group(rid, item.number("prgIndex")),

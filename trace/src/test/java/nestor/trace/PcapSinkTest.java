@@ -20,7 +20,11 @@ class PcapSinkTest {
 
     private List<String> packets(String name, Object... fields) {
         return tlps.of(Recorded.event(name, 1000, fields)).stream()
-                .map(packet -> HexFormat.of().formatHex(packet.bytes()))
+                .map(packet -> {
+                    byte[] bytes = new byte[packet.bytes().remaining()];
+                    packet.bytes().duplicate().get(bytes);
+                    return HexFormat.of().formatHex(bytes);
+                })
                 .toList();
     }
 
@@ -29,8 +33,19 @@ class PcapSinkTest {
     void aMemoryWriteHasItsPrefixAndByteEnables() {
         assertThat(
                         packets(
-                                "dma_write", "rid", 0x18, "pasid", 5, "privileged", true, "address",
-                                0x1001L, "bytes", 6L, "status", "SUCCESSFUL"))
+                                "dma_write",
+                                "rid",
+                                0x18,
+                                "pasid",
+                                5,
+                                "privileged",
+                                true,
+                                "address",
+                                0x1001L,
+                                "bytes",
+                                6L,
+                                "status",
+                                "SUCCESSFUL"))
                 .containsExactly("91800005" + "40000002" + "0018017e" + "00001000");
     }
 
@@ -39,8 +54,19 @@ class PcapSinkTest {
     void aTranslatedReadFromHighMemoryIsCompleted() {
         assertThat(
                         packets(
-                                "dma_read", "rid", 0x18, "pasid", -1, "address", 0x1_2345_6000L,
-                                "bytes", 4096L, "translated", true, "status", "SUCCESSFUL"))
+                                "dma_read",
+                                "rid",
+                                0x18,
+                                "pasid",
+                                -1,
+                                "address",
+                                0x1_2345_6000L,
+                                "bytes",
+                                4096L,
+                                "translated",
+                                true,
+                                "status",
+                                "SUCCESSFUL"))
                 .containsExactly(
                         "20000800" + "001801ff" + "00000001" + "23456000",
                         "4a000000" + "00000000" + "00180100");
@@ -51,8 +77,17 @@ class PcapSinkTest {
     void aLargeRequestIsCutAtPages() {
         assertThat(
                         packets(
-                                "dma_write", "rid", 0x18, "pasid", -1, "address", 0x1ff0L, "bytes",
-                                0x1020L, "status", "SUCCESSFUL"))
+                                "dma_write",
+                                "rid",
+                                0x18,
+                                "pasid",
+                                -1,
+                                "address",
+                                0x1ff0L,
+                                "bytes",
+                                0x1020L,
+                                "status",
+                                "SUCCESSFUL"))
                 .containsExactly(
                         "40000004" + "001801ff" + "00001ff0",
                         "40000000" + "001802ff" + "00002000",
@@ -64,17 +99,39 @@ class PcapSinkTest {
     void aTranslationRequestIsAMemoryReadOfItsOwnType() {
         assertThat(
                         packets(
-                                "ats_translation_request", "rid", 0x18, "pasid", 5, "address",
-                                0x7000_0000_1000L, "translations", 1, "noWrite", true, "status",
-                                "SUCCESSFUL", "entries", "9003"))
+                                "ats_translation_request",
+                                "rid",
+                                0x18,
+                                "pasid",
+                                5,
+                                "address",
+                                0x7000_0000_1000L,
+                                "translations",
+                                1,
+                                "noWrite",
+                                true,
+                                "status",
+                                "SUCCESSFUL",
+                                "entries",
+                                "9003"))
                 .containsExactly(
                         "91000005" + "20000402" + "001801ff" + "00007000" + "00001001",
                         "4a000002" + "00000008" + "00180100" + "0000000000009003");
         assertThat(
                         packets(
-                                "ats_translation_request", "rid", 0x18, "pasid", -1, "address",
-                                0x1000L, "translations", 2, "status", "UNSUPPORTED_REQUEST",
-                                "entries", ""))
+                                "ats_translation_request",
+                                "rid",
+                                0x18,
+                                "pasid",
+                                -1,
+                                "address",
+                                0x1000L,
+                                "translations",
+                                2,
+                                "status",
+                                "UNSUPPORTED_REQUEST",
+                                "entries",
+                                ""))
                 .containsExactly(
                         "00000404" + "001802ff" + "00001000", "0a000000" + "00002004" + "00180200");
     }
@@ -84,8 +141,19 @@ class PcapSinkTest {
     void invalidationsAreMessages() {
         assertThat(
                         packets(
-                                "ats_invalidate_request", "rid", 0x18, "pasid", -1, "itag", 3,
-                                "global", false, "address", 0x4000L, "sizeLog2", 12))
+                                "ats_invalidate_request",
+                                "rid",
+                                0x18,
+                                "pasid",
+                                -1,
+                                "itag",
+                                3,
+                                "global",
+                                false,
+                                "address",
+                                0x4000L,
+                                "sizeLog2",
+                                12))
                 .containsExactly(
                         "72000002" + "00000301" + "00180000" + "00000000" + "0000000000004000");
         assertThat(packets("ats_invalidate_completion", "rid", 0x18, "pasid", -1, "itag", 3))
@@ -97,8 +165,19 @@ class PcapSinkTest {
     void pageRequestsAreMessages() {
         assertThat(
                         packets(
-                                "pri_page_request", "rid", 0x18, "pasid", 5, "address", 0x7000L,
-                                "access", 2, "prgIndex", 9, "last", true))
+                                "pri_page_request",
+                                "rid",
+                                0x18,
+                                "pasid",
+                                5,
+                                "address",
+                                0x7000L,
+                                "access",
+                                2,
+                                "prgIndex",
+                                9,
+                                "last",
+                                true))
                 .containsExactly("91000005" + "30000000" + "00180004" + "00000000" + "0000704e");
         assertThat(packets("pri_stop_marker", "rid", 0x18, "pasid", 5))
                 .containsExactly("91000005" + "30000000" + "00180004" + "00000000" + "00000004");

@@ -95,7 +95,8 @@ class PerfettoSinkTest {
         translation(6, 0x5010);
         dma(7, 1, 0x5010);
         sink.close();
-        assertThat(flows()).containsExactly("s1@1.000", "t1@2.000", "t1@5.000", "t1@6.000", "f1@7.000");
+        assertThat(flows())
+                .containsExactly("s1@1.000", "t1@2.000", "t1@5.000", "t1@6.000", "f1@7.000");
     }
 
     @Test
@@ -118,10 +119,20 @@ class PerfettoSinkTest {
                         "9003"));
         sink.take(
                 Recorded.event(
-                        "dma_write", 7000, "rid", 8, "pasid", -1, "address", 0x9010L, "translated", true));
+                        "dma_write",
+                        7000,
+                        "rid",
+                        8,
+                        "pasid",
+                        -1,
+                        "address",
+                        0x9010L,
+                        "translated",
+                        true));
         translation(8, 0x5010);
         sink.close();
-        assertThat(flows()).containsExactly("s1@1.000", "t1@2.000", "t1@5.000", "t1@6.000", "f1@7.000");
+        assertThat(flows())
+                .containsExactly("s1@1.000", "t1@2.000", "t1@5.000", "t1@6.000", "f1@7.000");
     }
 
     @Test
@@ -137,7 +148,12 @@ class PerfettoSinkTest {
         sink.close();
         assertThat(flows())
                 .containsExactly(
-                        "s1@1.000", "t1@2.000", "f1@5.000", "s2@6.000", "t2@7.000", "t2@8.000",
+                        "s1@1.000",
+                        "t1@2.000",
+                        "f1@5.000",
+                        "s2@6.000",
+                        "t2@7.000",
+                        "t2@8.000",
                         "f2@9.000");
     }
 
@@ -159,7 +175,12 @@ class PerfettoSinkTest {
         sink.close();
         assertThat(flows())
                 .containsExactly(
-                        "s1@1.000", "t1@2.000", "s2@3.000", "t2@4.000", "t2@5.000", "f1@2.000",
+                        "s1@1.000",
+                        "t1@2.000",
+                        "s2@3.000",
+                        "t2@4.000",
+                        "t2@5.000",
+                        "f1@2.000",
                         "f2@5.000");
     }
 
@@ -184,8 +205,7 @@ class PerfettoSinkTest {
         dma(5, 10, 0x2000);
         dma(11, 1, 0x3000);
         sink.close();
-        Matcher slices =
-                Pattern.compile("\"ph\":\"X\".*?\"tid\":(\\d+)").matcher(output.text);
+        Matcher slices = Pattern.compile("\"ph\":\"X\".*?\"tid\":(\\d+)").matcher(output.text);
         assertThat(slices.results().map(slice -> slice.group(1))).containsExactly("1", "2", "1");
     }
 

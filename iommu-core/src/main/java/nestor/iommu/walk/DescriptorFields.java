@@ -182,8 +182,7 @@ public final class DescriptorFields {
             layout = layout.subList(0, format instanceof VtdSecondStage ? 3 : 1);
         }
         List<WalkField> fields =
-                new ArrayList<>(
-                        new StructureLayout("", "", 1, layout).decode(List.of(descriptor)));
+                new ArrayList<>(new StructureLayout("", "", 1, layout).decode(List.of(descriptor)));
         switch (kind) {
             case TABLE -> fields.add(new WalkField("next table", format.nextTable(descriptor)));
             case LEAF -> fields.add(new WalkField("output", format.output(descriptor, level)));
