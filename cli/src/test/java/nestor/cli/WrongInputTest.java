@@ -30,6 +30,21 @@ final class WrongInputTest {
                                 + " passthrough, translated, ats, hotplug, hotplug-ats, torn, units,"
                                 + " reboot"),
                 wrong(
+                        "test --catalogue CVE-0",
+                        "--catalogue: unknown defect 'CVE-0'; known: idxd-remove, idxd-workqueue,"
+                                + " sva-without-pri, prs-without-pds"),
+                wrong(
+                        "test --catalogue idxd-remove --kernel-release stable",
+                        "--kernel-release: --catalogue brings a guest of its own"),
+                wrong(
+                        "test --catalogue idxd-remove --run fix",
+                        "--run: the preset has no run 'fix'; known: affected, fixed"),
+                wrong(
+                        "test --catalogue idxd-remove --suite bare",
+                        "--catalogue: not with --suite"),
+                wrong(
+                        "test --catalogue idxd-remove --exec true",
+                        "--exec: --catalogue brings commands of its own"),
                         "test --suite bare --chaos cache=none",
                         "--chaos: --suite bare has devices of its own"),
                 wrong(
