@@ -119,6 +119,7 @@ final class TestCommand implements Callable<Integer> {
     @Override
     public Integer call() throws CommandException, ConfigException, ImageException, IOException {
         Settings settings = options.settings();
+        oracle.check();
         if (settings.get(Setting.SERIAL).isPresent()) {
             throw CommandException.usage(
                     settings.origin(Setting.SERIAL)

@@ -29,6 +29,16 @@ final class WrongInputTest {
                         "--run: the preset has no run 'none'; known: strict, backports, lazy,"
                                 + " passthrough, translated, ats, hotplug, hotplug-ats, torn, units,"
                                 + " reboot"),
+                wrong(
+                        "run --oracle=window=0",
+                        "--oracle: window=0: must be 1 to 3600000 milliseconds"),
+                wrong(
+                        "test --oracle=file=x",
+                        "--oracle: unknown property 'file'; known: json, window"),
+                wrong(
+                        "run --oracle=loud",
+                        "--oracle loud: must be window=MS,json=FILE or nothing"),
+                wrong("test --suite bare --oracle", "--oracle: not with --suite"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),
