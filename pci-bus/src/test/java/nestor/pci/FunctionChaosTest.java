@@ -162,7 +162,6 @@ class FunctionChaosTest {
         }
         assertThat(at.agent.pages).hasSize(AtsBoard.CAPACITY);
         assertThat(index).isEqualTo(AtsBoard.CAPACITY / 2);
-
     }
 
     @Test
