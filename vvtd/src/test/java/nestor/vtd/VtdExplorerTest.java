@@ -166,9 +166,7 @@ class VtdExplorerTest {
             }
             guest.vtd().memory.close();
         }
-        assertThat(mapped)
-                .describedAs("requests that reached memory")
-                .isGreaterThan(20);
+        assertThat(mapped).describedAs("requests that reached memory").isGreaterThan(20);
     }
 
     private static Choices seeded() {
