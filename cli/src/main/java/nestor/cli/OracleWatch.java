@@ -87,11 +87,11 @@ final class OracleWatch {
 
     private static String text(OracleSummary summary) {
         return "stale translations: %d; %d DMAs and %d completions seen, %d cached translations"
-                .formatted(
-                        summary.reports(),
-                        summary.dmas(),
-                        summary.completions(),
-                        summary.compared())
+                        .formatted(
+                                summary.reports(),
+                                summary.dmas(),
+                                summary.completions(),
+                                summary.compared())
                 + " compared, %d still within the window".formatted(summary.pending());
     }
 

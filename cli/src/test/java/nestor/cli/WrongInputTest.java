@@ -30,6 +30,31 @@ final class WrongInputTest {
                                 + " passthrough, translated, ats, hotplug, hotplug-ats, torn, units,"
                                 + " reboot"),
                 wrong(
+                        "test --catalogue CVE-0",
+                        "--catalogue: unknown defect 'CVE-0'; known: idxd-remove, idxd-workqueue,"
+                                + " sva-without-pri, prs-without-pds"),
+                wrong(
+                        "test --catalogue idxd-remove --kernel-release stable",
+                        "--kernel-release: --catalogue brings a guest of its own"),
+                wrong(
+                        "test --catalogue idxd-remove --run fix",
+                        "--run: the preset has no run 'fix'; known: affected, fixed"),
+                wrong(
+                        "test --catalogue idxd-remove --suite bare",
+                        "--catalogue: not with --suite"),
+                wrong(
+                        "test --catalogue idxd-remove --exec true",
+                        "--exec: --catalogue brings commands of its own"),
+                wrong(
+                        "test --suite bare --chaos cache=none",
+                        "--chaos: --suite bare has devices of its own"),
+                wrong(
+                        "test --chaos devtlb=slw",
+                        "--chaos 'devtlb=slw': unknown key; did you mean devtlb=slow?"),
+                wrong("test --chaos cache=none,seed=x", "--chaos: seed='x' is not a number"),
+                wrong(
+                        "-kernel DIR/file -device arm-smmuv3,chaos=cache=greedy+cache=none",
+                        "-device arm-smmuv3: chaos='cache=greedy+cache=none': excludes cache=greedy"),
                         "run --oracle=window=0",
                         "--oracle: window=0: must be 1 to 3600000 milliseconds"),
                 wrong(

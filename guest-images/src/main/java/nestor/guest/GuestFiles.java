@@ -10,9 +10,12 @@ import java.util.stream.Stream;
 /** Our own files of the guest: its first process and its checks, by their path in the initramfs. */
 final class GuestFiles {
     private static final String RESOURCES = "initramfs/";
-    private static final String[] SCRIPTS = {"idxd.sh", "lib.sh", "reboots", "run-checks"};
+    private static final String[] SCRIPTS = {
+        "catalogue.sh", "idxd.sh", "lib.sh", "reboots", "run-checks"
+    };
     private static final String[] CHECKS = {
         "ats-enabled",
+        "catalogue",
         "console",
         "dsa",
         "dsa-runner",

@@ -294,8 +294,7 @@ final class LabKernel {
         }
     }
 
-    private void keep(
-            String version, DebianPackage source, Parts parts, Path built, Path entry)
+    private void keep(String version, DebianPackage source, Parts parts, Path built, Path entry)
             throws IOException {
         Files.copy(parts.image(), entry.resolve(KernelUnpacker.IMAGE));
         Files.copy(built.resolve(".config"), entry.resolve("config"));

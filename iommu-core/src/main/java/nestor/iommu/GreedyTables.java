@@ -18,8 +18,8 @@ import nestor.vmm.memory.GuestAccessException;
 
 /**
  * Walks that remember the table descriptors above a leaf until they are invalidated, as
- * paging-structure caches may (VT-d §6.2.5; IHI 0070 §3.17). What was
- * not present is not remembered. For {@link ChaosKey#CACHE_GREEDY}; any thread.
+ * paging-structure caches may (VT-d §6.2.5; IHI 0070 §3.17). What was not present is not
+ * remembered. For {@link ChaosKey#CACHE_GREEDY}; any thread.
  */
 public final class GreedyTables {
     private static final int MAX_DESCRIPTORS = 1 << 14;

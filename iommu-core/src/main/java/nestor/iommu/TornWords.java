@@ -7,8 +7,8 @@ import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
 
 /**
- * Structures in memory as they were first seen since they were invalidated. Whoever reads one
- * again may get parts of that, as hardware may have cached them: what an architecture allows that
+ * Structures in memory as they were first seen since they were invalidated. Whoever reads one again
+ * may get parts of that, as hardware may have cached them: what an architecture allows that
  * promises no more than that a granule is read in one piece. Any thread.
  */
 public final class TornWords {

@@ -4,12 +4,13 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.oracle.StaleTranslationOracle;
-
 import nestor.iommu.walk.WalkReport;
 import nestor.pci.FunctionInfo;
 import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.Vcpu;
@@ -30,6 +31,9 @@ interface Board {
 
     /** What the caches of devices have counted, by the devices' names. */
     Map<String, AtcStatistics> atcStatistics();
+
+    /** The virtqueues of each virtio device, by its name. */
+    SequencedMap<String, List<VirtqueueState>> virtqueues();
 
     /** What the virtio-iommu has counted; empty if there is none. */
     Optional<VirtioIommuStatistics> iommuStatistics();

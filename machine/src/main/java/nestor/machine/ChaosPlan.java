@@ -93,7 +93,6 @@ public record ChaosPlan(Set<ChaosKey> keys, long seed) {
     /** As a device takes it. */
     @Override
     public String toString() {
-        return "%s=%s,%s=%d"
-                .formatted(KEYS, String.join("+", ChaosKey.titles(keys)), SEED, seed);
+        return "%s=%s,%s=%d".formatted(KEYS, String.join("+", ChaosKey.titles(keys)), SEED, seed);
     }
 }

@@ -229,13 +229,11 @@ public final class DeviceCatalog {
 
     private static List<DeviceProperty> chaotic(List<DeviceProperty> base) {
         return with(
-                base,
-                ChaosPlan.properties(ChaosKey.Side.FUNCTION).toArray(DeviceProperty[]::new));
+                base, ChaosPlan.properties(ChaosKey.Side.FUNCTION).toArray(DeviceProperty[]::new));
     }
 
     private static List<DeviceProperty> withChaos(List<DeviceProperty> base) {
-        return with(
-                base, ChaosPlan.properties(ChaosKey.Side.IOMMU).toArray(DeviceProperty[]::new));
+        return with(base, ChaosPlan.properties(ChaosKey.Side.IOMMU).toArray(DeviceProperty[]::new));
     }
 
     DeviceCatalog() {}

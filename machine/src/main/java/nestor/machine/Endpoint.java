@@ -1,12 +1,15 @@
 package nestor.machine;
 
 import java.io.IOException;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import nestor.atc.Atc;
 import nestor.endpoints.RawFile;
 import nestor.pci.PciFunction;
+import nestor.virtio.VirtqueueState;
 import nestor.vmm.loop.MailboxLoop;
 
 /** A device that the machine made: what is plugged, the loop it lives on, and its disk. */
@@ -19,6 +22,7 @@ final class Endpoint {
     private final Consumer<Runnable> leave;
     private final Runnable onClose;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private Supplier<List<VirtqueueState>> queues = List::of;
 
     /**
      * @param leave has the device's loop run a task that takes the device off the bus, and stops it
@@ -68,6 +72,17 @@ final class Endpoint {
 
     MailboxLoop loop() {
         return loop;
+    }
+
+    /** With the queues of a virtio device; before the endpoint is plugged. */
+    Endpoint withQueues(Supplier<List<VirtqueueState>> states) {
+        queues = states;
+        return this;
+    }
+
+    /** Its virtqueues at this moment. */
+    List<VirtqueueState> queues() {
+        return queues.get();
     }
 
     /** The cache of translations of its function, if the machine knows it. */

@@ -3,14 +3,16 @@ package nestor.machine;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import nestor.pci.FunctionInfo;
 import nestor.iommu.walk.WalkReport;
+import nestor.pci.FunctionInfo;
 import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.vcpu.DebugStop;
 import nestor.vmm.vcpu.Vcpu;
@@ -240,6 +242,11 @@ public final class MachineControl {
     /** Every PCI device with its place, root ports first. Any thread. */
     public List<DeviceNode> devices() {
         return board.devices();
+    }
+
+    /** The virtqueues of each virtio device, by its name, as they are at one moment. Any thread. */
+    public SequencedMap<String, List<VirtqueueState>> virtqueues() {
+        return board.virtqueues();
     }
 
     /** How software has programmed each IOMMU. Any thread. */

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -16,7 +17,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import nestor.atc.Atc;
+import nestor.atc.AtcEntry;
 import nestor.atc.AtcOptions;
 import nestor.atc.AtcStatistics;
 import nestor.atc.CachedDmaPort;
@@ -38,24 +41,24 @@ import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.oracle.StaleTranslationOracle;
+import nestor.iommu.walk.CachedTranslation;
+import nestor.iommu.walk.WalkExplorer;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.Chaos;
 import nestor.pci.ChaosKey;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
+import nestor.pci.Requester;
 import nestor.pci.RootPort;
+import nestor.pci.Translation;
 import nestor.virtio.VirtioDevice;
+import nestor.virtio.VirtqueueState;
 import nestor.virtio.iommu.TableProfile;
 import nestor.virtio.iommu.TableSupport;
 import nestor.virtio.iommu.VirtioIommu;
 import nestor.virtio.iommu.VirtioIommuConfig;
 import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.virtio.pci.VirtioPci;
-import nestor.iommu.walk.CachedTranslation;
-import nestor.iommu.walk.WalkExplorer;
-import nestor.iommu.walk.WalkReport;
-import nestor.pci.Requester;
-import nestor.pci.Translation;
-import nestor.atc.AtcEntry;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.loop.MailboxLoop;
@@ -105,6 +108,10 @@ final class PciDevices {
     private final List<Runnable> functionsLeft = new ArrayList<>();
     private volatile Consumer<String> surpriseRemoval = _ -> {};
     private @Nullable VirtioIommu iommu;
+
+    /** Of the virtio-iommu, by its name. */
+    private final Map<String, Supplier<List<VirtqueueState>>> iommuQueues = new LinkedHashMap<>();
+
     private OptionalInt iommuRid = OptionalInt.empty();
 
     /**
@@ -417,7 +424,13 @@ final class PciDevices {
         MailboxLoop loop = loop(place.name());
         VirtioPci transport = new VirtioPci(place.name(), device, loop, access);
         return new Endpoint(
-                place, transport.function(), loop, disk, Optional.empty(), transport::remove);
+                        place,
+                        transport.function(),
+                        loop,
+                        disk,
+                        Optional.empty(),
+                        transport::remove)
+                .withQueues(transport::queues);
     }
 
     private Endpoint virtioWithAts(
@@ -435,7 +448,13 @@ final class PciDevices {
                             return new CachedDmaPort(function.dma(), function.ats(), cache);
                         });
         return new Endpoint(
-                place, transport.function(), loop, disk, Optional.of(atc.get()), transport::remove);
+                        place,
+                        transport.function(),
+                        loop,
+                        disk,
+                        Optional.of(atc.get()),
+                        transport::remove)
+                .withQueues(transport::queues);
     }
 
     /** A loop for an IOMMU of the machine, which comes to rest after those of the endpoints. */
@@ -478,8 +497,9 @@ final class PciDevices {
         iommu = agent;
         onFunctionsLeft(agent::functionsLeft);
         MailboxLoop loop = iommuLoop(place.name());
-        PciFunction function =
-                new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT).function();
+        VirtioPci transport = new VirtioPci(place.name(), agent, loop, VirtioPci.Access.DIRECT);
+        iommuQueues.put(place.name(), transport::queues);
+        PciFunction function = transport.function();
         host.plug(place.slot(), place.function(), function);
         int rid = function.rid();
         iommuRid = OptionalInt.of(rid);
@@ -638,8 +658,9 @@ final class PciDevices {
             if (endpoint.function().rid() == report.requester().rid()) {
                 endpoint.atc()
                         .flatMap(atc -> atc.peek(report.requester(), report.iova()))
-                        .map(entry -> CachedTranslation.ofAtc(
-                                mapping(entry), report.iova(), report.outcome()))
+                        .map(entry ->
+                                CachedTranslation.ofAtc(
+                                        mapping(entry), report.iova(), report.outcome()))
                         .ifPresent(cached::add);
             }
         }
@@ -652,6 +673,14 @@ final class PciDevices {
                 entry.sizeLog2(),
                 entry.translate(entry.iovaBase()),
                 entry.translation().access());
+    }
+
+    /** The virtqueues of each virtio device, by its name. */
+    SequencedMap<String, List<VirtqueueState>> virtqueues() {
+        SequencedMap<String, List<VirtqueueState>> all = new LinkedHashMap<>();
+        iommuQueues.forEach((name, queues) -> all.put(name, queues.get()));
+        endpoints.forEach(endpoint -> all.put(endpoint.name(), endpoint.queues()));
+        return all;
     }
 
     /** The virtio-iommu, if there is one. */

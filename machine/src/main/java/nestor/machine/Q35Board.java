@@ -6,9 +6,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.IovaRange;
 import nestor.iommu.oracle.StaleTranslationOracle;
+import nestor.iommu.walk.WalkReport;
 import nestor.machine.acpi.AcpiTables;
 import nestor.machine.boot.Initrd;
 import nestor.machine.boot.PvhKernel;
@@ -24,9 +26,9 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
-import nestor.virtio.iommu.VirtioIommuStatistics;
-import nestor.iommu.walk.WalkReport;
 import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.memory.GuestAccessException;
@@ -303,6 +305,11 @@ final class Q35Board implements Board {
     @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
+    }
+
+    @Override
+    public SequencedMap<String, List<VirtqueueState>> virtqueues() {
+        return pci.virtqueues();
     }
 
     @Override

@@ -7,11 +7,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import nestor.atc.AtcStatistics;
 import nestor.cpu.arm64.Arm64Cluster;
 import nestor.cpu.arm64.Arm64Vcpu;
 import nestor.iommu.oracle.StaleTranslationOracle;
+import nestor.iommu.walk.WalkReport;
 import nestor.machine.arm.Pl011;
 import nestor.machine.arm.Pl031;
 import nestor.machine.arm.Psci;
@@ -25,9 +27,9 @@ import nestor.pci.FunctionInfo;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
-import nestor.virtio.iommu.VirtioIommuStatistics;
-import nestor.iommu.walk.WalkReport;
 import nestor.pci.Requester;
+import nestor.virtio.VirtqueueState;
+import nestor.virtio.iommu.VirtioIommuStatistics;
 import nestor.vmm.chardev.CharBackend;
 import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.GuestMemory;
@@ -241,6 +243,11 @@ final class VirtBoard implements Board {
     @Override
     public Map<String, AtcStatistics> atcStatistics() {
         return pci.atcStatistics();
+    }
+
+    @Override
+    public SequencedMap<String, List<VirtqueueState>> virtqueues() {
+        return pci.virtqueues();
     }
 
     @Override

@@ -35,7 +35,7 @@ public enum ChaosKey {
     PRQ_DUPLICATE(
             "prq=dup",
             Side.FUNCTION,
-            "a group asks for its page twice, as far as there is credit (PCIe §10.4.1)"),
+            "a group asks for its last page twice, if there is credit (PCIe §10.4.1)"),
     PRQ_LATE(
             "prq=late",
             Side.FUNCTION,

@@ -87,8 +87,7 @@ public final class OracleScenarios {
     }
 
     private void ats(int pasid, long address) {
-        agent.requestTranslation(
-                new AtsRequest(requester(pasid), address, 1, 12, false, false));
+        agent.requestTranslation(new AtsRequest(requester(pasid), address, 1, 12, false, false));
     }
 
     private void synchronize() {
@@ -134,8 +133,7 @@ public final class OracleScenarios {
                     synchronize();
                 } else {
                     mapped.add(key);
-                    driver.map(
-                            pasid, page, FRAME + PAGE_BYTES * choices.below(FRAMES), true);
+                    driver.map(pasid, page, FRAME + PAGE_BYTES * choices.below(FRAMES), true);
                 }
             } else if (choices.flip()) {
                 dma(pasid, page, Translation.READ);
@@ -166,8 +164,7 @@ public final class OracleScenarios {
                     subject.current(TranslationCache.IOTLB, requester(1), address, access);
             check(driver.takeFault().isEmpty(), "a look records a fault");
             Translation seen =
-                    subject.translate(
-                            requester(1), AddressType.UNTRANSLATED, address, access);
+                    subject.translate(requester(1), AddressType.UNTRANSLATED, address, access);
             boolean same =
                     now instanceof CurrentTranslation.Mapped tables
                             ? seen instanceof Translation.Mapping mapping

@@ -67,6 +67,7 @@ class OracleIT {
         assertThat(result.exitCode()).describedAs(result.stdout() + result.stderr()).isEqualTo(0);
         assertThat(result.stdout()).contains("written=0");
         assertThat(result.errorLines())
-                .anyMatch(line -> line.matches(".*oracle: stale translations: 0; [1-9]\\d* DMAs.*"));
+                .anyMatch(
+                        line -> line.matches(".*oracle: stale translations: 0; [1-9]\\d* DMAs.*"));
     }
 }

@@ -63,9 +63,10 @@ public final class PcapSink implements TraceSink {
     public PcapSink(TraceOutput output) {
         this.output = output;
         byte[] application = option(SECTION_APPLICATION, text("nestor"));
-        ByteBuffer section = body(16 + application.length + 4);
-        section.putInt(BYTE_ORDER_MAGIC).putShort((short) 1).putShort((short) 0).putLong(-1);
-        section.put(application).putInt(OPTION_END);
+        byte[] section = new byte[16 + application.length + 4];
+        ByteBuffer body = littleEndian(section);
+        body.putInt(BYTE_ORDER_MAGIC).putShort((short) 1).putShort((short) 0).putLong(-1);
+        body.put(application).putInt(OPTION_END);
         write(SECTION_HEADER, section);
     }
 
@@ -92,8 +93,8 @@ public final class PcapSink implements TraceSink {
         return text.getBytes(StandardCharsets.UTF_8);
     }
 
-    private static ByteBuffer body(int sizeBytes) {
-        return ByteBuffer.allocate(sizeBytes).order(ByteOrder.LITTLE_ENDIAN);
+    private static ByteBuffer littleEndian(byte[] bytes) {
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN);
     }
 
     private static int padded(int sizeBytes) {
@@ -101,16 +102,16 @@ public final class PcapSink implements TraceSink {
     }
 
     private static byte[] option(short code, byte[] value) {
-        ByteBuffer option = body(4 + padded(value.length));
-        option.putShort(code).putShort((short) value.length).put(value);
-        return option.array();
+        byte[] option = new byte[4 + padded(value.length)];
+        littleEndian(option).putShort(code).putShort((short) value.length).put(value);
+        return option;
     }
 
-    private void write(int type, ByteBuffer body) {
-        int length = body.capacity() + FRAME_BYTES;
-        ByteBuffer block = body(length);
-        block.putInt(type).putInt(length).put(body.array()).putInt(length);
-        output.write(block.array());
+    private void write(int type, byte[] body) {
+        int length = body.length + FRAME_BYTES;
+        byte[] block = new byte[length];
+        littleEndian(block).putInt(type).putInt(length).put(body).putInt(length);
+        output.write(block);
     }
 
     private int interfaceOf(int rid) {
@@ -125,30 +126,32 @@ public final class PcapSink implements TraceSink {
                         INTERFACE_NAME,
                         text("%02x:%02x.%x".formatted(rid >> 8, rid >> 3 & 0x1f, rid & 7)));
         byte[] resolution = option(INTERFACE_TIME_RESOLUTION, new byte[] {NANOSECONDS});
-        ByteBuffer description = body(8 + name.length + resolution.length + 4);
-        description.putShort(LINKTYPE_USER0).putShort((short) 0).putInt(0);
-        description.put(name).put(resolution).putInt(OPTION_END);
+        byte[] description = new byte[8 + name.length + resolution.length + 4];
+        ByteBuffer body = littleEndian(description);
+        body.putShort(LINKTYPE_USER0).putShort((short) 0).putInt(0);
+        body.put(name).put(resolution).putInt(OPTION_END);
         write(INTERFACE_DESCRIPTION, description);
         return index;
     }
 
     private void packet(int onInterface, Tlps.Packet packet) {
-        int captured = PSEUDO_HEADER_BYTES + packet.bytes().length;
+        int captured = PSEUDO_HEADER_BYTES + packet.bytes().remaining();
         byte[] comment =
                 packet.comment().isEmpty()
                         ? new byte[0]
                         : option(OPTION_COMMENT, text(packet.comment()));
-        ByteBuffer body = body(20 + padded(captured) + comment.length + 4);
+        byte[] block = new byte[20 + padded(captured) + comment.length + 4];
+        ByteBuffer body = littleEndian(block);
         body.putInt(onInterface);
         body.putInt((int) (packet.nanos() >>> 32)).putInt((int) packet.nanos());
         body.putInt(captured).putInt(captured + packet.payloadBytes());
         body.put(PSEUDO_HEADER_VERSION).put((byte) (packet.fromFunction() ? 0 : 1));
         body.putShort((short) 0);
         body.order(ByteOrder.BIG_ENDIAN).putInt(number++).order(ByteOrder.LITTLE_ENDIAN);
-        body.put(packet.bytes());
+        body.put(packet.bytes().duplicate());
         body.position(20 + padded(captured));
         body.put(comment).putInt(OPTION_END);
-        write(ENHANCED_PACKET, body);
+        write(ENHANCED_PACKET, block);
     }
 
     @Override

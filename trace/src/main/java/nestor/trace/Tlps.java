@@ -30,7 +30,7 @@ final class Tlps {
      * @param comment what else is known; may be empty
      */
     record Packet(
-            boolean fromFunction, long nanos, byte[] bytes, int payloadBytes, String comment) {}
+            boolean fromFunction, long nanos, ByteBuffer bytes, int payloadBytes, String comment) {}
 
     /** Of one record: a request of gigabytes does not fill the file alone. */
     private static final int MAX_PACKETS = 1024;
@@ -99,7 +99,7 @@ final class Tlps {
         return PasidPrefix.of(requester(item), execute);
     }
 
-    private static byte[] bytes(Optional<PasidPrefix> prefix, long[] payload, long... header) {
+    private static ByteBuffer bytes(Optional<PasidPrefix> prefix, long[] payload, long... header) {
         int size = (prefix.isPresent() ? 4 : 0) + 4 * header.length + 8 * payload.length;
         ByteBuffer bytes = ByteBuffer.allocate(size); // big-endian, as on the wire
         prefix.ifPresent(dword -> bytes.putInt(dword.dword()));
@@ -109,7 +109,7 @@ final class Tlps {
         for (long entry : payload) {
             bytes.putLong(entry);
         }
-        return bytes.array();
+        return bytes.flip().asReadOnlyBuffer();
     }
 
     private static long dw0(int formatType, int at, int lengthDw) {
@@ -117,7 +117,7 @@ final class Tlps {
     }
 
     /** A memory request: 3 DW below 4 GiB, else 4 (§2.2.4.1). */
-    private byte[] request(
+    private ByteBuffer request(
             TraceRecord item, boolean write, int at, long address, int lengthDw, long enables) {
         boolean wide = address >>> 32 != 0;
         int formatType = MEMORY | (wide ? FOUR_DW : 0) | (write ? WITH_DATA : 0);
@@ -161,8 +161,8 @@ final class Tlps {
         int offset = (int) address & 3;
         int lengthDw = offset + bytes + 3 >> 2;
         int end = offset + bytes & 3;
-        long last = end == 0 ? 0xf : (1 << end) - 1;
-        long first = 0xf << offset & 0xf;
+        long last = end == 0 ? 0xf : (1L << end) - 1;
+        long first = 0xfL << offset & 0xf;
         long enables =
                 lengthDw == 1
                         ? FIRST_BE.set(0, first & last)
@@ -179,8 +179,7 @@ final class Tlps {
             return List.of(request);
         }
         boolean data = status.equals("SUCCESSFUL");
-        return List.of(
-                request, completion(item, status, data ? bytes : 4, address, data, NONE));
+        return List.of(request, completion(item, status, data ? bytes : 4, address, data, NONE));
     }
 
     private Packet completion(
@@ -236,7 +235,11 @@ final class Tlps {
             long[] payload,
             long... header) {
         return new Packet(
-                fromFunction, item.nanos(), bytes(prefix, payload, header), 0, item.text("outcome"));
+                fromFunction,
+                item.nanos(),
+                bytes(prefix, payload, header),
+                0,
+                item.text("outcome"));
     }
 
     /** §10.3.1. */

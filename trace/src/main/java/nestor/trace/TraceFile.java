@@ -27,8 +27,7 @@ public final class TraceFile implements TraceOutput {
     private long writtenBytes;
     private boolean full;
 
-    private TraceFile(
-            Path path, FileChannel channel, long limitBytes, Consumer<String> warning) {
+    private TraceFile(Path path, FileChannel channel, long limitBytes, Consumer<String> warning) {
         this.path = path;
         this.channel = channel;
         this.limitBytes = limitBytes;

@@ -35,6 +35,9 @@ public final class Tracing implements AutoCloseable {
     /** Replaced, never changed; read by the thread of the stream. */
     private volatile Set<String> enabled = Set.of();
 
+    /** Likewise: what has been in {@link #enabled} at some time. */
+    private volatile Set<String> everEnabled = Set.of();
+
     /** Likewise. */
     private volatile List<Watcher> watching = List.of();
 
@@ -88,6 +91,8 @@ public final class Tracing implements AutoCloseable {
             wanted.removeAll(names);
         }
         enabled = Set.copyOf(wanted);
+        wanted.addAll(everEnabled);
+        everEnabled = Set.copyOf(wanted);
         apply();
     }
 
@@ -145,7 +150,6 @@ public final class Tracing implements AutoCloseable {
         }
         long nanos = Math.max(0, Duration.between(origin, event.getStartTime()).toNanos());
         TraceRecord item = TraceRecord.of(event, nanos);
-        // What was recorded while a point was on is delivered even if it is off by now.
         boolean watched = false;
         for (Watcher watcher : watching) {
             if (watcher.names.contains(name)) {
@@ -153,7 +157,9 @@ public final class Tracing implements AutoCloseable {
                 watched = true;
             }
         }
-        if (!watched || enabled.contains(name)) {
+        // What was recorded while a point was on is delivered even if it is off by now; what a
+        // watcher alone had on is not.
+        if (enabled.contains(name) || !watched && everEnabled.contains(name)) {
             sinks.forEach(sink -> sink.take(item));
         }
     }

@@ -18,8 +18,7 @@ final class Recorded implements TraceOutput {
         return event(name, nanos, durationNanos, fields);
     }
 
-    private static TraceRecord event(
-            String name, long nanos, long durationNanos, Object[] fields) {
+    private static TraceRecord event(String name, long nanos, long durationNanos, Object[] fields) {
         SequencedMap<String, Object> map = new LinkedHashMap<>();
         for (int i = 0; i < fields.length; i += 2) {
             map.put((String) fields[i], fields[i + 1]);

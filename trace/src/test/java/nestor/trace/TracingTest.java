@@ -77,6 +77,19 @@ class TracingTest {
     }
 
     @Test
+    void whatAWatcherLeavesBehindGoesNowhereElse() {
+        Collected watcher = new Collected();
+        try (Tracing tracing = new Tracing(registry, List.of(sink), _ -> {})) {
+            tracing.watch(watcher, Set.of("test_step"));
+            Step.commit(5);
+            tracing.unwatch(watcher);
+            assertThat(new Step().isEnabled()).isFalse();
+        }
+        assertThat(sink.items).isEmpty();
+        assertThat(watcher.closed).isFalse();
+    }
+
+    @Test
     void withoutAPointTheFlightRecorderRests() {
         new Tracing(registry, List.of(sink), _ -> {}).close();
         assertThat(new Step().isEnabled()).isFalse();

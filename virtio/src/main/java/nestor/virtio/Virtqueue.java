@@ -77,6 +77,11 @@ public final class Virtqueue {
         this.onBroken = onBroken;
     }
 
+    /** How far both sides have come; any thread, for which it may be a moment old. */
+    public VirtqueueState state(int index) {
+        return new VirtqueueState(index, layout.size(), seenAvailable, nextUsed);
+    }
+
     /** Lets {@link #next} take up to {@code chains} buffers until {@link #end}. */
     public void begin(int chains) {
         budget = chains;

@@ -3,8 +3,8 @@ package nestor.smmuv3;
 import java.util.function.IntPredicate;
 import nestor.pci.Chaos;
 import nestor.pci.ChaosKey;
-import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 
 /** Structures are read as {@code base} does, or torn while {@link ChaosKey#FETCH_TORN} is shown. */
 final class SwitchedFetch implements StructureFetch {
@@ -32,8 +32,6 @@ final class SwitchedFetch implements StructureFetch {
 
     @Override
     public boolean caches() {
-        return base.caches()
-                && !chaos.has(ChaosKey.FETCH_TORN)
-                && !chaos.has(ChaosKey.CACHE_NONE);
+        return base.caches() && !chaos.has(ChaosKey.FETCH_TORN) && !chaos.has(ChaosKey.CACHE_NONE);
     }
 }

@@ -231,8 +231,7 @@ final class Translator {
                 mapping.iovaBase() + by, mapping.sizeLog2(), mapping.gpaBase(), mapping.access());
     }
 
-    Translation.@Nullable Mapping cached(
-            StreamConfig config, boolean privileged, long iova) {
+    Translation.@Nullable Mapping cached(StreamConfig config, boolean privileged, long iova) {
         long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
         Translation.Mapping own = iotlb.lookup(tag, iova);
         return own != null || config.cd() == null ? own : iotlb.lookup(TlbTag.global(tag), iova);

@@ -324,7 +324,7 @@ final class InvalidationQueue {
     }
 
     private Progress await(InvalidationDescriptor.Wait wait) throws StoppedException {
-        legal(!wait.pageRequestDrain() || options.has(VtdProperty.PRI));
+        legal(!wait.pageRequestDrain() || options.drainsPageRequests());
         Parked waiting = new Parked(wait);
         for (HostBinding.HardwareError error : invalidations.flush()) {
             switch (error.kind()) {

@@ -66,14 +66,12 @@ final class Probe {
                 && entry.deviceTlb();
     }
 
-    private static CurrentTranslation identity(
-            RequesterConfig config, boolean atc, long address) {
+    private static CurrentTranslation identity(RequesterConfig config, boolean atc, long address) {
         if (!atc || InterruptRange.contains(address)) {
             return NOT_USED;
         }
         var tags = new SpaceTags(config.tag(), config.tag());
-        return new CurrentTranslation.Mapped(
-                tags, tags.own(), InterruptRange.identity(address));
+        return new CurrentTranslation.Mapped(tags, tags.own(), InterruptRange.identity(address));
     }
 
     private CurrentTranslation current(
@@ -105,8 +103,7 @@ final class Probe {
         };
     }
 
-    private static Translation.Mapping block(
-            WalkResult.Mapping mapping, long address, int access) {
+    private static Translation.Mapping block(WalkResult.Mapping mapping, long address, int access) {
         int sizeLog2 = mapping.sizeLog2();
         return new Translation.Mapping(
                 address & -1L << sizeLog2, sizeLog2, mapping.output(), access);

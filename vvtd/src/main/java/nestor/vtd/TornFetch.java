@@ -4,8 +4,8 @@ import nestor.iommu.TornWords;
 import nestor.iommu.format.PasidEntry;
 import nestor.pci.Chaos;
 import nestor.pci.ChaosKey;
-import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 import nestor.vtd.config.PasidEntryFetch;
 
 /**

@@ -23,6 +23,7 @@ import nestor.vmm.memory.GuestMemory;
 import nestor.vtd.config.ConfigCache;
 import nestor.vtd.config.ConfigFault;
 import nestor.vtd.config.ContextEntry;
+import nestor.vtd.config.PasidEntryFetch;
 import nestor.vtd.config.RemappingStructures;
 import nestor.vtd.config.RequesterConfig;
 import nestor.vtd.config.RootTable;
@@ -56,6 +57,10 @@ final class Translator {
     private final FaultLog faults;
     private final Walker walker;
     private final RemappingStructures structures;
+
+    /** Whatever of structures is read torn: for who only looks. */
+    private final RemappingStructures plain;
+
     private final TornFetch fetch;
     private final Chaos chaos;
     private final GreedyTables greedy;
@@ -71,6 +76,7 @@ final class Translator {
         this.faults = faults;
         this.walker = new Walker(new PhysicalTables(memory));
         this.structures = new RemappingStructures(memory, options, fetch);
+        this.plain = new RemappingStructures(memory, options, PasidEntryFetch.IN_ORDER);
     }
 
     /** Privileged Mode Requested comes with a PASID only. */
@@ -93,8 +99,9 @@ final class Translator {
         return iotlb.lookup(tag(config, requester), address);
     }
 
+    /** What is in memory, read in order and once. */
     RemappingStructures structures() {
-        return structures;
+        return plain;
     }
 
     Iotlb iotlb() {

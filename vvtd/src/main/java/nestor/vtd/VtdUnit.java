@@ -105,7 +105,8 @@ public final class VtdUnit implements OracleSubject, WalkExplorer {
                 new AtcInvalidator(
                         new LossyRoute(functions, chaos),
                         clock,
-                        options.atcTimeoutNanos(), faults::unexpectedCompletion);
+                        options.atcTimeoutNanos(),
+                        faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =

@@ -85,10 +85,12 @@ class VtdExplorerTest {
                         "PASID-table entry");
         assertThat(field(step(report, "PASID-table entry"), "PGTT")).isEqualTo(3);
         assertThat(field(step(report, "PASID-table entry"), "DID")).isEqualTo(DID);
-        assertThat(report.stage1()).hasSize(4).allSatisfy(step -> {
-            assertThat(step.stage2()).hasSize(3);
-            assertThat(field(step, "A")).describedAs("not set by looking").isZero();
-        });
+        assertThat(report.stage1())
+                .hasSize(4)
+                .allSatisfy(step -> {
+                    assertThat(step.stage2()).hasSize(3);
+                    assertThat(field(step, "A")).describedAs("not set by looking").isZero();
+                });
         assertThat(report.stage2()).hasSize(3);
         assertThat(report.outcome())
                 .isInstanceOfSatisfying(

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SequencedMap;
 import nestor.machine.IommuState;
+import nestor.virtio.VirtqueueState;
 import nestor.vmm.register.BitField;
 
 /**
@@ -70,6 +71,19 @@ record QueueGauge(
             case "intel-iommu" -> vtd(state.registers());
             default -> List.of();
         };
+    }
+
+    /** A virtqueue (virtio 1.3, §2.7): the driver produces, the device gives back. */
+    static QueueGauge of(VirtqueueState queue) {
+        int size = Math.max(1, queue.size());
+        return new QueueGauge(
+                "virtqueue " + queue.index(),
+                queue.size() > 0,
+                queue.size(),
+                queue.available() % size,
+                queue.used() % size,
+                queue.waiting(),
+                "");
     }
 
     private static List<QueueGauge> smmu(SequencedMap<String, Long> registers) {

@@ -8,10 +8,10 @@ import java.util.SequencedMap;
 import nestor.atc.AtcStatistics;
 import nestor.control.ControlledMachine;
 import nestor.control.Json;
+import nestor.iommu.walk.WalkReport;
 import nestor.machine.DeviceNode;
 import nestor.machine.DriveConfig;
 import nestor.machine.IommuState;
-import nestor.iommu.walk.WalkReport;
 import nestor.machine.MachineControl;
 import nestor.machine.MachineControl.RunState;
 import nestor.machine.MappedRange;
@@ -169,23 +169,29 @@ public final class Views {
         return list;
     }
 
-    /** How full the queues of the IOMMUs are. */
+    /** How full the queues of IOMMUs and virtio devices are. */
     public ArrayNode queues() {
+        MachineControl control = machine.machine().control();
         ArrayNode list = Json.array();
-        for (IommuState state : machine.machine().control().iommus()) {
-            for (QueueGauge gauge : QueueGauge.of(state)) {
-                list.addObject()
-                        .put("of", state.name())
-                        .put("queue", gauge.name())
-                        .put("enabled", gauge.enabled())
-                        .put("size", gauge.entries())
-                        .put("producer", gauge.producer())
-                        .put("consumer", gauge.consumer())
-                        .put("waiting", gauge.waiting())
-                        .put("error", gauge.error());
-            }
+        for (IommuState state : control.iommus()) {
+            QueueGauge.of(state).forEach(gauge -> queue(list, state.name(), gauge));
         }
+        control.virtqueues()
+                .forEach((name, queues) ->
+                        queues.forEach(queue -> queue(list, name, QueueGauge.of(queue))));
         return list;
+    }
+
+    private static void queue(ArrayNode list, String of, QueueGauge gauge) {
+        list.addObject()
+                .put("of", of)
+                .put("queue", gauge.name())
+                .put("enabled", gauge.enabled())
+                .put("size", gauge.entries())
+                .put("producer", gauge.producer())
+                .put("consumer", gauge.consumer())
+                .put("waiting", gauge.waiting())
+                .put("error", gauge.error());
     }
 
     private static void numbers(ObjectNode node, SequencedMap<String, Long> numbers) {

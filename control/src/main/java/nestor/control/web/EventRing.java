@@ -18,6 +18,9 @@ final class EventRing {
     private final Runnable onFlush;
     private long dropped;
 
+    /** The last slot of {@link Density} that the page has heard of; on the thread that answers. */
+    private long toldUpTo;
+
     /**
      * @param onFlush called when there may be something to send; must not wait
      */
@@ -44,6 +47,14 @@ final class EventRing {
             batch.add(waiting.removeFirst());
         }
         return batch;
+    }
+
+    long toldUpTo() {
+        return toldUpTo;
+    }
+
+    void toldUpTo(long slot) {
+        toldUpTo = slot;
     }
 
     synchronized void clear() {

@@ -1,8 +1,11 @@
 package nestor.control.web;
 
+import java.util.List;
 import java.util.Optional;
 import nestor.control.Json;
 import nestor.control.view.Views;
+import nestor.control.view.WalkQuery;
+import nestor.control.view.WalkView;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -15,6 +18,8 @@ import tools.jackson.databind.node.StringNode;
  *
  * <ul>
  *   <li>{@code {"views": ["pci", ...]}}: views by their topics;
+ *   <li>{@code {"walk": "00:03.0 pasid 1 read 0x1000"}}: what a request would meet ({@link
+ *       WalkQuery});
  *   <li>{@code {"timeline": true}}: begin, or with false end, to tell what devices do.
  * </ul>
  *
@@ -48,9 +53,11 @@ final class Questions {
         if (asked.path("id").isIntegralNumber()) {
             answer.set("id", asked.path("id"));
         }
-        Optional<String> error = Optional.of("give views or timeline");
+        Optional<String> error = Optional.of("give views, walk or timeline");
         if (asked.path("views").isArray()) {
             error = views(answer, asked.path("views"));
+        } else if (asked.path("walk").isString()) {
+            error = walk(answer, asked.path("walk").asString());
         } else if (asked.path("timeline").isBoolean()) {
             boolean wanted = asked.path("timeline").asBoolean();
             if (wanted) {
@@ -79,6 +86,16 @@ final class Questions {
             found.set(topic.asString(), safe(view.get()));
         }
         return Optional.empty();
+    }
+
+    private Optional<String> walk(ObjectNode answer, String text) {
+        try {
+            List<String> words = List.of(text.strip().split("\\s+", -1));
+            answer.set("walk", WalkView.of(views.walk(WalkQuery.parse(words))));
+            return Optional.empty();
+        } catch (WalkQuery.WrongQueryException e) {
+            return Optional.of(String.valueOf(e.getMessage()));
+        }
     }
 
     /** A number that JavaScript would round becomes text, in hexadecimal. */

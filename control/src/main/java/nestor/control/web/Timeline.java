@@ -31,13 +31,13 @@ final class Timeline implements TraceSink {
                     "virtio_iommu_report_fault");
 
     /** Bound on what is counted apart; the guest chooses how many functions speak. */
-    private static final int MAX_COUNTERS = 4096;
+    private static final int MAX_COUNTERS = 512;
 
     private record Counter(String name, int rid) {}
 
     private final Tracing tracing;
     private final List<EventRing> told = new CopyOnWriteArrayList<>();
-    private final Map<Counter, Long> counts = new HashMap<>();
+    private final Map<Counter, Density> counts = new HashMap<>();
 
     Timeline(Tracing tracing) {
         this.tracing = tracing;
@@ -68,15 +68,21 @@ final class Timeline implements TraceSink {
 
     @Override
     public void take(TraceRecord item) {
-        count(new Counter(item.name(), item.rid()));
+        count(new Counter(item.name(), item.rid()), item.nanos());
         told.forEach(ring -> ring.add(item));
     }
 
-    private void count(Counter counter) {
+    private void count(Counter counter, long nanos) {
         synchronized (counts) {
-            if (counts.size() < MAX_COUNTERS || counts.containsKey(counter)) {
-                counts.merge(counter, 1L, Long::sum);
+            Density density = counts.get(counter);
+            if (density == null) {
+                if (counts.size() >= MAX_COUNTERS) {
+                    return;
+                }
+                density = new Density();
+                counts.put(counter, density);
             }
+            density.add(nanos);
         }
     }
 
@@ -105,14 +111,19 @@ final class Timeline implements TraceSink {
                     .entrySet()
                     .forEach(field -> fields.put(field.getKey(), TraceRecord.shown(field)));
         }
-        batch.put("dropped", ring.dropped());
+        batch.put("dropped", ring.dropped()).put("slot-nanos", Density.SLOT_NANOS);
         ArrayNode counted = batch.putArray("counts");
         synchronized (counts) {
-            counts.forEach((counter, number) ->
-                    counted.addObject()
-                            .put("name", counter.name())
-                            .put("rid", counter.rid())
-                            .put("count", number));
+            long told = ring.toldUpTo();
+            counts.forEach((counter, density) -> {
+                ObjectNode one = counted.addObject();
+                one.put("name", counter.name())
+                        .put("rid", counter.rid())
+                        .put("count", density.total());
+                ArrayNode slots = one.putArray("slots");
+                density.since(told, (slot, number) -> slots.add(slot).add(number));
+                ring.toldUpTo(Math.max(ring.toldUpTo(), density.last()));
+            });
         }
         return batch;
     }

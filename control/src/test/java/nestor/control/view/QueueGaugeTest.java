@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 import nestor.machine.IommuState;
+import nestor.virtio.VirtqueueState;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -80,6 +81,14 @@ class QueueGaugeTest {
         registers.put("IQH_REG", 0x1fe0L);
         assertThat(gauge("intel-iommu", "IQ"))
                 .isEqualTo(new QueueGauge("IQ", true, 256, 1, 255, 2, ""));
+    }
+
+    @Test
+    @DisplayName("virtio 1.3 §2.7: indices count on beyond the ring's size, in 16 bits")
+    void virtqueuesWrapAtSixteenBits() {
+        assertThat(QueueGauge.of(new VirtqueueState(1, 256, 3, 0xfffe)))
+                .isEqualTo(new QueueGauge("virtqueue 1", true, 256, 3, 254, 5, ""));
+        assertThat(QueueGauge.of(new VirtqueueState(0, 0, 0, 0)).enabled()).isFalse();
     }
 
     @Test

@@ -106,6 +106,17 @@ class SessionTest {
     }
 
     @Test
+    void aWalkIsAnsweredAndAWrongOneToldSo() {
+        ask("{\"id\": 1, \"walk\": \"edu0 read 0x1000\"}");
+        JsonNode walk = answer().get("walk");
+        assertThat(walk.get("model").asString()).isEqualTo("smmuv3");
+        assertThat(walk.get("result").get("kind").asString()).isNotEmpty();
+        advance(Session.PAUSE_MILLIS);
+        ask("{\"id\": 2, \"walk\": \"nobody 0x1000\"}");
+        assertThat(answer().get("error").asString()).contains("nobody");
+    }
+
+    @Test
     void whatIsNoQuestionIsToldSo() {
         String nested = "[".repeat(2000);
         for (String wrong :

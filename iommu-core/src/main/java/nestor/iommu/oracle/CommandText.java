@@ -5,7 +5,8 @@ import java.util.regex.Pattern;
 /** Decoded commands as text, with the names of their specification and addresses in hexadecimal. */
 public final class CommandText {
     private static final Pattern ADDRESS =
-            Pattern.compile("(iova|first|last|[a-zA-Z]*[aA]ddress|virt[A-Z][a-z]*|phys)=(-?[0-9]+)");
+            Pattern.compile(
+                    "(iova|first|last|[a-zA-Z]*[aA]ddress|virt[A-Z][a-z]*|phys)=(-?[0-9]+)");
 
     private CommandText() {}
 
@@ -20,7 +21,6 @@ public final class CommandText {
                 + ADDRESS.matcher(text.substring(text.indexOf('[')))
                         .replaceAll(found ->
                                 "%s=0x%x"
-                                        .formatted(
-                                                found.group(1), Long.parseLong(found.group(2))));
+                                        .formatted(found.group(1), Long.parseLong(found.group(2))));
     }
 }

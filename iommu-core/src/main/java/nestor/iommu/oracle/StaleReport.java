@@ -74,7 +74,10 @@ public record StaleReport(
                                 seconds(cachedNanos),
                                 current,
                                 seconds(staleNanos)));
-        lines.add("  missing: " + missing + covering.map(c -> "; the address was in " + c).orElse(""));
+        lines.add(
+                "  missing: "
+                        + missing
+                        + covering.map(c -> "; the address was in " + c).orElse(""));
         lines.add(
                 "  still so at %s; DMAs that used it since: %d"
                         .formatted(seconds(reportedNanos), uses));

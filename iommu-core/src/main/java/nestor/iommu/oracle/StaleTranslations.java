@@ -86,23 +86,15 @@ final class StaleTranslations implements CommandObserver {
      * @param sampled {@link #epoch} from before it did
      */
     void used(
-            Requester requester,
-            long iova,
-            int access,
-            Translation.Mapping mapping,
-            long sampled) {
+            Requester requester, long iova, int access, Translation.Mapping mapping, long sampled) {
         counters.dmas.increment();
-        CurrentTranslation now =
-                subject.current(TranslationCache.IOTLB, requester, iova, access);
+        CurrentTranslation now = subject.current(TranslationCache.IOTLB, requester, iova, access);
         if (now instanceof NotUsed) {
             return;
         }
         var key =
                 new Held.Key(
-                        TranslationCache.IOTLB,
-                        requester,
-                        mapping.iovaBase(),
-                        mapping.sizeLog2());
+                        TranslationCache.IOTLB, requester, mapping.iovaBase(), mapping.sizeLog2());
         @Nullable StaleReport report = null;
         synchronized (lock) {
             if (epoch != sampled) {
@@ -147,14 +139,9 @@ final class StaleTranslations implements CommandObserver {
     }
 
     /** A function got a translation. */
-    void answered(
-            Requester requester,
-            long iova,
-            Translation.Mapping mapping,
-            long sampled) {
+    void answered(Requester requester, long iova, Translation.Mapping mapping, long sampled) {
         CurrentTranslation now =
-                subject.current(
-                        TranslationCache.ATC, requester, iova, mapping.access() & JUDGED);
+                subject.current(TranslationCache.ATC, requester, iova, mapping.access() & JUDGED);
         if (!(now instanceof Mapped mapped) || !agrees(mapping, iova, now)) {
             return; // it has changed meanwhile, and whoever changed it is not through
         }
@@ -177,8 +164,7 @@ final class StaleTranslations implements CommandObserver {
             return; // an identity, which is in no table
         }
         var key =
-                new Held.Key(
-                        TranslationCache.IOTLB, requester, block.iovaBase(), block.sizeLog2());
+                new Held.Key(TranslationCache.IOTLB, requester, block.iovaBase(), block.sizeLog2());
         if (held.find(key) == null) {
             var mapping =
                     new Translation.Mapping(
@@ -282,7 +268,10 @@ final class StaleTranslations implements CommandObserver {
                             entry.mapping.access() & JUDGED);
             @Nullable StaleReport report;
             synchronized (lock) {
-                report = entry.gone || entry.iova != iova ? null : judge(entry, now, completions - 1);
+                report =
+                        entry.gone || entry.iova != iova
+                                ? null
+                                : judge(entry, now, completions - 1);
             }
             send(report);
         }
@@ -329,8 +318,7 @@ final class StaleTranslations implements CommandObserver {
         return entry.key.cache() == TranslationCache.ATC;
     }
 
-    private static boolean agrees(
-            Translation.Mapping mapping, long iova, CurrentTranslation now) {
+    private static boolean agrees(Translation.Mapping mapping, long iova, CurrentTranslation now) {
         return switch (now) {
             case NotUsed _ -> true;
             case Mapped mapped -> mapped.mapping().gpa(iova) == mapping.gpa(iova);

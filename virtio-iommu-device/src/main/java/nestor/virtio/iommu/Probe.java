@@ -26,13 +26,13 @@ final class Probe {
         this.isMessage = isMessage;
     }
 
-    CurrentTranslation current(
-            TranslationCache cache, Requester requester, long iova, int access) {
+    CurrentTranslation current(TranslationCache cache, Requester requester, long iova, int access) {
         int rid = requester.rid();
         int pasid = requester.pasid();
         boolean atc = cache == TranslationCache.ATC;
         // Translated requests of a PASID need not carry it.
-        if (atc && !spaces.attachment(rid).admitsTranslated(Requester.NO_PASID)
+        if (atc
+                && !spaces.attachment(rid).admitsTranslated(Requester.NO_PASID)
                 && !spaces.attachment(rid).admitsTranslated(pasid)) {
             return NOT_USED;
         }

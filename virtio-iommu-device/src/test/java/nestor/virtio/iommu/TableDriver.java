@@ -183,15 +183,7 @@ final class TableDriver implements ModelDriver {
         }
         submit(
                 TableHarness.invalidateBytes(
-                        VA,
-                        TableHarness.DEV_IOTLB,
-                        F_PASID,
-                        domain(pasid),
-                        pasid,
-                        0,
-                        page,
-                        1,
-                        12));
+                        VA, TableHarness.DEV_IOTLB, F_PASID, domain(pasid), pasid, 0, page, 1, 12));
     }
 
     @Override

@@ -1,5 +1,7 @@
 package nestor.virtio.pci;
 
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -15,6 +17,7 @@ import nestor.virtio.DriverMemory;
 import nestor.virtio.Features;
 import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
+import nestor.virtio.VirtqueueState;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.mmio.MmioRegion;
 import org.jspecify.annotations.Nullable;
@@ -138,6 +141,11 @@ public final class VirtioPci {
         return function;
     }
 
+    /** Its queues at this moment. Any thread. */
+    public List<VirtqueueState> queues() {
+        return Arrays.stream(services).map(QueueService::state).toList();
+    }
+
     private PciFunction function(String name, int vectors, boolean ats) {
         Registers registers = new Registers();
         PciConfigAccess access = new PciConfigAccess(REGISTERS_BAR, REGISTERS_BYTES, registers);
@@ -250,8 +258,8 @@ public final class VirtioPci {
         private final int index;
         private final AtomicBoolean posted = new AtomicBoolean();
 
-        /** The live queue; loop only. */
-        private @Nullable Virtqueue queue;
+        /** The live queue; used by the loop only, looked at by others. */
+        private volatile @Nullable Virtqueue queue;
 
         QueueService(int index) {
             this.index = index;
@@ -274,6 +282,11 @@ public final class VirtioPci {
 
         void close() {
             queue = null;
+        }
+
+        VirtqueueState state() {
+            Virtqueue live = queue;
+            return live == null ? new VirtqueueState(index, 0, 0, 0) : live.state(index);
         }
 
         void kick() {

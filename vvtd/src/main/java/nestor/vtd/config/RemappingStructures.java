@@ -39,10 +39,7 @@ public final class RemappingStructures {
      * @param fetch how entries of PASID tables are read
      */
     public RemappingStructures(
-            Doublewords memory,
-            TableMemory physical,
-            VtdOptions options,
-            PasidEntryFetch fetch) {
+            Doublewords memory, TableMemory physical, VtdOptions options, PasidEntryFetch fetch) {
         this.fetch = fetch;
         this.memory = memory;
         this.physical = physical;

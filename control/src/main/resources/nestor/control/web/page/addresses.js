@@ -3,7 +3,7 @@ import { html } from './html.js';
 import { hex, size } from './format.js';
 
 const kind = name =>
-  name.startsWith('ram') ? 'ram' : / BAR\d$/.test(name) ? 'bar' : 'board';
+  name.startsWith('ram') ? 'ram' : / BAR\d$/.test(name) ? 'device' : 'board';
 
 // Lengths by their logarithm: a page and a gigabyte are both to be seen.
 const length = bytes => `${Math.max(1, Math.log2(Number(bytes)) / 3)}em`;
@@ -28,5 +28,5 @@ export const Addresses = ({ data }) => html`
   </table>
   <p class="quiet"><span class="range ram key"></span> memory
     <span class="range board key"></span> the board
-    <span class="range bar key"></span> devices' BARs; bars are as long as the logarithm of the size.
+    <span class="range device key"></span> devices' BARs; bars are as long as the logarithm of the size.
     What is at no line is answered with all ones.</p>`;

@@ -6,7 +6,7 @@ const Gauge = ({ queue }) => {
   const share = queue.enabled ? Math.min(1, queue.waiting / queue.size) : 0;
   return html`
     <li class=${'gauge' + (queue.error ? ' bad' : '') + (queue.enabled ? '' : ' off')}>
-      <div class="title"><b>${queue.queue}</b><span class="quiet">${queue.of}</span></div>
+      <div class="title"><b>${queue.queue}</b></div>
       <div class="bar" role="meter" aria-label=${`${queue.of} ${queue.queue}`}
           aria-valuemin="0" aria-valuemax=${queue.size} aria-valuenow=${queue.waiting}>
         <div style=${{ width: `${share * 100}%` }}></div>
@@ -34,7 +34,9 @@ export const Queues = ({ data }) => html`
   <h2>Queues</h2>
   ${data.queues.length === 0
     ? html`<p>No device of this machine has a queue in guest memory.</p>`
-    : html`<ul class="gauges">${data.queues.map(queue =>
-        html`<${Gauge} key=${queue.of + queue.queue} queue=${queue} />`)}</ul>`}
+    : [...new Set(data.queues.map(queue => queue.of))].map(of => html`
+        <section key=${of}><h3>${of}</h3>
+          <ul class="gauges">${data.queues.filter(queue => queue.of === of).map(queue =>
+            html`<${Gauge} key=${queue.queue} queue=${queue} />`)}</ul></section>`)}
   ${data.iommu.filter(iommu => Object.keys(iommu.registers).length > 0).map(iommu =>
     html`<${Registers} key=${iommu.id} iommu=${iommu} />`)}`;

@@ -4,11 +4,11 @@ import { count, ridText } from './format.js';
 import { link } from './walk.js';
 
 const KINDS = [
-  { kind: 'DMA', title: 'memory requests', color: '--accent' },
-  { kind: 'ATS', title: 'translation requests', color: '--good' },
-  { kind: 'PRI', title: 'page requests and responses', color: '--violet' },
-  { kind: 'INV', title: 'invalidations', color: '--warm' },
-  { kind: 'FAULT', title: 'faults', color: '--bad' },
+  { kind: 'DMA', title: 'memory requests' },
+  { kind: 'ATS', title: 'translation requests' },
+  { kind: 'PRI', title: 'page requests and responses' },
+  { kind: 'INV', title: 'invalidations' },
+  { kind: 'FAULT', title: 'faults' },
 ];
 
 const kindOf = name =>
@@ -21,31 +21,34 @@ const kindOf = name =>
 const walkable = event => event.rid >= 0 && /^0x/.test(event.fields.address ?? '');
 const pasid = event => (Number(event.fields.pasid ?? -1) >= 0 ? event.fields.pasid : '');
 
-const KEPT = 6000;
+const KEPT = 1000;
 const LISTED = 25;
 const ROW_PIXELS = 13;
 const WINDOWS = [2, 10, 60];
 const NO_FUNCTION = -1;
 
-const draw = (canvas, events, end, seconds) => {
+// Each row is a kind; the more happened in a slot of time, the fuller its colour.
+const draw = (canvas, legend, lanes, end, slots) => {
   const scale = devicePixelRatio;
   const width = canvas.clientWidth;
   canvas.width = width * scale;
   canvas.height = KINDS.length * ROW_PIXELS * scale;
   const context = canvas.getContext('2d');
-  const style = getComputedStyle(canvas);
   context.scale(scale, scale);
-  KINDS.forEach(({ kind, color }, row) => {
+  const line = getComputedStyle(canvas).color;
+  KINDS.forEach(({ kind }, row) => {
     const y = row * ROW_PIXELS;
-    context.fillStyle = style.getPropertyValue('--line');
+    context.globalAlpha = 1;
+    context.fillStyle = line;
     context.fillRect(0, y + ROW_PIXELS - 1, width, 1);
-    context.fillStyle = style.getPropertyValue(color);
-    for (const event of events) {
-      if (event.kind === kind) {
-        const x = width * (1 - (end - event.nanos) / (seconds * 1e9));
-        if (x >= 0) {
-          context.fillRect(x, y + 2, Math.max(1.5, width * event.duration / (seconds * 1e9)), ROW_PIXELS - 4);
-        }
+    context.fillStyle = getComputedStyle(legend.children[row]).color;
+    const lane = lanes.get(kind) ?? new Map();
+    const most = Math.log1p(Math.max(1, ...lane.values()));
+    for (const [slot, number] of lane) {
+      const x = width * (1 - (end - slot) / slots);
+      if (x > -1) {
+        context.globalAlpha = 0.3 + 0.7 * Math.log1p(number) / most;
+        context.fillRect(x, y + 2, Math.max(2, width / slots), ROW_PIXELS - 4);
       }
     }
   });
@@ -54,25 +57,28 @@ const draw = (canvas, events, end, seconds) => {
 class Lane extends Component {
   componentDidMount() { this.draw(); }
   componentDidUpdate() { this.draw(); }
-  draw() { draw(this.canvas, this.props.events, this.props.end, this.props.seconds); }
+  draw() { draw(this.canvas, this.legend, this.props.lanes, this.props.end, this.props.slots); }
 
-  render({ name, place, events, totals }) {
+  render({ name, place, totals }) {
     return html`
       <li class="lane">
         <div class="title"><b>${name}</b><code>${place}</code></div>
         <div class="rows">
-          <ul class="legend">${KINDS.map(({ kind, title }) => html`
-            <li key=${kind} title=${title}><span>${kind}</span>
+          <ul class="legend" ref=${legend => { this.legend = legend; }}>${KINDS.map(({ kind, title }) => html`
+            <li key=${kind} class=${'kind ' + kind} title=${title}><span>${kind}</span>
               <span class="number">${totals[kind] ? count(totals[kind]) : ''}</span></li>`)}</ul>
           <canvas ref=${canvas => { this.canvas = canvas; }} role="img"
-            aria-label=${`${name}: ${events.length} events`}></canvas>
+            aria-label=${`${name}: ${Object.entries(totals).map(([kind, number]) => `${kind} ${number}`).join(', ')}`}></canvas>
         </div>
       </li>`;
   }
 }
 
 export class Timeline extends Component {
-  state = { events: [], counts: [], dropped: 0, end: 0, seconds: 10, paused: false, only: '' };
+  state = { events: [], counts: [], dropped: 0, slotNanos: 5e7, seconds: 10, paused: false, only: '' };
+  lanes = new Map(); // of each function: of each kind: how much in which slot
+  last = 0; // slot of which the page has heard last, and when that was
+  heard = 0;
 
   componentDidMount() {
     this.props.connection.onBatch = batch => this.take(batch);
@@ -98,16 +104,51 @@ export class Timeline extends Component {
     if (this.state.paused) {
       return;
     }
-    const fresh = batch.events.map(event => ({ ...event, kind: kindOf(event.name) }));
-    this.setState(({ events, end }) => ({
-      events: [...events, ...fresh].slice(-KEPT),
-      end: Math.max(end, ...fresh.map(event => event.nanos)),
+    for (const one of batch.counts) {
+      this.count(one.rid, kindOf(one.name), one.name, one.slots);
+    }
+    this.setState(({ events }) => ({
+      events: [...events, ...batch.events].slice(-KEPT),
       counts: batch.counts,
       dropped: batch.dropped,
+      slotNanos: batch['slot-nanos'],
     }));
   }
 
-  render({ data }, { events, counts, dropped, end, seconds, paused, only }) {
+  // Slots come as number, count, number, count; the last one of a name may come again, fuller.
+  count(rid, kind, name, slots) {
+    const lane = this.lane(rid, kind);
+    for (let i = 0; i < slots.length; i += 2) {
+      const slot = slots[i];
+      const parts = lane.parts.get(slot) ?? new Map();
+      parts.set(name, slots[i + 1]);
+      lane.parts.set(slot, parts);
+      lane.sums.set(slot, [...parts.values()].reduce((sum, part) => sum + part, 0));
+      if (slot > this.last) {
+        this.last = slot;
+        this.heard = performance.now();
+      }
+    }
+    const oldest = this.last - WINDOWS.at(-1) * 1e9 / this.state.slotNanos;
+    for (const slot of lane.sums.keys()) {
+      if (slot < oldest) {
+        lane.sums.delete(slot);
+        lane.parts.delete(slot);
+      }
+    }
+  }
+
+  lane(rid, kind) {
+    const key = `${rid} ${kind}`;
+    if (!this.lanes.has(key)) {
+      this.lanes.set(key, { sums: new Map(), parts: new Map() });
+    }
+    return this.lanes.get(key);
+  }
+
+  render({ data }, { events, counts, dropped, slotNanos, seconds, paused, only }) {
+    const end = this.last + (paused ? 0 : (performance.now() - this.heard) * 1e6 / slotNanos);
+    const slots = seconds * 1e9 / slotNanos;
     const names = new Map(data.pci.map(f => [f.bus << 8 | f.slot << 3 | f.function, f.id]));
     const rids = [...new Set([...counts.map(one => one.rid)])].sort((a, b) => a - b);
     const title = rid => (rid === NO_FUNCTION ? 'IOMMU commands' : names.get(rid) ?? 'unknown');
@@ -131,13 +172,13 @@ export class Timeline extends Component {
           ${WINDOWS.map(one => html`<option key=${one} value=${one}>${one} s</option>`)}
         </select></label>
         <span class="quiet" id="events">${count(counts.reduce((sum, one) => sum + one.count, 0))} events${
-          dropped > 0 ? `, of which ${count(dropped)} came faster than this page takes them; the numbers count them all` : ''}</span>
+          dropped > 0 ? `, of which ${count(dropped)} came too fast to be listed` : ''}</span>
       </div>
       ${rids.length === 0 ? html`<p class="quiet">Nothing has happened since this page looks.</p>` : null}
       <ul class="lanes">${rids.map(rid => html`
         <${Lane} key=${rid} name=${title(rid)} place=${rid === NO_FUNCTION ? '' : ridText(rid)}
-          events=${events.filter(event => event.rid === rid)} totals=${totals(rid)}
-          end=${end} seconds=${seconds} />`)}</ul>
+          lanes=${new Map(KINDS.map(({ kind }) => [kind, this.lane(rid, kind).sums]))}
+          totals=${totals(rid)} end=${end} slots=${slots} />`)}</ul>
       ${events.length > 0 && html`
         <div class="controls"><label>Latest of <select value=${only}
             onChange=${event => this.setState({ only: event.target.value })}>
@@ -151,7 +192,7 @@ export class Timeline extends Component {
             <tr key=${`${event.nanos} ${event.name} ${event.rid}`}>
               <td class="number">${(event.nanos / 1e9).toFixed(6)} s</td>
               <td>${title(event.rid)}</td>
-              <td class=${'kind ' + event.kind}>${event.name}</td>
+              <td class=${'kind ' + kindOf(event.name)}>${event.name}</td>
               <td><code>${Object.entries(event.fields).filter(([name]) => name !== 'rid')
                 .map(([name, value]) => `${name}=${value}`).join(' ')}</code>
                 ${walkable(event) && html` <a href=${link(ridText(event.rid), pasid(event), event.fields.address)}>walk</a>`}</td>
