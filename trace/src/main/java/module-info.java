@@ -2,6 +2,7 @@
 @org.jspecify.annotations.NullMarked
 module nestor.trace {
     requires transitive nestor.vmm;
+    requires nestor.pci;
     requires static org.jspecify;
 
     exports nestor.trace;

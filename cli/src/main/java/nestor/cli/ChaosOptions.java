@@ -25,6 +25,10 @@ final class ChaosOptions {
             })
     private @Nullable String text;
 
+    boolean isGiven() {
+        return text != null;
+    }
+
     /** What is done to a machine. */
     @FunctionalInterface
     interface Plan {
@@ -60,13 +64,19 @@ final class ChaosOptions {
     }
 
     private static ChaosPlan read(String text) throws CommandException, ConfigException {
-        OptionList list = OptionList.parse(NAME, text, "keys");
-        Optional<String> seed = list.take("seed");
-        list.expectEmpty(Set.of("seed"));
-        if (seed.isPresent() && !seed.get().matches("[0-9]{1,18}")) {
-            throw CommandException.usage("%s: seed='%s' is not a number".formatted(NAME, seed.get()));
+        int comma = text.indexOf(','); // keys hold equals signs, and no commas
+        Optional<String> seed = Optional.empty();
+        if (comma >= 0) {
+            OptionList list = OptionList.parse(NAME, text.substring(comma + 1), "");
+            seed = list.take("seed");
+            list.expectEmpty(Set.of("seed"));
         }
-        Set<ChaosKey> keys = ChaosPlan.keys(NAME + " ", list.head());
+        if (seed.isPresent() && !seed.get().matches("[0-9]{1,18}")) {
+            throw CommandException.usage(
+                    "%s: seed='%s' is not a number".formatted(NAME, seed.get()));
+        }
+        Set<ChaosKey> keys =
+                ChaosPlan.keys(NAME + " ", comma < 0 ? text : text.substring(0, comma));
         return new ChaosPlan(keys, seed.map(Long::parseLong).orElseGet(ChaosPlan::anySeed));
     }
 

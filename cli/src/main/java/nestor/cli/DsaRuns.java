@@ -1,6 +1,7 @@
 package nestor.cli;
 
 import java.util.List;
+import java.util.stream.Stream;
 import nestor.guest.GuestProfile;
 
 /** What Debian's driver, tools and test program do with a DSA behind VT-d. */
@@ -18,6 +19,11 @@ final class DsaRuns {
     };
 
     private DsaRuns() {}
+
+    /** The kernel's command line of a machine with a DSA. */
+    static String[] arguments(String... more) {
+        return Stream.of(ARGUMENTS, more).flatMap(Stream::of).toArray(String[]::new);
+    }
 
     static List<PresetRun> all() {
         return List.of(

@@ -127,8 +127,7 @@ final class GuestTest {
                             lines.boots());
             String title =
                     guest.title() + ", preset " + preset.profile().name() + ", run " + run.name();
-            List<Result> found =
-                    new ArrayList<>(HostChecks.run(preset, run, results, evidence));
+            List<Result> found = new ArrayList<>(HostChecks.run(preset, run, results, evidence));
             if (watch.isPresent()) {
                 found.add(watch.get().result(found.size() + 1));
             }

@@ -77,6 +77,13 @@ final class HostChecks {
         if (run.reboots()) {
             checks.boots(evidence.boots().list(), evidence.readDisk());
         }
+        if (Catalogue.breaks(run)) {
+            checks.add(
+                    "reset-of-a-broken-kernel",
+                    evidence.outcome() instanceof MachineOutcome.ResetRequested,
+                    List.of("outcome=" + evidence.outcome()));
+            return checks.results;
+        }
         checks.add(
                 "clean-power-off",
                 evidence.outcome() instanceof MachineOutcome.PoweredOff,

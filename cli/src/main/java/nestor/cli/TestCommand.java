@@ -10,6 +10,7 @@ import nestor.cli.terminal.Terminal;
 import nestor.guest.BareKit;
 import nestor.guest.ImageException;
 import nestor.machine.ConfigException;
+import nestor.trace.Tracing;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Option;
             "  nestor test --kernel-release backports --format junit > result.xml",
             "  nestor test --suite bare --iommu smmuv3",
             "  nestor test --suite host",
+            "  nestor test --catalogue help",
             "  nestor test --exec 'dmesg | grep -i iommu'",
             "",
             "Exit codes: 0 all passed, 1 a check failed, 2 usage, 3 the guest panicked, 124 time",
@@ -89,6 +91,14 @@ final class TestCommand implements Callable<Integer> {
     private @Nullable String with;
 
     @Option(
+            names = "--catalogue",
+            paramLabel = "ID",
+            description =
+                    "Instead of a preset's runs: a published defect of Linux, on a kernel that has"
+                            + " it and on one that does not; help lists them.")
+    private @Nullable String catalogue;
+
+    @Option(
             names = "--run",
             paramLabel = "NAME",
             description =
@@ -111,6 +121,7 @@ final class TestCommand implements Callable<Integer> {
     private @Nullable Long seed;
 
     @Mixin private ChaosOptions chaos = new ChaosOptions();
+    @Mixin private TraceOptions trace = new TraceOptions();
 
     TestCommand(Host host) {
         this.host = host;
@@ -119,6 +130,19 @@ final class TestCommand implements Callable<Integer> {
     @Override
     public Integer call() throws CommandException, ConfigException, ImageException, IOException {
         Settings settings = options.settings();
+        Optional<String> help = trace.help();
+        if (help.isPresent()) {
+            host.out().print(help.get());
+            return ExitCode.OK;
+        }
+        try (Tracing _ = trace.open(host.log())) {
+            return test(settings);
+        }
+    }
+
+    private int test(Settings settings)
+            throws CommandException, ConfigException, ImageException, IOException {
+        oracle.check();
         if (settings.get(Setting.SERIAL).isPresent()) {
             throw CommandException.usage(
                     settings.origin(Setting.SERIAL)
@@ -133,14 +157,22 @@ final class TestCommand implements Callable<Integer> {
         if (suite != null || iommu != null) {
             return runSuite(settings);
         }
+        if (catalogue != null) {
+            return runCatalogue(catalogue, settings);
+        }
         if (settings.get(Setting.PRESET).isEmpty()) {
             settings.set(Setting.PRESET, "--preset", "virtio-iommu");
         }
         Preset preset =
                 Preset.of(settings.origin(Setting.PRESET), settings.text(Setting.PRESET, ""));
+        return run(preset, preset.runs(), settings);
+    }
+
+    private int run(Preset preset, List<PresetRun> known, Settings settings)
+            throws CommandException, ConfigException, ImageException, IOException {
         List<PresetRun> chosen =
                 PresetRuns.choose(
-                        preset.runs(),
+                        known,
                         runs,
                         settings.get(Setting.KERNEL).isPresent(),
                         settings.get(Setting.KERNEL_RELEASE).map(Settings.Value::text));
@@ -168,8 +200,39 @@ final class TestCommand implements Callable<Integer> {
         }
     }
 
+    private int runCatalogue(String id, Settings settings)
+            throws CommandException, ConfigException, ImageException, IOException {
+        refuseGuest(settings, "--catalogue");
+        if (exec != null) {
+            throw CommandException.usage("--exec: --catalogue brings commands of its own");
+        }
+        if (id.equals("help")) {
+            host.out().print(Catalogue.list());
+            return ExitCode.OK;
+        }
+        Catalogue entry = Catalogue.of("--catalogue", id);
+        Preset preset = new Preset(Catalogue.PROFILE);
+        settings.set(Setting.PRESET, "--catalogue", Catalogue.PROFILE.name());
+        return run(preset, entry.runs(), settings);
+    }
+
+    /** What brings a guest of its own takes none of the user's. */
+    private static void refuseGuest(Settings settings, String what) throws CommandException {
+        for (Setting setting :
+                List.of(Setting.PRESET, Setting.KERNEL, Setting.INITRD, Setting.KERNEL_RELEASE)) {
+            if (settings.get(setting).isPresent()) {
+                throw CommandException.usage(
+                        settings.origin(setting)
+                                + ": %s brings a guest of its own".formatted(what));
+            }
+        }
+    }
+
     private int runSuite(Settings settings)
             throws CommandException, ConfigException, ImageException, IOException {
+        if (catalogue != null) {
+            throw CommandException.usage("--catalogue: not with --suite");
+        }
         if (suite == null || iommu != null && !BareSuite.NAME.equals(suite)) {
             throw CommandException.usage("--iommu: only with --suite bare");
         }
@@ -177,14 +240,11 @@ final class TestCommand implements Callable<Integer> {
             throw CommandException.usage(
                     "--suite: unknown suite '%s'; known: bare, host".formatted(suite));
         }
-        for (Setting setting :
-                List.of(Setting.PRESET, Setting.KERNEL, Setting.INITRD, Setting.KERNEL_RELEASE)) {
-            if (settings.get(setting).isPresent()) {
-                throw CommandException.usage(
-                        settings.origin(setting)
-                                + ": --suite %s brings a guest of its own".formatted(suite));
-            }
+        if (chaos.isGiven()) {
+            throw CommandException.usage(
+                    "--chaos: --suite %s has devices of its own".formatted(suite));
         }
+        refuseGuest(settings, "--suite " + suite);
         if (exec != null) {
             throw CommandException.usage("--exec: --suite %s has no shell".formatted(suite));
         }

@@ -11,6 +11,7 @@ import java.util.Set;
 import java.util.function.Function;
 import nestor.trace.GuestErrors;
 import nestor.trace.JsonLinesSink;
+import nestor.trace.PcapSink;
 import nestor.trace.PerfettoSink;
 import nestor.trace.TextSink;
 import nestor.trace.TraceFile;
@@ -26,14 +27,14 @@ final class TraceOptions {
     private static final String GUEST_ERRORS = "guest_errors";
     private static final String TRACE = "trace:";
     private static final Set<String> PROPERTIES =
-            Set.of("enable", "events", "file", "jsonl", "perfetto", "limit");
+            Set.of("enable", "events", "file", "jsonl", "perfetto", "pcap", "limit");
 
     @Option(
             names = {"-trace", "--trace"},
             paramLabel = "GLOB[,file=F]",
             description = {
-                "Trace points to record, to standard error or to file=F (text), jsonl=F, perfetto=F; limit=SIZE of each"
-                        + " file (1G); events=FILE names points line by line. '-trace help' lists them."
+                "Trace points to record, to standard error or to file=F (text), jsonl=F, perfetto=F; pcap=F records PCIe"
+                        + " packets for Wireshark; limit=SIZE of each file (1G); events=FILE names points line by line. '-trace help' lists them."
             })
     private List<String> traces = new ArrayList<>();
 
@@ -58,6 +59,7 @@ final class TraceOptions {
         final List<Function<TraceOutput, TraceSink>> kinds = new ArrayList<>();
         final List<Path> files = new ArrayList<>();
         OptionalLong limitBytes = OptionalLong.empty();
+        final List<Path> packets = new ArrayList<>();
         boolean guestErrors;
 
         void file(Optional<String> name, Function<TraceOutput, TraceSink> kind)
@@ -107,6 +109,12 @@ final class TraceOptions {
             tracing.set(off ? pattern.substring(1) : pattern, !off);
         }
         guestErrors.forEach(errors -> tracing.watch(errors, GuestErrors.POINTS));
+        for (Path path : plan.packets) {
+            tracing.watch(new PcapSink(create(path, plan, log)), PcapSink.POINTS);
+            Path folder = Optional.ofNullable(path.toAbsolutePath().getParent()).orElse(path);
+            Path script = PcapSink.dissector(folder);
+            log.info("trace: tshark -X lua_script:%s -r %s".formatted(script, path));
+        }
         return tracing;
     }
 
@@ -125,6 +133,10 @@ final class TraceOptions {
         plan.file(list.take("file"), TextSink::new);
         plan.file(list.take("jsonl"), JsonLinesSink::new);
         plan.file(list.take("perfetto"), PerfettoSink::new);
+        Optional<String> packets = list.take("pcap");
+        if (packets.isPresent()) {
+            plan.packets.add(MachineOptions.path("-trace", packets.get()));
+        }
         Optional<String> limit = list.take("limit");
         if (limit.isPresent()) {
             plan.limitBytes = OptionalLong.of(SizeParser.parse("-trace limit", limit.get(), 'B'));

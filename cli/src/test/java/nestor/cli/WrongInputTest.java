@@ -29,6 +29,41 @@ final class WrongInputTest {
                         "--run: the preset has no run 'none'; known: strict, backports, lazy,"
                                 + " passthrough, translated, ats, hotplug, hotplug-ats, torn, units,"
                                 + " reboot"),
+                wrong(
+                        "test --catalogue CVE-0",
+                        "--catalogue: unknown defect 'CVE-0'; known: idxd-remove, idxd-workqueue,"
+                                + " sva-without-pri, prs-without-pds"),
+                wrong(
+                        "test --catalogue idxd-remove --kernel-release stable",
+                        "--kernel-release: --catalogue brings a guest of its own"),
+                wrong(
+                        "test --catalogue idxd-remove --run fix",
+                        "--run: the preset has no run 'fix'; known: affected, fixed"),
+                wrong(
+                        "test --catalogue idxd-remove --suite bare",
+                        "--catalogue: not with --suite"),
+                wrong(
+                        "test --catalogue idxd-remove --exec true",
+                        "--exec: --catalogue brings commands of its own"),
+                wrong(
+                        "test --suite bare --chaos cache=none",
+                        "--chaos: --suite bare has devices of its own"),
+                wrong(
+                        "test --chaos devtlb=slw",
+                        "--chaos 'devtlb=slw': unknown key; did you mean devtlb=slow?"),
+                wrong("test --chaos cache=none,seed=x", "--chaos: seed='x' is not a number"),
+                wrong(
+                        "-kernel DIR/file -device arm-smmuv3,chaos=cache=greedy+cache=none",
+                        "-device arm-smmuv3: chaos='cache=greedy+cache=none': excludes cache=greedy"),
+                        "run --oracle=window=0",
+                        "--oracle: window=0: must be 1 to 3600000 milliseconds"),
+                wrong(
+                        "test --oracle=file=x",
+                        "--oracle: unknown property 'file'; known: json, window"),
+                wrong(
+                        "run --oracle=loud",
+                        "--oracle loud: must be window=MS,json=FILE or nothing"),
+                wrong("test --suite bare --oracle", "--oracle: not with --suite"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),

@@ -188,6 +188,11 @@ final class DebianFetch {
                                 .collect(Collectors.joining()));
     }
 
+    /** Whether {@link #describe} named {@code source} among the packages. */
+    static boolean isOf(Path folder, DebianPackage source) throws IOException {
+        return Files.readString(folder.resolve(DESCRIPTION)).contains("\n " + source + "\n");
+    }
+
     private static String key(List<DebianPackage> packages) {
         ContentKey key = new ContentKey();
         packages.stream().map(DebianPackage::toString).sorted().forEach(key::with);

@@ -10,9 +10,12 @@ import java.util.stream.Stream;
 /** Our own files of the guest: its first process and its checks, by their path in the initramfs. */
 final class GuestFiles {
     private static final String RESOURCES = "initramfs/";
-    private static final String[] SCRIPTS = {"idxd.sh", "lib.sh", "reboots", "run-checks"};
+    private static final String[] SCRIPTS = {
+        "catalogue.sh", "idxd.sh", "lib.sh", "reboots", "run-checks"
+    };
     private static final String[] CHECKS = {
         "ats-enabled",
+        "catalogue",
         "console",
         "dsa",
         "dsa-runner",
@@ -70,6 +73,9 @@ final class GuestFiles {
                             "svm_demo.c",
                             "test_engine.c"));
 
+    /** What each of them has besides, in {@code lab/process}. */
+    private static final List<String> SHARED = List.of("process.c", "process.h");
+
     private GuestFiles() {}
 
     static Map<String, byte[]> all() throws IOException {
@@ -97,6 +103,9 @@ final class GuestFiles {
         }
         if (sources.isEmpty()) {
             throw new IllegalArgumentException("there is no program " + program);
+        }
+        for (String file : SHARED) {
+            sources.put(file, resource("lab/process/" + file));
         }
         return sources;
     }

@@ -1,16 +1,19 @@
 package nestor.guest;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
 /**
@@ -23,6 +26,8 @@ final class LabKernel {
     static final String RELEASE = "lab";
 
     private static final String SOURCE = "linux-source";
+    private static final String SYMBOLS = "Module.symvers";
+    private static final String BUILT_IN = "modules.builtin";
 
     /** Of the unpacked source, for each byte of its package. */
     private static final long UNPACKED_FACTOR = 12;
@@ -85,14 +90,43 @@ final class LabKernel {
         }
         Files.delete(deb);
         configure(version, tree, built);
-        compile(version, tree, built);
+        Optional<Path> same = same(version, source, built);
+        if (same.isPresent()) {
+            make(version, tree, built, List.of("modules_prepare"), () -> {});
+        } else {
+            compile(version, tree, built);
+        }
         for (OwnModule module : lab.modules()) {
             compile(module, version, tree, built);
         }
         try (CacheDirectory.Lock lock = cache.lock(progress)) {
-            lock.add(DebianFetch.KERNELS, name, entry -> keep(version, source, built, entry));
+            Parts parts = same.<Parts>map(Earlier::new).orElseGet(() -> new Built(built));
+            lock.add(
+                    DebianFetch.KERNELS, name, entry -> keep(version, source, parts, built, entry));
         }
         return name;
+    }
+
+    /**
+     * A kernel of the same source, compiler and options, whose modules of ours are other ones: they
+     * are built out of the tree, so its image is what this build would make.
+     */
+    private Optional<Path> same(String version, DebianPackage source, Path built)
+            throws IOException {
+        String prefix = version + "-lab-" + lab.architecture() + "-";
+        String config = Files.readString(built.resolve(".config"));
+        for (CachedImage kernel : cache.list(DebianFetch.KERNELS)) {
+            Optional<Path> folder =
+                    kernel.name().startsWith(prefix)
+                            ? cache.find(DebianFetch.KERNELS, kernel.name())
+                            : Optional.empty();
+            if (folder.isPresent()
+                    && Files.readString(folder.get().resolve("config")).equals(config)
+                    && DebianFetch.isOf(folder.get(), source)) {
+                return folder;
+            }
+        }
+        return Optional.empty();
     }
 
     private DebianPackage source() throws ImageException, IOException, InterruptedException {
@@ -163,12 +197,83 @@ final class LabKernel {
         }
     }
 
+    /** The files of a kernel that are Linux's own. */
+    private interface Parts {
+        Path image();
+
+        void addLinuxModules(ZipOutputStream zip) throws IOException;
+    }
+
+    private final class Built implements Parts {
+        private final Path folder;
+
+        Built(Path folder) {
+            this.folder = folder;
+        }
+
+        @Override
+        public Path image() {
+            return folder.resolve(lab.image());
+        }
+
+        @Override
+        public void addLinuxModules(ZipOutputStream zip) throws IOException {
+            // Who asks for a driver by name finds here that it is built in.
+            add(zip, folder.resolve(BUILT_IN));
+            for (String module : lab.linuxModules()) {
+                add(zip, folder.resolve(module));
+            }
+        }
+    }
+
+    private final class Earlier implements Parts {
+        private final Path entry;
+
+        Earlier(Path entry) {
+            this.entry = entry;
+        }
+
+        @Override
+        public Path image() {
+            return entry.resolve(KernelUnpacker.IMAGE);
+        }
+
+        @Override
+        public void addLinuxModules(ZipOutputStream zip) throws IOException {
+            try (ZipFile old = new ZipFile(entry.resolve(KernelUnpacker.MODULES).toFile())) {
+                copy(old, BUILT_IN, zip);
+                for (String module : lab.linuxModules()) {
+                    copy(old, String.valueOf(Path.of(module).getFileName()), zip);
+                }
+            }
+        }
+    }
+
+    private static void copy(ZipFile from, String name, ZipOutputStream to) throws IOException {
+        ZipEntry entry = from.getEntry(name);
+        if (entry == null) {
+            throw new IOException(from.getName() + " has no " + name);
+        }
+        ZipEntry copied = new ZipEntry(name);
+        copied.setTime(0);
+        to.putNextEntry(copied);
+        try (InputStream content = from.getInputStream(entry)) {
+            content.transferTo(to);
+        }
+        to.closeEntry();
+    }
+
     /** A module of ours, out of the tree as anybody's would be. */
     private void compile(OwnModule module, String version, Path tree, Path built)
             throws ImageException, IOException, InterruptedException {
         Path folder = Files.createDirectory(built.resolveSibling(module.name()));
         module.writeSourcesTo(folder);
-        make(version, tree, built, List.of("M=" + folder, "modules"), () -> {});
+        List<String> arguments = new ArrayList<>(List.of("M=" + folder, "modules"));
+        if (!Files.exists(built.resolve(SYMBOLS))) {
+            // Only a kernel that is built here says which symbols there are.
+            arguments.add("KBUILD_MODPOST_WARN=1");
+        }
+        make(version, tree, built, arguments, () -> {});
     }
 
     private void make(String version, Path tree, Path built, List<String> arguments, Runnable tick)
@@ -189,17 +294,13 @@ final class LabKernel {
         }
     }
 
-    private void keep(String version, DebianPackage source, Path built, Path entry)
+    private void keep(String version, DebianPackage source, Parts parts, Path built, Path entry)
             throws IOException {
-        Files.copy(built.resolve(lab.image()), entry.resolve(KernelUnpacker.IMAGE));
+        Files.copy(parts.image(), entry.resolve(KernelUnpacker.IMAGE));
         Files.copy(built.resolve(".config"), entry.resolve("config"));
         try (OutputStream file = Files.newOutputStream(entry.resolve(KernelUnpacker.MODULES));
                 ZipOutputStream zip = new ZipOutputStream(file)) {
-            // Who asks for a driver by name finds here that it is built in.
-            add(zip, built.resolve("modules.builtin"));
-            for (String module : lab.linuxModules()) {
-                add(zip, built.resolve(module));
-            }
+            parts.addLinuxModules(zip);
             for (OwnModule module : lab.modules()) {
                 add(zip, built.resolveSibling(module.name()).resolve(module.output()));
             }

@@ -157,6 +157,13 @@ public final class AtcInvalidator {
     private final Map<Integer, End> untold = new HashMap<>();
 
     private boolean timerArmed;
+    private @Nullable Listener listener;
+
+    /** Hears of every Invalidate Request before it is sent, with no lock held. */
+    @FunctionalInterface
+    public interface Listener {
+        void invalidates(int rid, int pasid, boolean global, IovaRange range);
+    }
 
     /** Of the requests that were completed. */
     private final LatencyHistogram latencies = new LatencyHistogram();
@@ -185,6 +192,11 @@ public final class AtcInvalidator {
         this.timer = clock.newTimer(this::expire);
     }
 
+    /** Who hears of Invalidate Requests; before the machine runs. */
+    public void onSend(Listener who) {
+        listener = who;
+    }
+
     /**
      * Whether so many requests wait for an ITag of {@code rid} that the caller must not send more;
      * {@link #whenDrained} tells when there is room.
@@ -207,6 +219,10 @@ public final class AtcInvalidator {
      */
     public void send(int rid, int pasid, boolean global, long iova, int sizeLog2) {
         var template = new InvalidateRequest(rid, pasid, 0, global, iova, sizeLog2);
+        Listener told = listener;
+        if (told != null) {
+            told.invalidates(rid, pasid, global, IovaRange.block(iova, sizeLog2));
+        }
         int depth = route.invalidateQueueDepth(rid);
         Pool pool;
         synchronized (lock) {

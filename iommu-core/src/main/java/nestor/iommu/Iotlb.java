@@ -111,6 +111,13 @@ public final class Iotlb {
     private final int[] entriesOfSize = new int[Long.SIZE + 1];
     private final @Nullable Invalidation[] remembered = new Invalidation[REMEMBERED];
     private int nextVictim;
+    private @Nullable Listener listener;
+
+    /** Hears of every invalidation, after it is done and with no lock held. */
+    @FunctionalInterface
+    public interface Listener {
+        void invalidated(Tags tags, IovaRange range);
+    }
 
     /**
      * An empty cache.
@@ -156,6 +163,11 @@ public final class Iotlb {
             }
         }
         return null;
+    }
+
+    /** Who hears of invalidations; before the machine runs. */
+    public void onInvalidated(Listener who) {
+        listener = who;
     }
 
     /** What to give {@link #insert}; sampled before the first descriptor is read. */
@@ -236,9 +248,16 @@ public final class Iotlb {
      * @param range {@link IovaRange#ALL} for whole tags
      */
     public void invalidate(Tags tags, IovaRange range) {
-        if (ways == 0) {
-            return;
+        if (ways != 0) {
+            drop(tags, range);
         }
+        Listener told = listener;
+        if (told != null) {
+            told.invalidated(tags, range);
+        }
+    }
+
+    private void drop(Tags tags, IovaRange range) {
         synchronized (lock) {
             long next = epoch + 1;
             remembered[(int) next & REMEMBERED - 1] = new Invalidation(tags, range);

@@ -7,7 +7,6 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import nestor.atc.AtcStatistics;
 import nestor.iommu.oracle.StaleTranslationOracle;
-
 import nestor.iommu.walk.WalkReport;
 import nestor.pci.FunctionInfo;
 import nestor.pci.Requester;

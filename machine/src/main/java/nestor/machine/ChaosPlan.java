@@ -74,6 +74,12 @@ public record ChaosPlan(Set<ChaosKey> keys, long seed) {
                                         title.replaceAll("[^ -~]", "?"),
                                         DeviceOptions.suggest(title, ChaosKey.titles(known))));
             }
+            for (ChaosKey other : keys) {
+                if (other.excludes(key.get())) {
+                    throw new ConfigException(
+                            "%s'%s': excludes %s".formatted(origin, text, other.title()));
+                }
+            }
             keys.add(key.get());
         }
         return keys;
@@ -87,7 +93,6 @@ public record ChaosPlan(Set<ChaosKey> keys, long seed) {
     /** As a device takes it. */
     @Override
     public String toString() {
-        return "%s=%s,%s=%d"
-                .formatted(KEYS, String.join("+", ChaosKey.titles(keys)), SEED, seed);
+        return "%s=%s,%s=%d".formatted(KEYS, String.join("+", ChaosKey.titles(keys)), SEED, seed);
     }
 }

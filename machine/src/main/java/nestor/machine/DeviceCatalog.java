@@ -197,12 +197,12 @@ public final class DeviceCatalog {
                             SmmuUnits.DRIVER,
                             DeviceType.BOARD,
                             "Arm SMMUv3 in front of the functions of one root bus and below",
-                            SmmuUnits.PROPERTIES),
+                            withChaos(SmmuUnits.PROPERTIES)),
                     new DeviceType(
                             RemappingUnits.DRIVER,
                             DeviceType.BOARD,
                             "Intel VT-d unit in front of all functions, or those of one root bus",
-                            RemappingUnits.PROPERTIES),
+                            withChaos(RemappingUnits.PROPERTIES)),
                     new DeviceType(
                             PciPlan.EXPANDER,
                             DeviceType.PCI,
@@ -229,8 +229,11 @@ public final class DeviceCatalog {
 
     private static List<DeviceProperty> chaotic(List<DeviceProperty> base) {
         return with(
-                base,
-                ChaosPlan.properties(ChaosKey.Side.FUNCTION).toArray(DeviceProperty[]::new));
+                base, ChaosPlan.properties(ChaosKey.Side.FUNCTION).toArray(DeviceProperty[]::new));
+    }
+
+    private static List<DeviceProperty> withChaos(List<DeviceProperty> base) {
+        return with(base, ChaosPlan.properties(ChaosKey.Side.IOMMU).toArray(DeviceProperty[]::new));
     }
 
     DeviceCatalog() {}

@@ -7,7 +7,8 @@ import java.util.List;
  *
  * @param name as QEMU spells it
  * @param kind what values it takes
- * @param choices the only values, for {@link Kind#CHOICE} and {@link Kind#CHAOS}; empty for other kinds
+ * @param choices the only values, for {@link Kind#CHOICE} and {@link Kind#CHAOS}; empty for other
+ *     kinds
  * @param defaultValue the value that counts when the user gives none; empty if there is none
  * @param help one line
  */

@@ -108,6 +108,7 @@ final class PciDevices {
     private final List<Runnable> functionsLeft = new ArrayList<>();
     private volatile Consumer<String> surpriseRemoval = _ -> {};
     private @Nullable VirtioIommu iommu;
+
     /** Of the virtio-iommu, by its name. */
     private final Map<String, Supplier<List<VirtqueueState>>> iommuQueues = new LinkedHashMap<>();
 
@@ -291,6 +292,15 @@ final class PciDevices {
         }
     }
 
+    /** An IOMMU of the board, which may misbehave. */
+    void addToChaos(String name, String origin, Chaos of, Optional<ChaosPlan> plan)
+            throws ConfigException {
+        chaos.add(name, of, ChaosKey.of(ChaosKey.Side.IOMMU), () -> {});
+        if (plan.isPresent()) {
+            chaos.show(origin, name, plan.get());
+        }
+    }
+
     private void addToChaos(PciPlan.Placement place, PciFunction function) {
         Set<ChaosKey> known = ChaosKey.of(ChaosKey.Side.FUNCTION);
         if (!ports.containsKey(place.bus())) {
@@ -414,7 +424,12 @@ final class PciDevices {
         MailboxLoop loop = loop(place.name());
         VirtioPci transport = new VirtioPci(place.name(), device, loop, access);
         return new Endpoint(
-                        place, transport.function(), loop, disk, Optional.empty(), transport::remove)
+                        place,
+                        transport.function(),
+                        loop,
+                        disk,
+                        Optional.empty(),
+                        transport::remove)
                 .withQueues(transport::queues);
     }
 
@@ -622,7 +637,12 @@ final class PciDevices {
     }
 
     /** Has the oracle look on at the virtio-iommu, if there is one. */
-    void watch(StaleTranslationOracle oracle) {}
+    void watch(StaleTranslationOracle oracle) {
+        if (iommu != null) {
+            host.interpose(iommu, oracle.watch("virtio-iommu", iommu, clock));
+        }
+    }
+
     /** {@link Board#explore}. */
     Optional<WalkReport> explore(Requester requester, long iova, int access) {
         return host.iommuOf(requester.rid())
@@ -638,8 +658,9 @@ final class PciDevices {
             if (endpoint.function().rid() == report.requester().rid()) {
                 endpoint.atc()
                         .flatMap(atc -> atc.peek(report.requester(), report.iova()))
-                        .map(entry -> CachedTranslation.ofAtc(
-                                mapping(entry), report.iova(), report.outcome()))
+                        .map(entry ->
+                                CachedTranslation.ofAtc(
+                                        mapping(entry), report.iova(), report.outcome()))
                         .ifPresent(cached::add);
             }
         }

@@ -392,6 +392,7 @@ final class Q35Board implements Board {
 
     @Override
     public void watch(StaleTranslationOracle oracle) {
+        units.watch(host, oracle, clock);
         pci.watch(oracle);
     }
 

@@ -12,7 +12,9 @@ import java.util.function.IntPredicate;
 import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.pc.PcMap;
+import nestor.pci.ChaosKey;
 import nestor.pci.PciHost;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.loop.MailboxLoop;
@@ -44,7 +46,12 @@ final class RemappingUnits {
      * @param root number of the root bus, or {@link #ALL}
      */
     private record Wanted(
-            String name, String origin, int root, VtdOptions options, Set<String> given) {}
+            String name,
+            String origin,
+            int root,
+            VtdOptions options,
+            Set<String> given,
+            Optional<ChaosPlan> chaos) {}
 
     /** In the order of their addresses; the one of all other functions comes last. */
     private final List<Wanted> wanted = new ArrayList<>();
@@ -110,7 +117,12 @@ final class RemappingUnits {
             String name = id.isEmpty() ? DRIVER + units.wanted.size() : id;
             units.wanted.add(
                     new Wanted(
-                            name, device.origin(), root, options(device), device.given().keySet()));
+                            name,
+                            device.origin(),
+                            root,
+                            options(device),
+                            device.given().keySet(),
+                            ChaosPlan.of(device, ChaosKey.Side.IOMMU)));
         }
         units.wanted.sort((a, b) -> Boolean.compare(a.root == ALL, b.root == ALL));
         return units;
@@ -182,6 +194,7 @@ final class RemappingUnits {
             assigned.behind(functions, loop, new Assignments(unit, one.origin, options));
             pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
+            pci.addToChaos(one.name, one.origin, unit.chaos(), one.chaos);
             boolean hasIoApic = i == wanted.size() - 1;
             scoped.add(
                     new VtdUnits.Scoped(
@@ -276,6 +289,13 @@ final class RemappingUnits {
                     IommuState.ofVtd(wanted.get(i).name, scopes.get(i), units.get(i).registers()));
         }
         return states;
+    }
+
+    void watch(PciHost host, StaleTranslationOracle oracle, Clock clock) {
+        for (int i = 0; i < units.size(); i++) {
+            VtdUnit unit = units.get(i);
+            host.interpose(unit, oracle.watch(wanted.get(i).name, unit, clock));
+        }
     }
 
     /** Where the units are. */

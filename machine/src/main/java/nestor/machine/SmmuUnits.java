@@ -8,6 +8,7 @@ import static nestor.machine.DeviceProperty.text;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
@@ -20,6 +21,7 @@ import nestor.iommu.host.HostIommu;
 import nestor.iommu.oracle.StaleTranslationOracle;
 import nestor.machine.gic.GicV3;
 import nestor.machine.virt.MemoryMap;
+import nestor.pci.ChaosKey;
 import nestor.pci.MsiDoorbell;
 import nestor.pci.PciHost;
 import nestor.smmuv3.SmmuV3;
@@ -97,7 +99,12 @@ final class SmmuUnits {
      * @param given properties that the user set
      */
     private record Wanted(
-            String name, String origin, int root, SmmuV3Options options, Set<String> given) {}
+            String name,
+            String origin,
+            int root,
+            SmmuV3Options options,
+            Set<String> given,
+            Optional<ChaosPlan> chaos) {}
 
     private final List<Wanted> wanted = new ArrayList<>();
     private final List<SmmuV3> units = new ArrayList<>();
@@ -123,7 +130,8 @@ final class SmmuUnits {
                             "-machine virt,iommu=smmuv3",
                             0,
                             SmmuV3Options.whole(),
-                            Set.of()));
+                            Set.of(),
+                            Optional.empty()));
         }
         for (DeviceOptions device : devices) {
             String bus = device.text("primary-bus");
@@ -143,7 +151,8 @@ final class SmmuUnits {
                             device.origin(),
                             root,
                             options(device),
-                            device.given().keySet()));
+                            device.given().keySet(),
+                            ChaosPlan.of(device, ChaosKey.Side.IOMMU)));
         }
         if (units.wanted.size() > MAX_UNITS) {
             throw new ConfigException("-device %s: %d at most".formatted(DRIVER, MAX_UNITS));
@@ -253,6 +262,7 @@ final class SmmuUnits {
             assigned.behind(rids, loop, new Assignments(unit, one.origin, options));
             pci.onFunctionsLeft(unit::functionsLeft);
             units.add(unit);
+            pci.addToChaos(one.name, one.origin, unit.chaos(), one.chaos);
         }
     }
 

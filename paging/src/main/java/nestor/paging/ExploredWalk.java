@@ -99,7 +99,12 @@ public record ExploredWalk(WalkResult result, List<Step> stage1, List<Step> stag
         Optional<Long> descriptor =
                 fetch.backed() ? Optional.of(fetch.descriptor()) : Optional.empty();
         return new Step(
-                format, level, fetch.address(), Optional.of(fetch.address()), descriptor, List.of());
+                format,
+                level,
+                fetch.address(),
+                Optional.of(fetch.address()),
+                descriptor,
+                List.of());
     }
 
     /** Stage-1 tables behind stage 2, with both stages' descriptors. */
@@ -126,7 +131,8 @@ public record ExploredWalk(WalkResult result, List<Step> stage1, List<Step> stag
             } finally {
                 List<RehearsedTables.Fetch> fetches = physical.take();
                 List<Step> under = chain(stage2, fetches);
-                Optional<RehearsedTables.Fetch> own = fetches.stream().skip(under.size()).findFirst();
+                Optional<RehearsedTables.Fetch> own =
+                        fetches.stream().skip(under.size()).findFirst();
                 steps.add(
                         new Step(
                                 stage1,

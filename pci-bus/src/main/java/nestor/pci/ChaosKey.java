@@ -35,7 +35,7 @@ public enum ChaosKey {
     PRQ_DUPLICATE(
             "prq=dup",
             Side.FUNCTION,
-            "a group asks for its page twice, as far as there is credit (PCIe §10.4.1)"),
+            "a group asks for its last page twice, if there is credit (PCIe §10.4.1)"),
     PRQ_LATE(
             "prq=late",
             Side.FUNCTION,
@@ -55,7 +55,32 @@ public enum ChaosKey {
     ERRATUM_EARLY_COMPLETION(
             "erratum-early-completion",
             Side.FUNCTION,
-            "erratum: an Invalidate Completion does not wait for DMA under way");
+            "erratum: an Invalidate Completion does not wait for DMA under way"),
+    FETCH_TORN(
+            "fetch=torn",
+            Side.IOMMU,
+            "each granule of a structure (8 bytes of an STE or a CD, 16 of a PASID entry) may be"
+                    + " as old as the last invalidation (IHI 0070 §3.21.3; VT-d §6.2.3)"),
+    CACHE_GREEDY(
+            "cache=greedy",
+            Side.IOMMU,
+            "table descriptors are cached, and neighbours of what was asked for (IHI 0070 §3.17;"
+                    + " VT-d §6.2.5)"),
+    CACHE_NONE(
+            "cache=none",
+            Side.IOMMU,
+            "nothing is cached: each access reads structures and tables (IHI 0070 §3.17; VT-d"
+                    + " §6.2)"),
+    INVALIDATION_TIMEOUT(
+            "inv=timeout",
+            Side.IOMMU,
+            "one Invalidate Completion in eight is lost; atc-timeout= says how soon that is an"
+                    + " error (IHI 0070 §4.5.1; VT-d §6.5.2.5)"),
+    EVENT_QUEUE_FULL(
+            "evtq=full",
+            Side.IOMMU,
+            "one fault in four comes in such numbers that the Event queue or the fault records"
+                    + " overflow (IHI 0070 §7.4; VT-d §7.2.1)");
 
     /** Who shows a behaviour. */
     public enum Side {
@@ -87,6 +112,12 @@ public enum ChaosKey {
     /** One line, with document and section. */
     public String help() {
         return help;
+    }
+
+    /** Whether no device can show both. */
+    public boolean excludes(ChaosKey other) {
+        return this == CACHE_GREEDY && other == CACHE_NONE
+                || this == CACHE_NONE && other == CACHE_GREEDY;
     }
 
     /** Every key of {@code side}. */

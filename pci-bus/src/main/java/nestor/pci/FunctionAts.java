@@ -324,7 +324,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
             return PageRequestOutcome.NOT_PERMITTED;
         }
         now.beforePage(request, to.isIdle(request.requester().pasid()), this::deliver);
-        return to.request(request, now.copies());
+        return to.request(request, now.copies(request));
     }
 
     /** Not one with a meaning of its own, or none (§10.4.1): see {@link PageRequest}. */

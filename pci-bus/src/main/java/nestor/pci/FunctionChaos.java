@@ -153,9 +153,12 @@ final class FunctionChaos {
                 : requester;
     }
 
-    /** How often more than once a group asks for a page. */
-    int copies() {
-        return chaos.strikes(ChaosKey.PRQ_DUPLICATE, 1) ? 1 : 0;
+    /**
+     * How often more than once a group asks for a page. Only its last one: who sends the others
+     * counts on the credit for the rest, and a group that is not closed is never answered.
+     */
+    int copies(PageRequest request) {
+        return request.last() && chaos.strikes(ChaosKey.PRQ_DUPLICATE, 1) ? 1 : 0;
     }
 
     /** Sends a Page Request or Stop Marker. */

@@ -1,6 +1,7 @@
 package nestor.pci;
 
 import java.util.List;
+import java.util.stream.Collectors;
 import jdk.jfr.Description;
 import jdk.jfr.Name;
 import nestor.vmm.trace.TracePoint;
@@ -46,9 +47,13 @@ public final class PciTrace implements TracePoints {
         @Description("-1 without one")
         int pasid;
 
+        @Description("Privileged Mode Requested")
+        boolean privileged;
+
         final void of(Requester requester) {
             rid = requester.rid();
             pasid = requester.pasid();
+            privileged = requester.privileged();
         }
     }
 
@@ -85,8 +90,11 @@ public final class PciTrace implements TracePoints {
         @Description("No Write")
         boolean noWrite;
 
-        @Description("Entries, or why there are none")
-        String completion = "";
+        @Description("Completion Status")
+        String status = "";
+
+        @Description("Entries of the completion, in hexadecimal")
+        String entries = "";
     }
 
     @Name("ats_invalidate_request")
@@ -185,7 +193,16 @@ public final class PciTrace implements TracePoints {
             event.address = request.address();
             event.translations = request.translations();
             event.noWrite = request.noWrite();
-            event.completion = completion.toString();
+            switch (completion) {
+                case AtsCompletion.Failed(CompletionStatus status) -> event.status = status.name();
+                case AtsCompletion.Entries(List<AtsEntry> entries) -> {
+                    event.status = CompletionStatus.SUCCESSFUL.name();
+                    event.entries =
+                            entries.stream()
+                                    .map(entry -> Long.toHexString(entry.value()))
+                                    .collect(Collectors.joining(" "));
+                }
+            }
             event.commit();
         }
     }

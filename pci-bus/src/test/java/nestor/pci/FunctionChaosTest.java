@@ -162,11 +162,18 @@ class FunctionChaosTest {
         }
         assertThat(at.agent.pages).hasSize(AtsBoard.CAPACITY);
         assertThat(index).isEqualTo(AtsBoard.CAPACITY / 2);
+    }
 
-        at.respond(1, 0, PageResponse.SUCCESS);
-        at.ats.requestPage(pasid(1), 0x7000, READ, 0, false);
-        at.ats.requestPage(pasid(1), 0x7000, READ, 0, true);
-        assertThat(at.agent.pages).hasSize(AtsBoard.CAPACITY + 2);
+    @Test
+    @DisplayName("PCIe §10.4.1: a group that counts on the whole allocation can still be closed")
+    void openGroupsAreNotDuplicated() {
+        show(ChaosKey.PRQ_DUPLICATE);
+        for (int member = 1; member < AtsBoard.CAPACITY; member++) {
+            assertThat(at.ats.requestPage(pasid(1), member << 12, READ, 0, false))
+                    .isEqualTo(PageRequestOutcome.SENT);
+        }
+        assertThat(request(0)).isEqualTo(PageRequestOutcome.SENT);
+        assertThat(at.agent.pages).hasSize(AtsBoard.CAPACITY);
     }
 
     @Test

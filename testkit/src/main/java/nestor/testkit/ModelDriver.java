@@ -1,6 +1,7 @@
 package nestor.testkit;
 
 import java.util.Optional;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.pci.PageResponse;
 import nestor.pci.TranslationAgent;
 
@@ -53,6 +54,11 @@ public interface ModelDriver {
      * Submits the invalidation of a page in the IOTLB and in the function, and a sync behind it.
      */
     void invalidate(int pasid, long page);
+
+    /**
+     * Submits the invalidation of a page in one cache, and a sync behind it: a driver's mistake.
+     */
+    void invalidateOnly(TranslationCache cache, int pasid, long page);
 
     /** Submits the invalidation of everything of {@code pasid}, and a sync behind it. */
     void invalidateContext(int pasid);

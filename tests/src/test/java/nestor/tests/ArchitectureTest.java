@@ -238,6 +238,7 @@ class ArchitectureTest {
                         "host-sim",
                         "host-linux",
                         "machine",
+                        "control",
                         "cli")
                 .whereLayer("iommufd")
                 .mayOnlyBeAccessedByLayers(

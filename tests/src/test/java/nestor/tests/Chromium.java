@@ -179,7 +179,8 @@ final class Chromium implements AutoCloseable {
                     else setTimeout(() => look(left - 1), 100);
                   };
                   look(%d);
-                })"""
+                })\
+                """
                         .formatted(expression, LIMIT.toMillis() / 200);
         evaluate(promise);
     }
@@ -224,7 +225,8 @@ final class Chromium implements AutoCloseable {
         private final StringBuilder text = new StringBuilder();
 
         @Override
-        public @Nullable CompletionStage<?> onText(WebSocket from, CharSequence data, boolean last) {
+        public @Nullable CompletionStage<?> onText(
+                WebSocket from, CharSequence data, boolean last) {
             text.append(data);
             if (last) {
                 JsonNode message = JSON.readTree(text.toString());

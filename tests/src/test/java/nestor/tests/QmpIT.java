@@ -112,7 +112,8 @@ class QmpIT {
             assertThat(client.reply("no-such", "{}").at("/error/class"))
                     .hasToString("\"CommandNotFound\"");
             client.returned(
-                    "device_add", "{\"driver\":\"virtio-rng-pci\",\"id\":\"rng9\",\"bus\":\"rp9\"}");
+                    "device_add",
+                    "{\"driver\":\"virtio-rng-pci\",\"id\":\"rng9\",\"bus\":\"rp9\"}");
             assertThat(client.returned("query-pci", "{}").toString()).contains("rng9");
 
             client.returned("quit", "{}");

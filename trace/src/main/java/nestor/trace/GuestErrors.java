@@ -107,7 +107,8 @@ public final class GuestErrors implements TraceSink {
     @Override
     public void take(TraceRecord item) {
         switch (item.name()) {
-            case SMMU_EVENT -> tell(SMMU_EVENTS.get(item.number("type")), item, stream(item, "ssid"));
+            case SMMU_EVENT ->
+                    tell(SMMU_EVENTS.get(item.number("type")), item, stream(item, "ssid"));
             case SMMU_COMMAND -> tell(SMMU_COMMANDS.get(item.text("error")), item, "");
             case VTD_FAULT -> tell(VTD_FAULTS.get(item.number("fault")), item, stream(item, ""));
             case VTD_QUEUE ->

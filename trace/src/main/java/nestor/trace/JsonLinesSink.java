@@ -1,6 +1,8 @@
 package nestor.trace;
 
-/** One JSON object a line: {@code name}, {@code ns}, {@code duration_ns} if it took time, fields. */
+/**
+ * One JSON object a line: {@code name}, {@code ns}, {@code duration_ns} if it took time, fields.
+ */
 public final class JsonLinesSink implements TraceSink {
     private final TraceOutput output;
 

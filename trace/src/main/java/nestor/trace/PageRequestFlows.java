@@ -5,6 +5,8 @@ import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
+import nestor.pci.AtsEntry;
+import nestor.pci.PageResponse;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -18,6 +20,9 @@ final class PageRequestFlows {
 
     private static final int MAX_OPEN = 4096;
 
+    /** Stands for the PASID of a page by its translated address. */
+    private static final long OUTPUT = -2;
+
     /** Writes a step. */
     @FunctionalInterface
     interface Steps {
@@ -26,7 +31,9 @@ final class PageRequestFlows {
 
     private record Page(int rid, long pasid, long page) {}
 
-    /** A group of page requests that is answered together; its index is the function's (§10.4.1). */
+    /**
+     * A group of page requests that is answered together; its index is the function's (§10.4.1).
+     */
     private record Group(int rid, long prgIndex) {}
 
     private static final class Flow {
@@ -34,6 +41,9 @@ final class PageRequestFlows {
         PerfettoSink.Slice last;
         @Nullable Group group;
         boolean answered;
+
+        /** The page that it was translated to, once it was. */
+        @Nullable Page output;
 
         Flow(long id, PerfettoSink.Slice first) {
             this.id = id;
@@ -44,6 +54,7 @@ final class PageRequestFlows {
     private final Steps steps;
     private final SequencedMap<Page, Flow> open = new LinkedHashMap<>();
     private final Map<Group, Integer> waiting = new HashMap<>();
+    private final Map<Page, Flow> translated = new HashMap<>();
     private long lastId;
 
     PageRequestFlows(Steps steps) {
@@ -52,23 +63,29 @@ final class PageRequestFlows {
 
     void take(TraceRecord item, PerfettoSink.Slice at) {
         int rid = item.rid();
-        Page page =
-                new Page(rid, item.number("pasid"), item.number("address") >>> PAGE_SHIFT);
+        Page page = new Page(rid, item.number("pasid"), item.number("address") >>> PAGE_SHIFT);
         switch (item.name()) {
-            case "ats_translation_request" -> translation(page, at);
-            case "pri_page_request" ->
-                    requested(page, new Group(rid, item.number("prgIndex")), at);
-            case "pri_page_response" -> answered(new Group(rid, item.number("prgIndex")), at);
-            case "dma_read", "dma_write" -> end(page, at);
+            case "ats_translation_request" -> translation(page, outputOf(item, page), at);
+            case "pri_page_request" -> requested(page, new Group(rid, item.number("prgIndex")), at);
+            case "pri_page_response" ->
+                    answered(
+                            new Group(rid, item.number("prgIndex")),
+                            item.number("code") == PageResponse.SUCCESS,
+                            at);
+            case "dma_read", "dma_write" -> end(item.flag("translated"), page, at);
             default -> {}
         }
     }
 
     /** May be the one that finds nothing; whether it is shows when a page request follows. */
-    private void translation(Page page, PerfettoSink.Slice at) {
+    private void translation(Page page, @Nullable Page output, PerfettoSink.Slice at) {
         Flow flow = open.get(page);
         if (flow != null && flow.group != null) {
             step(flow, at);
+            if (flow.answered && output != null) {
+                flow.output = output;
+                translated.put(output, flow);
+            }
             return;
         }
         // Not drawn yet: nothing begins before a page request comes.
@@ -86,6 +103,8 @@ final class PageRequestFlows {
             makeRoom();
         } else {
             leave(known);
+            forgetOutput(known);
+            known.output = null;
         }
         open.put(page, known);
         known.group = group;
@@ -96,15 +115,35 @@ final class PageRequestFlows {
         }
     }
 
-    private void answered(Group group, PerfettoSink.Slice at) {
+    /** Where the first entry of a completion says that the page is; null if it is nowhere. */
+    private static @Nullable Page outputOf(TraceRecord item, Page page) {
+        String first = item.text("entries").split(" ", 2)[0];
+        if (first.isEmpty()) {
+            return null;
+        }
+        AtsEntry entry = new AtsEntry(Long.parseUnsignedLong(first, 16));
+        long within = item.number("address") & (1L << entry.sizeLog2()) - 1;
+        return entry.access() == 0
+                ? null
+                : new Page(page.rid, OUTPUT, entry.address() + within >>> PAGE_SHIFT);
+    }
+
+    /** A group that is refused leads nowhere: its flows end. */
+    private void answered(Group group, boolean success, PerfettoSink.Slice at) {
         if (!waiting.containsKey(group)) {
             return;
         }
-        for (Flow flow : open.values()) {
+        for (Iterator<Flow> all = open.values().iterator(); all.hasNext(); ) {
+            Flow flow = all.next();
             if (group.equals(flow.group) && !flow.answered) {
                 leave(flow);
-                flow.answered = true;
-                step(flow, at);
+                if (success) {
+                    flow.answered = true;
+                    step(flow, at);
+                } else {
+                    all.remove();
+                    steps.step('f', flow.id, at);
+                }
             }
         }
     }
@@ -116,11 +155,21 @@ final class PageRequestFlows {
     }
 
     /** A memory request ends the flow of its page once that was answered. */
-    private void end(Page page, PerfettoSink.Slice at) {
-        Flow flow = open.get(page);
+    private void end(boolean isTranslated, Page page, PerfettoSink.Slice at) {
+        Flow flow =
+                isTranslated
+                        ? translated.get(new Page(page.rid, OUTPUT, page.page))
+                        : open.get(page);
         if (flow != null && flow.answered) {
-            open.remove(page);
+            open.values().remove(flow);
+            forgetOutput(flow);
             steps.step('f', flow.id, at);
+        }
+    }
+
+    private void forgetOutput(Flow flow) {
+        if (flow.output != null) {
+            translated.remove(flow.output, flow);
         }
     }
 
@@ -138,6 +187,7 @@ final class PageRequestFlows {
     private void finish(Flow flow) {
         if (flow.group != null) {
             leave(flow);
+            forgetOutput(flow);
             steps.step('f', flow.id, flow.last);
         }
     }

@@ -1,5 +1,6 @@
 package nestor.trace;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -22,13 +23,11 @@ public final class TraceFile implements TraceOutput {
     private final FileChannel channel;
     private final long limitBytes;
     private final Consumer<String> warning;
-    private final StringBuilder buffer = new StringBuilder();
-    private long bufferedBytes;
+    private final ByteArrayOutputStream buffer = new ByteArrayOutputStream();
     private long writtenBytes;
     private boolean full;
 
-    private TraceFile(
-            Path path, FileChannel channel, long limitBytes, Consumer<String> warning) {
+    private TraceFile(Path path, FileChannel channel, long limitBytes, Consumer<String> warning) {
         this.path = path;
         this.channel = channel;
         this.limitBytes = limitBytes;
@@ -52,18 +51,16 @@ public final class TraceFile implements TraceOutput {
     }
 
     @Override
-    public void write(String piece) {
+    public void write(byte[] piece) {
         if (full) {
             return;
         }
-        int bytes = piece.getBytes(StandardCharsets.UTF_8).length;
-        if (writtenBytes + bufferedBytes + bytes > limitBytes) {
+        if (writtenBytes + buffer.size() + piece.length > limitBytes) {
             stop("reached its limit of %d bytes".formatted(limitBytes));
             return;
         }
-        buffer.append(piece);
-        bufferedBytes += bytes;
-        if (bufferedBytes >= BUFFER_BYTES) {
+        buffer.writeBytes(piece);
+        if (buffer.size() >= BUFFER_BYTES) {
             flush();
         }
     }
@@ -75,9 +72,8 @@ public final class TraceFile implements TraceOutput {
 
     @Override
     public void flush() {
-        ByteBuffer bytes = StandardCharsets.UTF_8.encode(buffer.toString());
-        buffer.setLength(0);
-        bufferedBytes = 0;
+        ByteBuffer bytes = ByteBuffer.wrap(buffer.toByteArray());
+        buffer.reset();
         int length = bytes.remaining();
         try {
             while (bytes.hasRemaining()) {
@@ -106,7 +102,7 @@ public final class TraceFile implements TraceOutput {
         if (!channel.isOpen()) {
             return;
         }
-        buffer.append(last);
+        buffer.writeBytes(last.getBytes(StandardCharsets.UTF_8));
         flush();
         try {
             channel.close();

@@ -1,11 +1,17 @@
 package nestor.trace;
 
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 
-/** Text that leaves the program piece by piece; a piece is written whole or not at all. */
+/** What leaves the program piece by piece; a piece is written whole or not at all. */
 public interface TraceOutput {
+    /** Writes a piece of text, unless there is no room for it. */
+    default void write(String piece) {
+        write(piece.getBytes(StandardCharsets.UTF_8));
+    }
+
     /** Writes a piece, unless there is no room for it. */
-    void write(String piece);
+    void write(byte[] piece);
 
     /** Hands on what was written. */
     void flush();
@@ -17,8 +23,8 @@ public interface TraceOutput {
     static TraceOutput to(PrintStream stream) {
         return new TraceOutput() {
             @Override
-            public void write(String piece) {
-                stream.print(piece);
+            public void write(byte[] piece) {
+                stream.writeBytes(piece);
             }
 
             @Override

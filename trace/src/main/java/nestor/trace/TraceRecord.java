@@ -42,6 +42,11 @@ public record TraceRecord(
         return String.valueOf(fields.getOrDefault(field, ""));
     }
 
+    /** Whether a field is there and true. */
+    boolean flag(String field) {
+        return Boolean.TRUE.equals(fields.get(field));
+    }
+
     /** Requester ID or StreamID; -1 if the record is about no function. */
     public int rid() {
         return (int) Math.max(number("rid"), number("sid"));

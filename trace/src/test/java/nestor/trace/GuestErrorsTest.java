@@ -15,7 +15,14 @@ class GuestErrorsTest {
     private void event(int type, int sid, int ssid) {
         errors.take(
                 Recorded.event(
-                        "smmuv3_record_event", 2_000_001_000L, "type", type, "sid", sid, "ssid", ssid));
+                        "smmuv3_record_event",
+                        2_000_001_000L,
+                        "type",
+                        type,
+                        "sid",
+                        sid,
+                        "ssid",
+                        ssid));
     }
 
     @Test
@@ -42,8 +49,7 @@ class GuestErrorsTest {
     @Test
     void reservedFieldsOfVtdNameTheirSection() {
         errors.take(Recorded.event("vtd_dmar_fault", 0, "sid", 0x10, "fault", 0x5a, "addr", 0L));
-        errors.take(
-                Recorded.event("vtd_inv_qi_stopped", 0, "head", 0L, "error", "RESERVED_FIELD"));
+        errors.take(Recorded.event("vtd_inv_qi_stopped", 0, "head", 0L, "error", "RESERVED_FIELD"));
         assertThat(lines())
                 .containsExactly(
                         "guest error: fault reason 0x5a: a reserved field of the PASID table entry is set of 0x10 (VT-d, §7.1.3) at 0.000000",

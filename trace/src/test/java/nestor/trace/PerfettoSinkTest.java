@@ -54,9 +54,22 @@ class PerfettoSinkTest {
     }
 
     private void response(long micros, int prgIndex) {
+        response(micros, prgIndex, 0);
+    }
+
+    private void response(long micros, int prgIndex, int code) {
         sink.take(
                 Recorded.event(
-                        "pri_page_response", micros * 1000, "rid", 8, "pasid", -1, "prgIndex", prgIndex));
+                        "pri_page_response",
+                        micros * 1000,
+                        "rid",
+                        8,
+                        "pasid",
+                        -1,
+                        "prgIndex",
+                        prgIndex,
+                        "code",
+                        code));
     }
 
     private void dma(long micros, long lengthMicros, long address) {
@@ -82,7 +95,66 @@ class PerfettoSinkTest {
         translation(6, 0x5010);
         dma(7, 1, 0x5010);
         sink.close();
-        assertThat(flows()).containsExactly("s1@1.000", "t1@2.000", "t1@5.000", "t1@6.000", "f1@7.000");
+        assertThat(flows())
+                .containsExactly("s1@1.000", "t1@2.000", "t1@5.000", "t1@6.000", "f1@7.000");
+    }
+
+    @Test
+    @DisplayName("PCIe §10.2.3: a translated request belongs to the page it was translated from")
+    void aTranslatedMemoryRequestEndsTheFlow() {
+        translation(1, 0x5010);
+        pageRequest(2, 0x5000, 3);
+        response(5, 3);
+        sink.take(
+                Recorded.event(
+                        "ats_translation_request",
+                        6000,
+                        "rid",
+                        8,
+                        "pasid",
+                        1,
+                        "address",
+                        0x5000L,
+                        "entries",
+                        "9003"));
+        sink.take(
+                Recorded.event(
+                        "dma_write",
+                        7000,
+                        "rid",
+                        8,
+                        "pasid",
+                        -1,
+                        "address",
+                        0x9010L,
+                        "translated",
+                        true));
+        translation(8, 0x5010);
+        sink.close();
+        assertThat(flows())
+                .containsExactly("s1@1.000", "t1@2.000", "t1@5.000", "t1@6.000", "f1@7.000");
+    }
+
+    @Test
+    @DisplayName("PCIe §10.4.2: a page request that is refused leads nowhere")
+    void aRefusalEndsTheFlow() {
+        translation(1, 0x5010);
+        pageRequest(2, 0x5000, 3);
+        response(5, 3, 1);
+        translation(6, 0x5010);
+        pageRequest(7, 0x5000, 3);
+        response(8, 3);
+        dma(9, 1, 0x5010);
+        sink.close();
+        assertThat(flows())
+                .containsExactly(
+                        "s1@1.000",
+                        "t1@2.000",
+                        "f1@5.000",
+                        "s2@6.000",
+                        "t2@7.000",
+                        "t2@8.000",
+                        "f2@9.000");
     }
 
     @Test
@@ -103,7 +175,12 @@ class PerfettoSinkTest {
         sink.close();
         assertThat(flows())
                 .containsExactly(
-                        "s1@1.000", "t1@2.000", "s2@3.000", "t2@4.000", "t2@5.000", "f1@2.000",
+                        "s1@1.000",
+                        "t1@2.000",
+                        "s2@3.000",
+                        "t2@4.000",
+                        "t2@5.000",
+                        "f1@2.000",
                         "f2@5.000");
     }
 
@@ -128,8 +205,7 @@ class PerfettoSinkTest {
         dma(5, 10, 0x2000);
         dma(11, 1, 0x3000);
         sink.close();
-        Matcher slices =
-                Pattern.compile("\"ph\":\"X\".*?\"tid\":(\\d+)").matcher(output.text);
+        Matcher slices = Pattern.compile("\"ph\":\"X\".*?\"tid\":(\\d+)").matcher(output.text);
         assertThat(slices.results().map(slice -> slice.group(1))).containsExactly("1", "2", "1");
     }
 

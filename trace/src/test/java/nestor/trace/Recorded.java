@@ -1,5 +1,6 @@
 package nestor.trace;
 
+import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 
@@ -17,8 +18,7 @@ final class Recorded implements TraceOutput {
         return event(name, nanos, durationNanos, fields);
     }
 
-    private static TraceRecord event(
-            String name, long nanos, long durationNanos, Object[] fields) {
+    private static TraceRecord event(String name, long nanos, long durationNanos, Object[] fields) {
         SequencedMap<String, Object> map = new LinkedHashMap<>();
         for (int i = 0; i < fields.length; i += 2) {
             map.put((String) fields[i], fields[i + 1]);
@@ -27,8 +27,8 @@ final class Recorded implements TraceOutput {
     }
 
     @Override
-    public void write(String piece) {
-        text.append(piece);
+    public void write(byte[] piece) {
+        text.append(new String(piece, StandardCharsets.UTF_8));
     }
 
     @Override

@@ -39,7 +39,9 @@ class TraceFileTest {
             file.flush();
         }
         file.close("]");
-        assertThat(warnings).filteredOn(line -> line.contains("nothing more is written")).hasSize(1);
+        assertThat(warnings)
+                .filteredOn(line -> line.contains("nothing more is written"))
+                .hasSize(1);
         assertThat(warnings).hasSizeLessThanOrEqualTo(2);
     }
 }

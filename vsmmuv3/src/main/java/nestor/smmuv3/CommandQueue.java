@@ -183,7 +183,7 @@ final class CommandQueue {
         Command command = Command.decode(entry.word0(), entry.word1());
         SmmuTrace.commandConsumed(cons, command, entry.word0(), entry.word1());
         if (observer != null) {
-            observer.command(CommandText.of(command));
+            observer.command(CommandNames.text(command));
         }
         if (execute(command) == Progress.PARKED) {
             return parked != null && parked.released;
@@ -246,10 +246,12 @@ final class CommandQueue {
                 IovaRange covered = covered(range);
                 drop(TlbTag.nhAsid(vmid(vmid), asid), covered);
                 drop(TlbTag.nhGlobal(vmid(vmid)), covered);
+                dropTables(range, TlbTag.nhAsid(vmid(vmid), asid));
             }
             case Command.TlbiNhVaa(int vmid, TlbRange range) -> {
                 needs(options.stage1());
                 drop(TlbTag.nhAll(vmid(vmid)), covered(range));
+                dropTables(range, TlbTag.nhAll(vmid(vmid)));
             }
             case Command.TlbiS12VmAll(int vmid) -> {
                 needs(options.stage2());
@@ -298,15 +300,19 @@ final class CommandQueue {
         return range.range(options.rangeInvalidation());
     }
 
+    private void dropTables(TlbRange range, Tags tags) {
+        if (!range.leaf()) {
+            translator.greedyTables().invalidate(tags);
+        }
+    }
+
     private void drop(Tags tags) {
+        translator.greedyTables().invalidate(tags);
         drop(tags, IovaRange.ALL);
     }
 
     private void drop(Tags tags, IovaRange range) {
         translator.iotlb().invalidate(tags, range);
-        if (observer != null) {
-            observer.invalidated(tags, range);
-        }
     }
 
     private Progress atcInvalidate(Command.AtcInv command) throws StoppedException {
@@ -325,10 +331,6 @@ final class CommandQueue {
                         release(waiting);
                     });
             return Progress.PARKED;
-        }
-        if (observer != null) {
-            IovaRange range = IovaRange.block(command.iova(), command.sizeLog2());
-            observer.atcInvalidated(sid, command.pasid(), command.global(), range);
         }
         invalidator.send(
                 sid, command.pasid(), command.global(), command.iova(), command.sizeLog2());

@@ -43,8 +43,7 @@ final class Probe {
         this.contexts = ContextTable.probing(memory, options);
     }
 
-    CurrentTranslation current(
-            TranslationCache cache, Requester requester, long iova, int access) {
+    CurrentTranslation current(TranslationCache cache, Requester requester, long iova, int access) {
         Translator.Settings now = translator.settings();
         if (!now.enabled()) {
             return NOT_USED;
@@ -96,9 +95,7 @@ final class Probe {
         if (config.isIdentity()) {
             return atc
                     ? new CurrentTranslation.Mapped(
-                            tags,
-                            tags.own(),
-                            new Translation.Mapping(0, WHOLE_LOG2, 0, ALL_ACCESS))
+                            tags, tags.own(), new Translation.Mapping(0, WHOLE_LOG2, 0, ALL_ACCESS))
                     : NOT_USED;
         }
         if (config.ignoresTopByte(iova) && iova << 8 >> 8 != iova) {

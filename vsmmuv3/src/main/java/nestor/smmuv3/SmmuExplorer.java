@@ -96,8 +96,7 @@ final class SmmuExplorer implements WalkExplorer {
 
         private WalkOutcome outcome(Translator.Settings settings) {
             int sid = requester.rid();
-            StreamTable.Result found =
-                    settings.streams().find(log, StructureFetch.atomic64(), sid);
+            StreamTable.Result found = settings.streams().find(log, StructureFetch.atomic64(), sid);
             if (settings.streams().split() != 0 && log.hasMore()) {
                 structures.add(log.next(StreamTable.LEVEL1_LAYOUT, List.of()));
             }
@@ -133,8 +132,7 @@ final class SmmuExplorer implements WalkExplorer {
 
         /** The context descriptor, and what led to it, if they were looked for. */
         private void fetched(StreamTableEntry ste, @Nullable ConfigFault fault) {
-            boolean lost =
-                    fault != null && fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH;
+            boolean lost = fault != null && fault.kind() == ConfigFault.Kind.STAGE2_OF_CD_FETCH;
             if (!log.hasMore() && !lost) {
                 return;
             }
@@ -157,9 +155,10 @@ final class SmmuExplorer implements WalkExplorer {
             }
             if (log.hasMore() || lost) {
                 WalkStep cd = log.next(ContextDescriptor.LAYOUT, behind, entry, List.of());
-                structures.add(cd.words().size() < ContextDescriptor.LAYOUT.words()
-                        ? cd
-                        : cd.with(flaws(cd, ste)));
+                structures.add(
+                        cd.words().size() < ContextDescriptor.LAYOUT.words()
+                                ? cd
+                                : cd.with(flaws(cd, ste)));
             }
         }
 

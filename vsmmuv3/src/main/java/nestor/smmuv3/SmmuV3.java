@@ -3,6 +3,7 @@ package nestor.smmuv3;
 import java.util.function.BooleanSupplier;
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.LossyRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
@@ -15,6 +16,7 @@ import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
@@ -57,6 +59,7 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
     public record Wires(
             IrqLine eventQueue, IrqLine priQueue, IrqLine commandSync, IrqLine globalError) {}
 
+    private final Chaos chaos = new Chaos();
     private final DeviceLoop loop;
     private final RegisterFile registers;
     private final RegisterFrame frame;
@@ -80,23 +83,27 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
      * @param messages how its own interrupt messages are written
      */
     public SmmuV3(
-            SmmuV3Options options,
+            SmmuV3Options built,
             GuestMemory memory,
             DeviceLoop loop,
             Clock clock,
             AtsRoute route,
             Wires wires,
             MemoryWriter messages) {
+        SmmuV3Options options = built.withFetch(new SwitchedFetch(built.fetch(), chaos));
         this.loop = loop;
         this.registers = new RegisterFile(Registers.BYTES, 4, Registers.of(options));
         this.frame = new RegisterFrame(registers);
         Interrupts interrupts = new Interrupts(registers, wires, messages);
         this.host = new HostBinding(clock);
         AtsRoute functions = host.route(route);
-        this.invalidator = new AtcInvalidator(functions, clock, options.atcTimeoutNanos());
-        this.translator = new Translator(options, memory, registers, interrupts);
-        this.probe = new Probe(options, memory, translator);
-        this.explorer = new SmmuExplorer(options, memory, translator);
+        this.invalidator =
+                new AtcInvalidator(
+                        new LossyRoute(functions, chaos), clock, options.atcTimeoutNanos());
+        this.translator = new Translator(options, memory, registers, interrupts, chaos);
+        chaos.onChange(translator::forget);
+        this.probe = new Probe(built, memory, translator);
+        this.explorer = new SmmuExplorer(built, memory, translator);
         this.pageRequests = new PageRequestQueue(options, memory, registers, interrupts, functions);
         this.hostStreams = new HostStreams(options, memory, translator, host);
         this.commands =
@@ -179,6 +186,11 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
         for (Register register : configuration) {
             frame.guard(register, () -> (registers.get(Registers.IRQ_CTRLACK) & enable) == 0);
         }
+    }
+
+    /** How it misbehaves. */
+    public Chaos chaos() {
+        return chaos;
     }
 
     /** The register frame. */
@@ -301,7 +313,7 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
     }
 
     @Override
-    public CommandNames commandNames() {
+    public OracleSubject.CommandNames commandNames() {
         return COMMANDS;
     }
 
@@ -313,6 +325,8 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
 
     @Override
     public void observe(CommandObserver observer) {
+        translator.iotlb().onInvalidated(observer::invalidated);
+        invalidator.onSend(observer::atcInvalidated);
         commands.observe(observer);
     }
 }

@@ -194,6 +194,25 @@ public record SmmuV3Options(
         }
     }
 
+    /** The same, with structures read in another way. */
+    SmmuV3Options withFetch(StructureFetch how) {
+        return new SmmuV3Options(
+                stage1,
+                stage2,
+                sidBits,
+                ssidBits,
+                outputBits,
+                hardwareUpdates,
+                ats,
+                pri,
+                rangeInvalidation,
+                splitStageAts,
+                stall,
+                event,
+                how,
+                atcTimeoutNanos);
+    }
+
     private static int outputSizeCode(int bits) {
         for (int code = 0; code < OUTPUT_BITS.length; code++) {
             if (OUTPUT_BITS[code] == bits) {

@@ -1,12 +1,11 @@
 package nestor.smmuv3;
 
-import java.util.Iterator;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
-import nestor.vmm.memory.GuestAccessException;
+import nestor.iommu.TornWords;
 import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 
 /**
  * How stream table entries and context descriptors are read (IHI 0070, §3.21.3): the architecture
@@ -69,59 +68,28 @@ public interface StructureFetch {
      * architecture promises.
      */
     static StructureFetch torn(long seed) {
-        return new Torn(seed);
+        return torn(new SplittableRandom(seed)::nextBoolean);
+    }
+
+    /**
+     * The same.
+     *
+     * @param old decides for each doubleword whether it is an old one
+     */
+    static StructureFetch torn(BooleanSupplier old) {
+        return new Torn(new TornWords(1, old));
     }
 
     /** The doublewords as they were first seen since they were invalidated. */
-    final class Torn implements StructureFetch {
-        private static final int MAX_STRUCTURES = 1024;
-
-        private static final class Seen {
-            final int sid;
-            final long[] words;
-
-            Seen(int sid, long[] words) {
-                this.sid = sid;
-                this.words = words;
-            }
-        }
-
-        private final SplittableRandom random;
-        private final Map<Long, Seen> structures = new LinkedHashMap<>();
-
-        private Torn(long seed) {
-            this.random = new SplittableRandom(seed);
+    record Torn(TornWords seen) implements StructureFetch {
+        @Override
+        public long[] fetch(Doublewords memory, int sid, long gpa) throws GuestAccessException {
+            return seen.fetch(sid, gpa, atomic64().fetch(memory, sid, gpa));
         }
 
         @Override
-        public synchronized long[] fetch(Doublewords memory, int sid, long gpa)
-                throws GuestAccessException {
-            long[] now = atomic64().fetch(memory, sid, gpa);
-            Seen seen = structures.get(gpa);
-            if (seen == null || seen.sid != sid) {
-                makeRoom();
-                structures.put(gpa, new Seen(sid, now));
-                return now.clone();
-            }
-            for (int i = 0; i < WORDS; i++) {
-                if (random.nextBoolean()) {
-                    now[i] = seen.words[i];
-                }
-            }
-            return now;
-        }
-
-        private void makeRoom() {
-            if (structures.size() >= MAX_STRUCTURES) {
-                Iterator<Long> oldest = structures.keySet().iterator();
-                oldest.next();
-                oldest.remove();
-            }
-        }
-
-        @Override
-        public synchronized void invalidate(IntPredicate sids) {
-            structures.values().removeIf(seen -> sids.test(seen.sid));
+        public void invalidate(IntPredicate sids) {
+            seen.invalidate(sids);
         }
 
         @Override

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Optional;
 import nestor.iommu.AccessRights;
 import nestor.iommu.AtsAnswer;
+import nestor.iommu.GreedyTables;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
@@ -18,6 +19,8 @@ import nestor.paging.Walker;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEntry;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
 import nestor.pci.StalledTransaction;
@@ -89,6 +92,8 @@ final class Translator {
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final OutputQueue events;
     private final StallBuffer stalls = new StallBuffer();
+    private final Chaos chaos;
+    private final GreedyTables greedy;
     private final Translation.Mapping stage1Bypass;
     private volatile Settings settings = Settings.RESET;
 
@@ -96,7 +101,10 @@ final class Translator {
             SmmuV3Options options,
             GuestMemory memory,
             RegisterFile registers,
-            Interrupts interrupts) {
+            Interrupts interrupts,
+            Chaos chaos) {
+        this.chaos = chaos;
+        this.greedy = new GreedyTables(chaos, new PhysicalTables(memory));
         this.options = options;
         this.memory = memory;
         this.interrupts = interrupts;
@@ -119,6 +127,10 @@ final class Translator {
 
     Iotlb iotlb() {
         return iotlb;
+    }
+
+    GreedyTables greedyTables() {
+        return greedy;
     }
 
     StallBuffer stalls() {
@@ -165,8 +177,14 @@ final class Translator {
     void reset() {
         settings = Settings.RESET;
         stalls.reset();
+        forget();
+    }
+
+    /** Drops all that is cached. */
+    void forget() {
         invalidateRange(0, 31);
         iotlb.invalidate(Tags.ALL, IovaRange.ALL);
+        greedy.invalidate(Tags.ALL);
     }
 
     /**
@@ -213,8 +231,7 @@ final class Translator {
                 mapping.iovaBase() + by, mapping.sizeLog2(), mapping.gpaBase(), mapping.access());
     }
 
-    Translation.@Nullable Mapping cached(
-            StreamConfig config, boolean privileged, long iova) {
+    Translation.@Nullable Mapping cached(StreamConfig config, boolean privileged, long iova) {
         long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
         Translation.Mapping own = iotlb.lookup(tag, iova);
         return own != null || config.cd() == null ? own : iotlb.lookup(TlbTag.global(tag), iova);
@@ -266,13 +283,34 @@ final class Translator {
                 }
                 long canonical = canonical(config, iova);
                 Translation.Mapping block = block(mapping, canonical, privileged);
-                long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
-                boolean global = config.cd() != null && mapping.global();
-                iotlb.insert(global ? TlbTag.global(tag) : tag, epoch, block);
+                if (!chaos.has(ChaosKey.CACHE_NONE)) {
+                    iotlb.insert(tag(config, mapping, privileged), epoch, block);
+                }
+                if (chaos.has(ChaosKey.CACHE_GREEDY) && !privileged) {
+                    lookAhead(config, canonical + (1L << mapping.sizeLog2()), epoch);
+                }
                 SmmuTrace.translated(requester, canonical, block);
                 yield canonical == iova ? block : shifted(block, iova - canonical);
             }
         };
+    }
+
+    /** Caches what may be asked for next, if it is there. */
+    private void lookAhead(StreamConfig config, long iova, long epoch) {
+        TableFormat stage1 = config.cd() == null ? null : config.stage1(iova);
+        if (stage1 == null || config.nested() != null) {
+            return;
+        }
+        Optional<WalkResult.Mapping> next = greedy.ahead(stage1, config.tag(), iova);
+        if (next.isPresent()) {
+            WalkResult.Mapping mapping = next.get();
+            iotlb.insert(tag(config, mapping, false), epoch, block(mapping, iova, false));
+        }
+    }
+
+    private static long tag(StreamConfig config, WalkResult.Mapping mapping, boolean privileged) {
+        long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
+        return config.cd() != null && mapping.global() ? TlbTag.global(tag) : tag;
     }
 
     private static Translation.Mapping block(
@@ -307,9 +345,12 @@ final class Translator {
         if (stage1 == null) { // EPD0, EPD1
             return WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, iova);
         }
-        return nested == null
-                ? walker.walk(stage1, iova, wanted)
-                : nested.walk(stage1, iova, wanted);
+        if (nested != null) {
+            return nested.walk(stage1, iova, wanted);
+        }
+        return chaos.has(ChaosKey.CACHE_GREEDY)
+                ? greedy.walk(stage1, config.tag(), iova, wanted)
+                : walker.walk(stage1, iova, wanted);
     }
 
     private Translation notConfigured(
@@ -368,6 +409,7 @@ final class Translator {
             int access,
             @Nullable StalledTransaction waiting) {
         if (stalls && waiting != null) {
+            crowd(event);
             OutputQueue.Outcome outcome =
                     stalls().stall(
                                     requester,
@@ -395,10 +437,24 @@ final class Translator {
     }
 
     void record(Event event) {
+        crowd(event);
+        write(event);
+    }
+
+    /** Other accesses of the device meet the same fault first, until the queue is full. */
+    private void crowd(Event event) {
+        if (chaos.strikes(ChaosKey.EVENT_QUEUE_FULL, 4)) {
+            int most = 1 << SmmuV3Options.QUEUE_LOG2;
+            for (int i = 0; i <= most && write(event).isWritten(); i++) {}
+        }
+    }
+
+    private OutputQueue.Outcome write(Event event) {
         OutputQueue.Outcome outcome =
                 events.write(event.dw0(), event.dw1(), event.dw2(), event.dw3());
         SmmuTrace.recorded(event, outcome);
         tell(outcome);
+        return outcome;
     }
 
     /** Interrupts for what became of a record; with no lock held. */

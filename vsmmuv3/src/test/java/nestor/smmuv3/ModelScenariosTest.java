@@ -9,11 +9,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.paging.Permissions;
 import nestor.pci.PageResponse;
 import nestor.pci.TranslationAgent;
 import nestor.testkit.ModelDriver;
 import nestor.testkit.ModelScenarios;
+import nestor.testkit.OracleScenarios;
 import nestor.testkit.PageTables;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -32,6 +34,17 @@ class ModelScenariosTest {
     }
 
     /** ASIDs are PASIDs. */
+    @TestFactory
+    Stream<DynamicTest> theOracleIsRight() {
+        long seed = Long.getLong("nestor.seed", System.nanoTime());
+        System.out.println("ModelScenariosTest: -Dnestor.seed=" + seed);
+        return OracleScenarios.all().entrySet().stream()
+                .map(scenario ->
+                        DynamicTest.dynamicTest(
+                                scenario.getKey(),
+                                () -> scenario.getValue().accept(new SmmuDriver(), seed)));
+    }
+
     private static final class SmmuDriver implements ModelDriver {
         private final SmmuHarness smmu = new SmmuHarness().enabled();
         private final SmmuHarness.RecordingEndpoint endpoint = new SmmuHarness.RecordingEndpoint();
@@ -86,6 +99,15 @@ class ModelScenariosTest {
         @Override
         public void invalidate(int pasid, long page) {
             smmu.submit(0x12 | (long) pasid << 48, page, 0x40 | substream(pasid), page, SYNC, 0);
+        }
+
+        @Override
+        public void invalidateOnly(TranslationCache cache, int pasid, long page) {
+            if (cache == TranslationCache.IOTLB) {
+                smmu.submit(0x12 | (long) pasid << 48, page, SYNC, 0);
+            } else {
+                smmu.submit(0x40 | substream(pasid), page, SYNC, 0);
+            }
         }
 
         @Override

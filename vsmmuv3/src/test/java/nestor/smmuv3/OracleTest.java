@@ -90,8 +90,8 @@ class OracleTest {
         assertThat(report.commands()).anyMatch(line -> line.contains("CMD_SYNC"));
         assertThat(String.join("\n", report.lines()))
                 .startsWith(
-                        "smmuv3: stale translation of 00:03.0 PASID 5, IOVA 0x70000000\n"
-                                + "  ATC: 0xe0000 rw-");
+                        "smmuv3: stale translation of 00:03.0 PASID 5, IOVA 0x70000000, in the"
+                                + " ATC\n  0xe0000 rw-");
     }
 
     @Test
@@ -210,12 +210,14 @@ class OracleTest {
         tables.map(IOVA, OLD, 12, Permissions.READ, NOT_GLOBAL);
         smmu.submit(SYNC, 0);
         window();
-        assertThat(reports).extracting(StaleReport::cache).containsExactly("ATC");
+        assertThat(reports)
+                .extracting(StaleReport::cache)
+                .containsExactlyInAnyOrder("IOTLB", "ATC");
         ats();
         tables.map(IOVA, OLD, 12, READ_WRITE, NOT_GLOBAL);
         smmu.submit(SYNC, 0);
         window();
-        assertThat(reports).hasSize(1);
+        assertThat(reports).hasSize(2);
     }
 
     @Test
@@ -250,6 +252,7 @@ class OracleTest {
     @DisplayName("PCIe §10.5.1.3: a function whose ATS is disabled holds no translations")
     void anAtcWhoseFunctionDisabledAtsIsEmpty() {
         ats();
+        smmu.submit(TLBI_NH_VA, IOVA, SYNC, 0);
         agent.atsDisabled(SID);
         tables.unmap(IOVA);
         smmu.submit(TLBI_NH_VA, IOVA, SYNC, 0);

@@ -88,7 +88,8 @@ class SmmuExplorerTest {
         assertThat(field(step(report, "CD"), "ASID")).isEqualTo(7);
         assertThat(field(step(report, "CD"), "TTB0")).isEqualTo(tables.root());
         assertThat(report.stage1()).hasSize(3);
-        assertThat(report.stage1().getLast().name()).isEqualTo("stage 1 level 3: leaf of 2^12 bytes");
+        assertThat(report.stage1().getLast().name())
+                .isEqualTo("stage 1 level 3: leaf of 2^12 bytes");
         assertThat(field(report.stage1().getLast(), "output")).isEqualTo(0x5000);
         assertThat(report.outcome())
                 .isInstanceOfSatisfying(
@@ -115,10 +116,12 @@ class SmmuExplorerTest {
 
         assertThat(step(report, "CD").ipa()).contains(CONTEXTS);
         assertThat(step(report, "CD").stage2()).hasSize(3);
-        assertThat(report.stage1()).hasSize(3).allSatisfy(step -> {
-            assertThat(step.stage2()).hasSize(3);
-            assertThat(step.ipa()).isEqualTo(step.gpa());
-        });
+        assertThat(report.stage1())
+                .hasSize(3)
+                .allSatisfy(step -> {
+                    assertThat(step.stage2()).hasSize(3);
+                    assertThat(step.ipa()).isEqualTo(step.gpa());
+                });
         assertThat(report.stage2()).hasSize(3);
         assertThat(report.outcome()).isInstanceOf(WalkOutcome.Mapped.class);
 
@@ -133,8 +136,7 @@ class SmmuExplorerTest {
                             assertThat(refused.detail())
                                     .isEqualTo(
                                             "stage 2 level 3, at the fetch of a stage-1 descriptor,"
-                                                    + " IPA 0x%x"
-                                                            .formatted(stage1.root() + 8));
+                                                    + " IPA 0x%x".formatted(stage1.root() + 8));
                         });
     }
 
@@ -257,17 +259,15 @@ class SmmuExplorerTest {
             case WalkOutcome.Untranslated _ ->
                     assertThat(SmmuHarness.gpa(answer, iova)).isEqualTo(iova);
             case WalkOutcome.Refused refused -> {
-                assertThat(answer)
-                        .isNotInstanceOf(Translation.Mapping.class);
+                assertThat(answer).isNotInstanceOf(Translation.Mapping.class);
                 if (smmu.hasEvent()) {
                     assertThat(Event.name(smmu.event().number())).isEqualTo(refused.fault());
                     assertThat(refused.detail()).doesNotContain("not recorded");
                 } else {
                     assertThat(List.of("abort", refused.detail()))
-                            .anyMatch(
-                                    text ->
-                                            refused.fault().equals("abort")
-                                                    || text.contains("not recorded"));
+                            .anyMatch(text ->
+                                    refused.fault().equals("abort")
+                                            || text.contains("not recorded"));
                 }
             }
         }

@@ -5,6 +5,7 @@ import java.util.TreeSet;
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
 import nestor.iommu.host.HostBinding;
+import nestor.iommu.oracle.CommandObserver;
 import nestor.pci.PageResponse;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
@@ -76,6 +77,7 @@ final class InvalidationQueue {
     private final PageRequestQueue pageRequests;
     private final AtsRoute route;
     private final DeviceLoop loop;
+    private @Nullable CommandObserver observer;
     private @Nullable Parked parked;
 
     /** Whether {@link #serve} is on the stack, and will look at {@link #parked} again. */
@@ -106,6 +108,11 @@ final class InvalidationQueue {
         this.pageRequests = pageRequests;
         this.route = route;
         this.loop = loop;
+    }
+
+    /** Before the machine runs. */
+    void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
     }
 
     /** QIE cleared, or reset: whatever was waiting is forgotten. */
@@ -189,6 +196,9 @@ final class InvalidationQueue {
         check(wide, queueBytes, tail);
         InvalidationDescriptor descriptor = fetch(Queue.IQA.getInPlace(address) + head, wide);
         VtdTrace.descriptor(head, descriptor);
+        if (observer != null) {
+            observer.command(DescriptorText.of(descriptor));
+        }
         if (execute(descriptor) == Progress.PARKED) {
             return parked != null && parked.released;
         }
@@ -314,7 +324,7 @@ final class InvalidationQueue {
     }
 
     private Progress await(InvalidationDescriptor.Wait wait) throws StoppedException {
-        legal(!wait.pageRequestDrain() || options.has(VtdProperty.PRI));
+        legal(!wait.pageRequestDrain() || options.drainsPageRequests());
         Parked waiting = new Parked(wait);
         for (HostBinding.HardwareError error : invalidations.flush()) {
             switch (error.kind()) {
@@ -362,6 +372,9 @@ final class InvalidationQueue {
     }
 
     private void complete(InvalidationDescriptor.Wait wait) {
+        if (observer != null) {
+            observer.completed();
+        }
         if (wait.statusWrite()) {
             try {
                 memory.setIntLe(wait.statusAddress(), wait.statusData());

@@ -79,9 +79,10 @@ final class Invalidations {
     void invalidate(PasidIotlb descriptor) {
         int did = descriptor.did();
         int pasid = descriptor.pasid();
-        translator.invalidate(TlbTag.firstStageOf(did, pasid), descriptor.range());
+        boolean leafOnly = descriptor.leafOnly();
+        translator.invalidate(TlbTag.firstStageOf(did, pasid), descriptor.range(), leafOnly);
         translator.invalidate(TlbTag.nestedOf(did, pasid), descriptor.range());
-        bindings.invalidate(did, pasid, descriptor.range(), descriptor.leafOnly());
+        bindings.invalidate(did, pasid, descriptor.range(), leafOnly);
     }
 
     /** §6.5.2.2. */

@@ -1,16 +1,21 @@
 package nestor.vtd;
 
+import java.util.Optional;
 import java.util.function.Predicate;
 import nestor.iommu.AccessRights;
+import nestor.iommu.GreedyTables;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
 import nestor.paging.PhysicalTables;
+import nestor.paging.TableFormat;
 import nestor.paging.WalkResult;
 import nestor.paging.Walker;
 import nestor.pci.AddressType;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
@@ -18,6 +23,7 @@ import nestor.vmm.memory.GuestMemory;
 import nestor.vtd.config.ConfigCache;
 import nestor.vtd.config.ConfigFault;
 import nestor.vtd.config.ContextEntry;
+import nestor.vtd.config.PasidEntryFetch;
 import nestor.vtd.config.RemappingStructures;
 import nestor.vtd.config.RequesterConfig;
 import nestor.vtd.config.RootTable;
@@ -51,15 +57,26 @@ final class Translator {
     private final FaultLog faults;
     private final Walker walker;
     private final RemappingStructures structures;
+
+    /** Whatever of structures is read torn: for who only looks. */
+    private final RemappingStructures plain;
+
+    private final TornFetch fetch;
+    private final Chaos chaos;
+    private final GreedyTables greedy;
     private final ConfigCache configs = new ConfigCache();
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private volatile Settings settings = Settings.RESET;
 
-    Translator(VtdOptions options, GuestMemory memory, FaultLog faults) {
+    Translator(VtdOptions options, GuestMemory memory, FaultLog faults, Chaos chaos) {
+        this.chaos = chaos;
+        this.fetch = new TornFetch(chaos);
+        this.greedy = new GreedyTables(chaos, new PhysicalTables(memory));
         this.options = options;
         this.faults = faults;
         this.walker = new Walker(new PhysicalTables(memory));
-        this.structures = new RemappingStructures(memory, options);
+        this.structures = new RemappingStructures(memory, options, fetch);
+        this.plain = new RemappingStructures(memory, options, PasidEntryFetch.IN_ORDER);
     }
 
     /** Privileged Mode Requested comes with a PASID only. */
@@ -82,8 +99,13 @@ final class Translator {
         return iotlb.lookup(tag(config, requester), address);
     }
 
+    /** What is in memory, read in order and once. */
     RemappingStructures structures() {
-        return structures;
+        return plain;
+    }
+
+    Iotlb iotlb() {
+        return iotlb;
     }
 
     void enable(boolean enabled) {
@@ -93,6 +115,11 @@ final class Translator {
     /** SRTP: with CAP.ESRTPS, every cache is emptied. */
     void root(RootTable root) {
         settings = new Settings(settings.enabled(), root);
+        forget();
+    }
+
+    /** Drops all that is cached. */
+    void forget() {
         invalidateConfigs(_ -> true);
         invalidate(Tags.ALL, IovaRange.ALL);
     }
@@ -104,10 +131,23 @@ final class Translator {
 
     void invalidateConfigs(Predicate<RequesterConfig> stale) {
         configs.drop(stale);
+        fetch.invalidate();
     }
 
     void invalidate(Tags tags, IovaRange range) {
+        invalidate(tags, range, false);
+    }
+
+    /**
+     * Drops translations.
+     *
+     * @param leafOnly IH: table descriptors above them may stay cached
+     */
+    void invalidate(Tags tags, IovaRange range, boolean leafOnly) {
         iotlb.invalidate(tags, range);
+        if (!leafOnly) {
+            greedy.invalidate(tags);
+        }
     }
 
     /** §7.4.1: what a page request is about may have changed without an invalidation. */
@@ -168,17 +208,48 @@ final class Translator {
                 if (InterruptRange.overlaps(mapping.output(), mapping.sizeLog2())) {
                     yield rejected(config, outputBlocked(config), requester, address, access);
                 }
-                var block =
-                        new Translation.Mapping(
-                                address & -1L << mapping.sizeLog2(),
-                                mapping.sizeLog2(),
-                                mapping.output(),
-                                AccessRights.granted(mapping.permissions(), privileged));
-                iotlb.insert(tag(config, requester), epoch, block);
+                Translation.Mapping block = block(mapping, address, privileged);
+                if (!chaos.has(ChaosKey.CACHE_NONE)) {
+                    iotlb.insert(tag(config, requester), epoch, block);
+                }
+                if (chaos.has(ChaosKey.CACHE_GREEDY)) {
+                    lookAhead(config, requester, address + (1L << mapping.sizeLog2()), epoch);
+                }
                 VtdTrace.translated(requester, address, block);
                 yield block;
             }
         };
+    }
+
+    private static Translation.Mapping block(
+            WalkResult.Mapping mapping, long address, boolean privileged) {
+        return new Translation.Mapping(
+                address & -1L << mapping.sizeLog2(),
+                mapping.sizeLog2(),
+                mapping.output(),
+                AccessRights.granted(mapping.permissions(), privileged));
+    }
+
+    /** Caches what may be asked for next, if it is there. */
+    private void lookAhead(RequesterConfig config, Requester requester, long address, long epoch) {
+        TableFormat only = onlyStage(config);
+        if (only == null) {
+            return;
+        }
+        Optional<WalkResult.Mapping> next = greedy.ahead(only, config.tag(), address);
+        if (next.isPresent()
+                && !InterruptRange.overlaps(next.get().output(), next.get().sizeLog2())) {
+            boolean privileged = isPrivileged(requester);
+            iotlb.insert(tag(config, requester), epoch, block(next.get(), address, privileged));
+        }
+    }
+
+    /** The stage that translates alone, if one does. */
+    private static @Nullable TableFormat onlyStage(RequesterConfig config) {
+        if (config.first() == null) {
+            return config.second();
+        }
+        return config.second() == null ? config.first() : null;
     }
 
     static FaultReason blockedBy(RequesterConfig config, Requester requester) {
@@ -226,6 +297,10 @@ final class Translator {
 
     /** Walks whatever stages the configuration has. */
     WalkResult walkTables(RequesterConfig config, long address, Access wanted) {
+        TableFormat only = chaos.has(ChaosKey.CACHE_GREEDY) ? onlyStage(config) : null;
+        if (only != null) {
+            return greedy.walk(only, config.tag(), address, wanted);
+        }
         NestedWalker nested = config.nested();
         if (config.first() == null) {
             if (nested == null) {
@@ -250,7 +325,8 @@ final class Translator {
                 deviceTlb
                         ? structures.resolveForDeviceTlb(root, requester)
                         : structures.resolve(root, requester);
-        if (result instanceof RemappingStructures.Result.Configured(RequesterConfig config)) {
+        if (result instanceof RemappingStructures.Result.Configured(RequesterConfig config)
+                && fetch.caches()) {
             configs.insert(sampled, config);
         }
         return result;
@@ -300,9 +376,17 @@ final class Translator {
     /** Records a fault, unless FPD says not to. */
     void record(
             ConfigFault fault, Requester requester, AddressType type, long address, int access) {
-        if (fault.recorded()) {
-            faults.record(FaultRecord.of(fault.reason(), requester, type, address, access));
+        if (!fault.recorded()) {
+            return;
         }
+        if (chaos.strikes(ChaosKey.EVENT_QUEUE_FULL, 4)) {
+            // Pages behind it meet the same fault first; the same fault twice is recorded once.
+            for (int page = 1; page <= VtdOptions.FAULT_RECORDS; page++) {
+                long behind = address + ((long) page << 12);
+                faults.record(FaultRecord.of(fault.reason(), requester, type, behind, access));
+            }
+        }
+        faults.record(FaultRecord.of(fault.reason(), requester, type, address, access));
     }
 
     /** Records a page request's fault, unless FPD says not to. */

@@ -23,6 +23,7 @@ import nestor.pci.Translation;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vtd.config.ConfigFault;
 import nestor.vtd.config.ContextEntry;
+import nestor.vtd.config.PasidEntryFetch;
 import nestor.vtd.config.PasidTable;
 import nestor.vtd.config.RemappingStructures;
 import nestor.vtd.config.RequesterConfig;
@@ -96,7 +97,9 @@ final class VtdExplorer implements WalkExplorer {
                                 "unsupported request", "VT-d, §3.5", "TES is clear", 0)
                         : new WalkOutcome.Untranslated("GSTS_REG.TES is clear");
             }
-            var reader = new RemappingStructures(log, new PhysicalTables(memory), options);
+            var reader =
+                    new RemappingStructures(
+                            log, new PhysicalTables(memory), options, PasidEntryFetch.IN_ORDER);
             RemappingStructures.Result result = reader.resolve(settings.root(), requester);
             FaultReason failed =
                     result instanceof RemappingStructures.Result.Failed(ConfigFault fault)
@@ -129,8 +132,7 @@ final class VtdExplorer implements WalkExplorer {
                     boolean whole = step.words().size() == layout.words();
                     structures.add(
                             failed != null && whole && !log.hasMore()
-                                    ? step.with(
-                                            StructureErrors.of(failed, layout, step, options))
+                                    ? step.with(StructureErrors.of(failed, layout, step, options))
                                     : step);
                 }
             }
@@ -200,7 +202,10 @@ final class VtdExplorer implements WalkExplorer {
 
         private static WalkOutcome refused(FaultReason reason, String detail, int granted) {
             return new WalkOutcome.Refused(
-                    "fault reason %02Xh, %s".formatted(reason.code(), reason), REASONS, detail, granted);
+                    "fault reason %02Xh, %s".formatted(reason.code(), reason),
+                    REASONS,
+                    detail,
+                    granted);
         }
 
         /** All that the tables allow, whatever was asked for. */

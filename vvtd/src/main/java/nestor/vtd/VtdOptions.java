@@ -191,6 +191,11 @@ public final class VtdOptions {
         return has(VtdProperty.INTERRUPT_REMAPPING) && has(VtdProperty.EXTENDED_INTERRUPT_MODE);
     }
 
+    /** ECAP.PDS, which says nothing without page requests; PD of a wait is reserved without it. */
+    boolean drainsPageRequests() {
+        return has(VtdProperty.PRI) && has(VtdProperty.DRAIN);
+    }
+
     /** §11.4.2. */
     private static final class Cap {
         static final BitField ND = bits(2, 0);
@@ -284,7 +289,8 @@ public final class VtdOptions {
     private long scalableEcap() {
         long value = Ecap.SMTS.mask() | Ecap.SMPWC.mask() | Ecap.RPS.mask();
         value |= flag(Ecap.NEST, VtdProperty.NESTED);
-        value |= flag(Ecap.PRS, VtdProperty.PRI) | flag(Ecap.PDS, VtdProperty.PRI);
+        value |= flag(Ecap.PRS, VtdProperty.PRI);
+        value |= drainsPageRequests() ? Ecap.PDS.mask() : 0;
         value |= flag(Ecap.ERS, VtdProperty.EXECUTE_REQUESTS);
         value |= flag(Ecap.SRS, VtdProperty.SUPERVISOR_REQUESTS);
         if (has(VtdProperty.SVM)) {

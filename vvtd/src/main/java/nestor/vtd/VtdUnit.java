@@ -2,36 +2,50 @@ package nestor.vtd;
 
 import nestor.iommu.AtcInvalidator;
 import nestor.iommu.AtsRoute;
+import nestor.iommu.LossyRoute;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostEvents;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
+import nestor.iommu.oracle.CommandObserver;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.OracleSubject;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.iommu.walk.WalkExplorer;
 import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-import nestor.pci.TranslationAgent;
 import nestor.vmm.interrupt.MsiSink;
 import nestor.vmm.loop.DeviceLoop;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.RegisterFile;
 import nestor.vmm.time.Clock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A remapping hardware unit: registers for its driver, the translation agent of the functions in
  * its scope, and the remapper of their interrupt messages.
  */
-public final class VtdUnit implements TranslationAgent, WalkExplorer {
+public final class VtdUnit implements OracleSubject, WalkExplorer {
+    private static final CommandNames COMMANDS =
+            new CommandNames(
+                    "iotlb_inv_dsc or p_iotlb_inv_dsc",
+                    "dev_tlb_inv_dsc or p_dev_tlb_inv_dsc",
+                    "cc_inv_dsc or pc_inv_dsc",
+                    "inv_wait_dsc");
+
     /** Size of the register frame: DRHD's size field is 0. */
     public static final int REGISTER_BYTES = Registers.BYTES;
 
+    private final Chaos chaos = new Chaos();
     private final VtdOptions options;
     private final DeviceLoop loop;
     private final RegisterFile registers;
@@ -40,6 +54,7 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
     private final EventInterrupt completionEvent;
     private final FaultLog faults;
     private final Translator translator;
+    private final Probe probe;
     private final TranslationRequests translationRequests;
     private final VtdExplorer explorer;
     private final PageRequestQueue pageRequests;
@@ -50,6 +65,7 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
     private final RegisterInvalidation registerInvalidation;
     private final InterruptRemapper remapper;
     private final GlobalCommands commands;
+    private @Nullable CommandObserver observer;
 
     /**
      * A unit after reset.
@@ -75,7 +91,9 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
         this.completionEvent = EventInterrupt.ofCompletions(registers, apic);
         this.pageRequestEvent = EventInterrupt.ofPageRequests(registers, apic);
         this.faults = new FaultLog(registers, faultEvent);
-        this.translator = new Translator(options, memory, faults);
+        this.translator = new Translator(options, memory, faults, chaos);
+        chaos.onChange(translator::forget);
+        this.probe = new Probe(options, memory, translator);
         this.translationRequests = new TranslationRequests(options, translator);
         this.explorer = new VtdExplorer(options, memory, translator);
         this.host = new HostBinding(clock);
@@ -85,7 +103,10 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
                         options, memory, registers, pageRequestEvent, translator, functions);
         this.invalidator =
                 new AtcInvalidator(
-                        functions, clock, options.atcTimeoutNanos(), faults::unexpectedCompletion);
+                        new LossyRoute(functions, chaos),
+                        clock,
+                        options.atcTimeoutNanos(),
+                        faults::unexpectedCompletion);
         this.bindings = new PasidBindings(translator, host);
         Invalidations invalidations = new Invalidations(translator, bindings);
         this.queue =
@@ -147,6 +168,11 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
                 });
     }
 
+    /** How it misbehaves. */
+    public Chaos chaos() {
+        return chaos;
+    }
+
     /** The register frame. */
     public MmioRegion registers() {
         return registers;
@@ -190,6 +216,9 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
         queue.disable();
         translator.reset();
         remapper.reset();
+        if (observer != null) {
+            observer.reset();
+        }
         loop.post(() -> bindings.reconcile(_ -> true));
     }
 
@@ -233,5 +262,25 @@ public final class VtdUnit implements TranslationAgent, WalkExplorer {
     @Override
     public void exitDma(long ticket) {
         quiescence.exit(ticket);
+    }
+
+    @Override
+    public CommandNames commandNames() {
+        return COMMANDS;
+    }
+
+    @Override
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return probe.current(cache, requester, iova, access);
+    }
+
+    @Override
+    public void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
+        translator.iotlb().onInvalidated(commandObserver::invalidated);
+        invalidator.onSend(commandObserver::atcInvalidated);
+        queue.observe(commandObserver);
+        registerInvalidation.observe(commandObserver);
     }
 }

@@ -9,11 +9,13 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.stream.Stream;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.paging.Permissions;
 import nestor.pci.PageResponse;
 import nestor.pci.TranslationAgent;
 import nestor.testkit.ModelDriver;
 import nestor.testkit.ModelScenarios;
+import nestor.testkit.OracleScenarios;
 import nestor.testkit.PageTables;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -27,6 +29,17 @@ class ModelScenariosTest {
                         DynamicTest.dynamicTest(
                                 scenario.getKey(),
                                 () -> scenario.getValue().accept(new VtdDriver())));
+    }
+
+    @TestFactory
+    Stream<DynamicTest> theOracleIsRight() {
+        long seed = Long.getLong("nestor.seed", System.nanoTime());
+        System.out.println("ModelScenariosTest: -Dnestor.seed=" + seed);
+        return OracleScenarios.all().entrySet().stream()
+                .map(scenario ->
+                        DynamicTest.dynamicTest(
+                                scenario.getKey(),
+                                () -> scenario.getValue().accept(new VtdDriver(), seed)));
     }
 
     private static final class VtdDriver implements ModelDriver {
@@ -89,6 +102,16 @@ class ModelScenariosTest {
         public void invalidate(int pasid, long page) {
             vtd.put(6 | 3 << 4 | of(pasid), page);
             vtd.put(8 | RID << 16 | (long) pasid << 32, page);
+            synchronize();
+        }
+
+        @Override
+        public void invalidateOnly(TranslationCache cache, int pasid, long page) {
+            if (cache == TranslationCache.IOTLB) {
+                vtd.put(6 | 3 << 4 | of(pasid), page);
+            } else {
+                vtd.put(8 | RID << 16 | (long) pasid << 32, page);
+            }
             synchronize();
         }
 

@@ -213,6 +213,18 @@ class PageRequestTest {
     }
 
     @Test
+    @DisplayName("§6.5.2.9: PD is reserved where ECAP.PDS is clear")
+    void aDrainingWaitIsAnErrorWithoutDraining() {
+        var plain =
+                new VtdHarness(VtdOptions.whole().with(VtdProperty.DRAIN, 0))
+                        .scalable()
+                        .queue(true);
+        plain.submit(WAIT | 1 << 7, VtdHarness.STATUS);
+        assertThat(plain.read32(0x034) & 1 << 4).describedAs("IQE").isNotZero();
+        assertThat(plain.head()).describedAs("stays at the wait").isNotEqualTo(plain.tail());
+    }
+
+    @Test
     void aDrainingWaitWaitsForARequestThatIsUnderWay() {
         vtd.write64(0x0d0, 0);
         endpoint.onResponse =

@@ -8,6 +8,7 @@ import java.util.stream.Stream;
 import nestor.paging.WalkResult;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
+import nestor.vtd.config.PasidEntryFetch;
 import nestor.vtd.config.RemappingStructures;
 import nestor.vtd.config.RequesterConfig;
 import nestor.vtd.config.RootTable;
@@ -23,7 +24,7 @@ class ReasonsTest {
         var vtd = new VtdHarness().scalable();
         vtd.nested(1, DID, vtd.firstStageTables(4), vtd.secondStageTables(4));
         var requester = new Requester(RID, 1, false);
-        var structures = new RemappingStructures(vtd.memory, vtd.options);
+        var structures = new RemappingStructures(vtd.memory, vtd.options, PasidEntryFetch.IN_ORDER);
         var result =
                 structures.resolve(new RootTable(VtdHarness.ROOT, RootTable.SCALABLE), requester);
         RequesterConfig config = ((RemappingStructures.Result.Configured) result).config();

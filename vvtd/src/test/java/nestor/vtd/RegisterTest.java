@@ -45,6 +45,7 @@ class RegisterTest {
         assertThat(wide >>> 16 & 0x3f).describedAs("MGAW").isEqualTo(56);
         long ecap = base.ecap();
         assertThat(base.with(VtdProperty.PRI, 0).ecap()).isEqualTo(ecap & ~(1L << 29 | 1L << 42));
+        assertThat(base.with(VtdProperty.DRAIN, 0).ecap()).isEqualTo(ecap & ~(1L << 42));
         assertThat(base.with(VtdProperty.NESTED, 0).ecap()).isEqualTo(ecap & ~(1L << 26));
         assertThat(base.with(VtdProperty.INTERRUPT_REMAPPING, 0).ecap())
                 .isEqualTo(ecap & ~(1L << 3 | 1L << 4));

@@ -279,8 +279,7 @@ public final class QmpCommands {
                             : OptionalInt.of(WalkQuery.pasid(pasid.getAsLong()));
             return WalkView.of(
                     views.walk(
-                            new WalkQuery(
-                                    function, number, iova.getAsLong(), access, privileged)));
+                            new WalkQuery(function, number, iova.getAsLong(), access, privileged)));
         } catch (WalkQuery.WrongQueryException e) {
             throw QmpException.generic(String.valueOf(e.getMessage()));
         }

@@ -22,8 +22,7 @@ import tools.jackson.databind.node.ObjectNode;
 public record WalkQuery(
         String function, OptionalInt pasid, long iova, String access, boolean privileged) {
     /** How it is written. */
-    public static final String USAGE =
-            "FUNCTION [pasid N] [read|write|execute] [privileged] IOVA";
+    public static final String USAGE = "FUNCTION [pasid N] [read|write|execute] [privileged] IOVA";
 
     private static final int MAX_PASID = (1 << 20) - 1;
     private static final Pattern PLACE =

@@ -11,9 +11,7 @@ import nestor.pci.Requester;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/**
- * A walk as JSON. What has 64 bits is a string in hexadecimal, which every reader keeps whole.
- */
+/** A walk as JSON. What has 64 bits is a string in hexadecimal, which every reader keeps whole. */
 public final class WalkView {
     private WalkView() {}
 
@@ -88,10 +86,11 @@ public final class WalkView {
     private static void cached(ObjectNode node, CachedTranslation cached) {
         node.put("cache", cached.cache());
         cached.mapping()
-                .ifPresent(mapping -> node.put("iova", hex(mapping.iovaBase()))
-                        .put("size-log2", mapping.sizeLog2())
-                        .put("output", hex(mapping.gpaBase()))
-                        .put("access", CachedTranslation.access(mapping.access())));
+                .ifPresent(mapping ->
+                        node.put("iova", hex(mapping.iovaBase()))
+                                .put("size-log2", mapping.sizeLog2())
+                                .put("output", hex(mapping.gpaBase()))
+                                .put("access", CachedTranslation.access(mapping.access())));
         cached.stale().ifPresent(why -> node.put("stale", why));
     }
 }

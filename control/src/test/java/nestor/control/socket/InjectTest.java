@@ -73,8 +73,7 @@ class InjectTest {
     @Test
     void mistakesAreOneLine() throws Exception {
         assertThat(client.human("inject prq=lat"))
-                .isEqualTo(
-                        "Error: inject: 'prq=lat': unknown key; did you mean prq=late?\r\n");
+                .isEqualTo("Error: inject: 'prq=lat': unknown key; did you mean prq=late?\r\n");
         assertThat(client.human("inject prq=late device=svm1"))
                 .startsWith("Error: inject: no device 'svm1' that misbehaves; did you mean svm0");
         assertThat(client.human("inject device=svm0"))

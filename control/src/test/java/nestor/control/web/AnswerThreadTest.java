@@ -22,8 +22,7 @@ class AnswerThreadTest {
     private final ScheduledThreadPoolExecutor immediate =
             new ScheduledThreadPoolExecutor(1) {
                 @Override
-                public ScheduledFuture<?> schedule(
-                        Runnable task, long delay, TimeUnit unit) {
+                public ScheduledFuture<?> schedule(Runnable task, long delay, TimeUnit unit) {
                     delays.add(delay);
                     return super.schedule(task, 0, unit);
                 }
@@ -55,8 +54,7 @@ class AnswerThreadTest {
         immediate.execute(idle::countDown);
         idle.await();
         thread.close();
-        assertThat(delays)
-                .containsSubsequence(3_000_000L, 6_000_000L, AnswerThread.MAX_REST_NANOS);
+        assertThat(delays).containsSubsequence(3_000_000L, 6_000_000L, AnswerThread.MAX_REST_NANOS);
     }
 
     @Test

@@ -64,8 +64,7 @@ class MisbehavingBrowsersTest {
 
     private String upgrade() {
         return "GET /socket HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n%s\r\n\r\n"
-                .formatted(
-                        RawHttp.authority(view), RawHttp.cookie(view), WebSocketClient.UPGRADE);
+                .formatted(RawHttp.authority(view), RawHttp.cookie(view), WebSocketClient.UPGRADE);
     }
 
     /** A status line. */

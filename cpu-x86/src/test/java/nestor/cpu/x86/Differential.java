@@ -79,8 +79,8 @@ final class Differential {
     }
 
     /**
-     * What the oracle says. It has bugs it dies of (a quotient of 16 bits from -2^31 and -1 is one):
-     * such a case is replaced by one that does nothing, in {@code cases}.
+     * What the oracle says. It has bugs it dies of (a quotient of 16 bits from -2^31 and -1 is
+     * one): such a case is replaced by one that does nothing, in {@code cases}.
      */
     private static List<MachineState> expected(
             QemuOracle oracle, List<TestCase> cases, RandomGenerator random) {

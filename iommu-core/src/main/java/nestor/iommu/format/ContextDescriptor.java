@@ -10,8 +10,8 @@ import nestor.iommu.walk.StructureLayout;
 import nestor.paging.AccessTracking;
 import nestor.paging.VmsaV8Geometry;
 import nestor.paging.VmsaV8Stage1;
-import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.register.BitField;
 
 /**

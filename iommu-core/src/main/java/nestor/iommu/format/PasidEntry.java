@@ -7,8 +7,8 @@ import static nestor.vmm.register.BitField.bits;
 
 import java.util.List;
 import nestor.iommu.walk.StructureLayout;
-import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.register.BitField;
 
 /**
@@ -192,14 +192,25 @@ public record PasidEntry(
      * @throws GuestAccessException if nothing backs the address: fault reason 58h
      */
     public static PasidEntry read(Doublewords memory, long gpa) throws GuestAccessException {
-        long qw0 = memory.getLongLe(gpa);
-        long qw1 = memory.getLongLe(gpa + 8);
-        long qw2 = memory.getLongLe(gpa + 16);
+        return decode(words(memory, gpa));
+    }
+
+    /** The words of the entry at {@code gpa}, each read once. */
+    public static long[] words(Doublewords memory, long gpa) throws GuestAccessException {
+        long[] words = new long[WORDS];
+        for (int word = 0; word < WORDS; word++) {
+            words[word] = memory.getLongLe(gpa + (long) word * Long.BYTES);
+        }
+        return words;
+    }
+
+    /** From all words of an entry; total. */
+    public static PasidEntry decode(long[] words) {
         long rest = 0;
         for (int word = 3; word < WORDS; word++) {
-            rest |= memory.getLongLe(gpa + (long) word * Long.BYTES);
+            rest |= words[word];
         }
-        return decode(qw0, qw1, qw2, rest);
+        return decode(words[0], words[1], words[2], rest);
     }
 
     /** Levels of the second stage, 3 to 5; 0 if AW has no meaning. */

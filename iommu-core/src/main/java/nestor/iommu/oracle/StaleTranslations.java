@@ -1,13 +1,9 @@
 package nestor.iommu.oracle;
 
-import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import nestor.iommu.IovaRange;
@@ -33,14 +29,18 @@ import org.jspecify.annotations.Nullable;
  * <p>Any thread. Nothing is called with the lock held.
  */
 final class StaleTranslations implements CommandObserver {
-    /** Translations that are remembered of a unit. */
-    static final int MAX_HELD = 8192;
-
-    /** Suspects, and others, that one completion has compared. */
-    static final int COMPARED = 64;
-
     /** Steps of the window. */
     static final int STEPS = 8;
+
+    /** Steps after which a requester that shows nothing more is let off. */
+    private static final int GIVEN_UP = 4 * STEPS;
+
+    private static final int MAX_MISCONFIGURED = 1024;
+
+    private static final int LARGEST_BLOCK_LOG2 = 48;
+
+    /** What a page permits to execute may be refused to the requester all the same. */
+    private static final int JUDGED = Translation.READ | Translation.WRITE;
 
     private final String name;
     private final OracleSubject subject;
@@ -51,15 +51,10 @@ final class StaleTranslations implements CommandObserver {
     private final OracleCounters counters;
 
     private final Object lock = new Object();
-    private final Map<Held.Key, Held> held = new LinkedHashMap<>();
-    private final Set<Held> suspects = new LinkedHashSet<>();
+    private final HeldTranslations held = new HeldTranslations();
     private final Map<Requester, Held> misconfigured = new LinkedHashMap<>();
     private final CommandHistory history = new CommandHistory();
     private boolean timerArmed;
-
-    /** Whether the IOTLB may hold what is not held here. */
-    private boolean evicted;
-
     private long tick;
     private long completions;
     private volatile long epoch;
@@ -91,33 +86,25 @@ final class StaleTranslations implements CommandObserver {
      * @param sampled {@link #epoch} from before it did
      */
     void used(
-            Requester requester,
-            long iova,
-            int access,
-            Translation.Mapping mapping,
-            long sampled) {
+            Requester requester, long iova, int access, Translation.Mapping mapping, long sampled) {
         counters.dmas.increment();
-        CurrentTranslation now =
-                subject.current(TranslationCache.IOTLB, requester, iova, access);
+        CurrentTranslation now = subject.current(TranslationCache.IOTLB, requester, iova, access);
         if (now instanceof NotUsed) {
             return;
         }
         var key =
                 new Held.Key(
-                        TranslationCache.IOTLB,
-                        requester,
-                        mapping.iovaBase(),
-                        mapping.sizeLog2());
+                        TranslationCache.IOTLB, requester, mapping.iovaBase(), mapping.sizeLog2());
         @Nullable StaleReport report = null;
         synchronized (lock) {
             if (epoch != sampled) {
                 return; // what was used may have been invalidated since
             }
-            Held before = held.get(key);
+            Held before = held.find(key);
             if (agrees(mapping, iova, now)) {
                 misconfigured.remove(requester);
                 if (before == null && now instanceof Mapped mapped) {
-                    hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
+                    held.hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
                 }
             } else if (before != null && isReachable(before, now)) {
                 before.iova = iova;
@@ -135,7 +122,7 @@ final class StaleTranslations implements CommandObserver {
             Held.Key key, Translation.Mapping mapping, long iova, CurrentTranslation now) {
         Held seen = misconfigured.get(key.requester());
         if (seen == null) {
-            if (misconfigured.size() >= MAX_HELD) {
+            if (misconfigured.size() >= MAX_MISCONFIGURED) {
                 return null;
             }
             seen = new Held(key, 0, mapping, iova, clock.nanos());
@@ -147,18 +134,14 @@ final class StaleTranslations implements CommandObserver {
         }
         misconfigured.remove(key.requester());
         OracleSubject.CommandNames names = subject.commandNames();
-        String missing = names.configuration() + (evicted ? " or " + names.iotlb() : "");
+        String missing = names.configuration() + (held.evicted() ? " or " + names.iotlb() : "");
         return report(seen, "configuration", missing);
     }
 
     /** A function got a translation. */
-    void answered(
-            Requester requester,
-            long iova,
-            Translation.Mapping mapping,
-            long sampled) {
+    void answered(Requester requester, long iova, Translation.Mapping mapping, long sampled) {
         CurrentTranslation now =
-                subject.current(TranslationCache.ATC, requester, iova, mapping.access());
+                subject.current(TranslationCache.ATC, requester, iova, mapping.access() & JUDGED);
         if (!(now instanceof Mapped mapped) || !agrees(mapping, iova, now)) {
             return; // it has changed meanwhile, and whoever changed it is not through
         }
@@ -167,24 +150,26 @@ final class StaleTranslations implements CommandObserver {
                         TranslationCache.ATC, requester, mapping.iovaBase(), mapping.sizeLog2());
         synchronized (lock) {
             if (epoch == sampled) {
-                replace(key);
-                hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
+                held.replace(key);
+                held.hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
+                holdInIotlb(requester, mapped, iova, mapping.access());
             }
         }
     }
 
-    /** News of a range replaces all that the function knew of it (PCIe Base §10.2.3). */
-    private void replace(Held.Key key) {
-        IovaRange range = IovaRange.block(key.iovaBase(), key.sizeLog2());
-        Iterator<Held> all = held.values().iterator();
-        while (all.hasNext()) {
-            Held old = all.next();
-            if (isAtc(old)
-                    && old.key.requester().equals(key.requester())
-                    && old.range.overlaps(range)) {
-                all.remove();
-                gone(old);
-            }
+    /** What an ATC was told may be in the IOTLB as well (IHI 0070, §3.9.1; VT-d, §6.2.4). */
+    private void holdInIotlb(Requester requester, Mapped mapped, long iova, int access) {
+        Translation.Mapping block = mapped.mapping();
+        if (block.sizeLog2() > LARGEST_BLOCK_LOG2) {
+            return; // an identity, which is in no table
+        }
+        var key =
+                new Held.Key(TranslationCache.IOTLB, requester, block.iovaBase(), block.sizeLog2());
+        if (held.find(key) == null) {
+            var mapping =
+                    new Translation.Mapping(
+                            block.iovaBase(), block.sizeLog2(), block.gpaBase(), access);
+            held.hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
         }
     }
 
@@ -192,15 +177,12 @@ final class StaleTranslations implements CommandObserver {
     void usedTranslated(Requester requester, long gpa) {
         counters.dmas.increment();
         synchronized (lock) {
-            for (Held suspect : suspects) {
-                long offset = gpa - suspect.mapping.gpaBase();
-                boolean inside =
-                        IovaRange.block(0, suspect.key.sizeLog2()).contains(offset);
-                if (suspect.key.cache() == TranslationCache.ATC
-                        && suspect.key.requester().rid() == requester.rid()
-                        && suspect.isStale()
-                        && inside) {
-                    suspect.uses++;
+            for (Held entry : held.stale()) {
+                long offset = gpa - entry.mapping.gpaBase();
+                if (isAtc(entry)
+                        && entry.key.requester().rid() == requester.rid()
+                        && IovaRange.block(0, entry.key.sizeLog2()).contains(offset)) {
+                    entry.uses++;
                 }
             }
         }
@@ -233,61 +215,22 @@ final class StaleTranslations implements CommandObserver {
                 range);
     }
 
-    /** What a command covers is held no more by one cache, and suspect in the other one. */
     private void drop(TranslationCache cache, Predicate<Held> covered, IovaRange range) {
         synchronized (lock) {
             epoch = epoch + 1;
-            Iterator<Held> all = held.values().iterator();
-            while (all.hasNext()) {
-                Held entry = all.next();
-                if (!covered.test(entry)) {
-                    continue;
-                }
-                if (entry.key.cache() == cache) {
-                    all.remove();
-                    gone(entry);
-                } else {
-                    entry.coveredBy = history.count() - 1;
-                    if (!entry.isStale() && !range.contains(entry.iova)) {
-                        entry.iova = first(entry.range, range);
-                    }
-                    suspects.add(entry);
-                }
-            }
+            held.drop(cache, covered, range, history.count() - 1);
         }
-    }
-
-    /** The first address that both have. */
-    private static long first(IovaRange a, IovaRange b) {
-        return Long.compareUnsigned(a.first(), b.first()) < 0 ? b.first() : a.first();
     }
 
     @Override
     public void completed() {
-        List<Held> turn = new ArrayList<>(2 * COMPARED);
+        List<Held> turn;
         synchronized (lock) {
             completions++;
-            take(turn, suspects.iterator());
-            for (Held entry : turn) {
-                suspects.remove(entry); // the first becomes the last
-                suspects.add(entry);
-            }
-            List<Held> others = new ArrayList<>(COMPARED);
-            take(others, held.values().iterator());
-            for (Held entry : others) {
-                held.remove(entry.key);
-                held.put(entry.key, entry);
-            }
-            turn.addAll(others);
+            turn = held.turn();
         }
         counters.completions.increment();
         compare(turn);
-    }
-
-    private static void take(List<Held> into, Iterator<Held> from) {
-        while (from.hasNext() && into.size() < COMPARED) {
-            into.add(from.next());
-        }
     }
 
     /** A step of the window is over. */
@@ -296,12 +239,12 @@ final class StaleTranslations implements CommandObserver {
         synchronized (lock) {
             tick++;
             timerArmed = false;
-            turn = new ArrayList<>(suspects);
+            turn = held.suspects();
         }
         compare(turn);
         synchronized (lock) {
-            misconfigured.values().removeIf(seen -> tick - seen.staleTick > 4 * STEPS);
-            if (!misconfigured.isEmpty() || suspects.stream().anyMatch(Held::isStale)) {
+            misconfigured.values().removeIf(seen -> tick - seen.staleTick > GIVEN_UP);
+            if (!misconfigured.isEmpty() || !held.stale().isEmpty()) {
                 arm();
             }
         }
@@ -322,10 +265,13 @@ final class StaleTranslations implements CommandObserver {
                             entry.key.cache(),
                             entry.key.requester(),
                             iova,
-                            entry.mapping.access());
+                            entry.mapping.access() & JUDGED);
             @Nullable StaleReport report;
             synchronized (lock) {
-                report = entry.gone || entry.iova != iova ? null : judge(entry, now, completions - 1);
+                report =
+                        entry.gone || entry.iova != iova
+                                ? null
+                                : judge(entry, now, completions - 1);
             }
             send(report);
         }
@@ -333,16 +279,14 @@ final class StaleTranslations implements CommandObserver {
 
     private @Nullable StaleReport judge(Held entry, CurrentTranslation now, long since) {
         if (!isReachable(entry, now) || agrees(entry.mapping, entry.iova, now)) {
-            entry.agrees();
-            suspects.remove(entry);
+            held.agrees(entry);
             return null;
         }
-        suspects.add(entry);
+        held.isStale(entry);
         if (!isOverdue(entry, now, since)) {
             return null;
         }
-        held.remove(entry.key);
-        gone(entry);
+        held.forget(entry);
         OracleSubject.CommandNames names = subject.commandNames();
         boolean iotlb = entry.key.cache() == TranslationCache.IOTLB;
         return report(entry, entry.key.cache().name(), iotlb ? names.iotlb() : names.atc());
@@ -374,8 +318,7 @@ final class StaleTranslations implements CommandObserver {
         return entry.key.cache() == TranslationCache.ATC;
     }
 
-    private static boolean agrees(
-            Translation.Mapping mapping, long iova, CurrentTranslation now) {
+    private static boolean agrees(Translation.Mapping mapping, long iova, CurrentTranslation now) {
         return switch (now) {
             case NotUsed _ -> true;
             case Mapped mapped -> mapped.mapping().gpa(iova) == mapping.gpa(iova);
@@ -409,21 +352,6 @@ final class StaleTranslations implements CommandObserver {
                 history.around(covered ? entry.coveredBy : entry.staleCommand));
     }
 
-    private void hold(Held entry) {
-        if (held.size() >= MAX_HELD) {
-            evicted = true;
-            Iterator<Held> eldest = held.values().iterator();
-            gone(eldest.next());
-            eldest.remove();
-        }
-        held.put(entry.key, entry);
-    }
-
-    private void gone(Held entry) {
-        entry.gone = true;
-        suspects.remove(entry);
-    }
-
     private void arm() {
         if (!timerArmed) {
             timerArmed = true;
@@ -451,9 +379,7 @@ final class StaleTranslations implements CommandObserver {
     public void reset() {
         synchronized (lock) {
             epoch = epoch + 1;
-            held.values().forEach(entry -> entry.gone = true);
             held.clear();
-            suspects.clear();
             misconfigured.clear();
         }
     }
@@ -461,7 +387,7 @@ final class StaleTranslations implements CommandObserver {
     /** Translations that are stale now, and whose window is not over. */
     int pending() {
         synchronized (lock) {
-            return (int) suspects.stream().filter(Held::isStale).count();
+            return held.stale().size();
         }
     }
 }

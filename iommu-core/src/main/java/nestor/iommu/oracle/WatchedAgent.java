@@ -58,8 +58,7 @@ final class WatchedAgent implements TranslationAgent {
                 long base = sizeLog2 == Long.SIZE ? 0 : at & -1L << sizeLog2;
                 int access = entry.access();
                 if (access != 0 && !AtsEntry.UNTRANSLATED_ONLY.isSet(entry.value())) {
-                    var mapping =
-                            new Translation.Mapping(base, sizeLog2, entry.address(), access);
+                    var mapping = new Translation.Mapping(base, sizeLog2, entry.address(), access);
                     translations.answered(request.requester(), at, mapping, epoch);
                 }
                 if (sizeLog2 >= Long.SIZE - 1) {

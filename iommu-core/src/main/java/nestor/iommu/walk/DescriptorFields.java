@@ -178,9 +178,11 @@ public final class DescriptorFields {
                     case X86Paging _ -> table ? X86_TABLE : X86_LEAF;
                     case VtdSecondStage _ -> table ? VTD_TABLE : VTD_LEAF;
                 };
+        if (kind == DescriptorKind.INVALID) { // the other bits are software's
+            layout = layout.subList(0, format instanceof VtdSecondStage ? 3 : 1);
+        }
         List<WalkField> fields =
-                new ArrayList<>(
-                        new StructureLayout("", "", 1, layout).decode(List.of(descriptor)));
+                new ArrayList<>(new StructureLayout("", "", 1, layout).decode(List.of(descriptor)));
         switch (kind) {
             case TABLE -> fields.add(new WalkField("next table", format.nextTable(descriptor)));
             case LEAF -> fields.add(new WalkField("output", format.output(descriptor, level)));

@@ -44,7 +44,9 @@ public record StructureLayout(String name, String section, int words, List<Field
                 decoded.add(
                         new WalkField(
                                 field.name,
-                                field.inPlace ? field.bits.getInPlace(word) : field.bits.get(word)));
+                                field.inPlace
+                                        ? field.bits.getInPlace(word)
+                                        : field.bits.get(word)));
             }
         }
         return decoded;

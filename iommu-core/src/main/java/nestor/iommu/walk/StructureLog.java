@@ -17,8 +17,7 @@ import org.jspecify.annotations.Nullable;
  * decodes them. One thread.
  */
 public final class StructureLog implements Doublewords {
-    private record Fetch(
-            long gpa, boolean backed, long word, List<RehearsedTables.Fetch> before) {}
+    private record Fetch(long gpa, boolean backed, long word, List<RehearsedTables.Fetch> before) {}
 
     private final Doublewords memory;
     private final RehearsedTables tables;

@@ -154,13 +154,17 @@ final class MappedDomain implements Domain {
             return cached;
         }
         long epoch = iotlb.epoch();
-        MappedRange mapped = find(iova);
-        if (mapped == null) {
-            return null;
+        Translation.Mapping block = current(iova);
+        if (block != null) {
+            iotlb.insert(tag, epoch, block);
         }
-        Translation.Mapping block = mapped.block(iova);
-        iotlb.insert(tag, epoch, block);
         return block;
+    }
+
+    /** The block that is mapped there now, from no cache and into none; null if there is none. */
+    Translation.@Nullable Mapping current(long iova) {
+        MappedRange mapped = find(iova);
+        return mapped == null ? null : mapped.block(iova);
     }
 
     /** The mapping that holds {@code iova}; null if there is none. Any thread. */

@@ -5,6 +5,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
+import nestor.iommu.oracle.CommandObserver;
 import nestor.virtio.DescriptorChain;
 import nestor.virtio.DriverLink;
 import nestor.virtio.Virtqueue;
@@ -32,6 +33,7 @@ final class RequestQueue {
     private final RequestCounters counters;
     private final DriverLink link;
     private final Negotiated features;
+    private @Nullable CommandObserver observer;
     private final DescriptorChain chain;
     private final MemorySegment request = Arena.ofAuto().allocate(Request.MAX_BYTES, 8);
     private final MemorySegment reply = Arena.ofAuto().allocate(MAX_REPLY_BYTES, 8);
@@ -68,6 +70,11 @@ final class RequestQueue {
         this.chain = new DescriptorChain(link.memory());
     }
 
+    /** Who hears of requests; null for nobody. */
+    void observe(@Nullable CommandObserver commandObserver) {
+        observer = commandObserver;
+    }
+
     void serve(Virtqueue queue) {
         AtomicReference<@Nullable Status> waiting = parked;
         if (waiting != null) {
@@ -76,6 +83,7 @@ final class RequestQueue {
                 return;
             }
             parked = null;
+            completed();
             reply(queue, released);
         }
         while (queue.next(chain)) {
@@ -106,6 +114,9 @@ final class RequestQueue {
             return;
         }
         counters.request(decoded);
+        if (observer != null) {
+            observer.command(RequestText.of(decoded));
+        }
         reply.asSlice(0, replyBytes).fill((byte) 0);
         Outcome outcome = requests.apply(decoded, features, reply, replyBytes - TAIL_BYTES);
         VirtioIommuTrace.request(decoded, outcome.status());
@@ -126,8 +137,15 @@ final class RequestQueue {
         Status released = waiting.get();
         if (released != null) {
             parked = null;
+            completed();
         }
         return released;
+    }
+
+    private void completed() {
+        if (observer != null) {
+            observer.completed();
+        }
     }
 
     private void reply(Virtqueue queue, Status status) {

@@ -13,6 +13,10 @@ import nestor.iommu.IovaRange;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.host.HostReports;
+import nestor.iommu.oracle.CommandObserver;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.OracleSubject;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.iommu.walk.WalkExplorer;
 import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
@@ -23,7 +27,6 @@ import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
-import nestor.pci.TranslationAgent;
 import nestor.virtio.DriverLink;
 import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
@@ -38,8 +41,16 @@ import org.jspecify.annotations.Nullable;
  * A virtio-iommu (§5.13): a virtio device to its driver, and the translation agent of the endpoints
  * it manages. Endpoint ids are Requester IDs. Its own function's DMA must not be routed through it.
  */
-public final class VirtioIommu implements VirtioDevice, TranslationAgent, WalkExplorer {
+public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplorer {
     private static final int DEVICE_ID = 23;
+
+    private static final CommandNames COMMANDS =
+            new CommandNames(
+                    "INVALIDATE of the IOTLB",
+                    "INVALIDATE of the device TLB",
+                    "INVALIDATE of the PASID cache",
+                    "the used ring");
+
     private static final int CLASS_CODE = 0x08_80_00; // other system peripheral
 
     private static final int REQUEST_QUEUE = 0;
@@ -82,6 +93,8 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent, WalkEx
     private final FaultQueue faults;
     private final Translation.Mapping[] msiBlocks;
     private final AtomicReference<Bypass> bypass = new AtomicReference<>(new Bypass(false, false));
+    private final Probe probe;
+    private @Nullable CommandObserver observer;
     private @Nullable RequestQueue requests;
 
     /**
@@ -109,6 +122,7 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent, WalkEx
         this.faults = new FaultQueue(EVENT_QUEUE, pages, counters);
         this.served = requests(support);
         this.msiBlocks = msiBlocks(config.reserved());
+        this.probe = new Probe(spaces, this::isMessage);
         this.registers =
                 new RegisterFile(
                                 CONFIG_BYTES,
@@ -153,6 +167,9 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent, WalkEx
     public void systemReset() {
         boolean shown = config.bootBypass() && profile.offersBypassConfig();
         bypass.set(new Bypass(config.bootBypass(), shown));
+        if (observer != null) {
+            observer.reset();
+        }
     }
 
     /** What went over both queues. Any thread. */
@@ -244,8 +261,10 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent, WalkEx
         if (!profile.offersBypassConfig()) {
             bypass.set(new Bypass(false, false));
         }
-        requests =
+        RequestQueue queue =
                 new RequestQueue(REQUEST_QUEUE, profile, served, this::whenRevoked, counters, link);
+        queue.observe(observer);
+        requests = queue;
         faults.start(link, ReportLayout.of(profile, features.pageRequest()));
         if (pages != null && features.pageRequest()) {
             pages.start(() -> link.kick(EVENT_QUEUE));
@@ -424,5 +443,37 @@ public final class VirtioIommu implements VirtioDevice, TranslationAgent, WalkEx
             }
         }
         return blocks.toArray(Translation.Mapping[]::new);
+    }
+
+    private boolean isMessage(long iova) {
+        for (Translation.Mapping block : msiBlocks) {
+            if ((iova ^ block.iovaBase()) >>> block.sizeLog2() == 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @Override
+    public CommandNames commandNames() {
+        return COMMANDS;
+    }
+
+    @Override
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return probe.current(cache, requester, iova, access);
+    }
+
+    @Override
+    public void observe(CommandObserver commandObserver) {
+        observer = commandObserver;
+        if (requests != null) {
+            requests.observe(commandObserver);
+        }
+        spaces.iotlb().onInvalidated(commandObserver::invalidated);
+        if (tables != null) {
+            tables.invalidator().onSend(commandObserver::atcInvalidated);
+        }
     }
 }

@@ -9,6 +9,7 @@ import java.util.function.Consumer;
 import java.util.stream.Stream;
 import nestor.testkit.ModelDriver;
 import nestor.testkit.ModelScenarios;
+import nestor.testkit.OracleScenarios;
 import nestor.virtio.iommu.table.TableKind;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
@@ -71,6 +72,23 @@ class ModelScenariosTest {
                 .flatMap(way ->
                         all.entrySet().stream()
                                 .map(each -> way.test(each.getKey(), each.getValue())));
+    }
+
+    /** An INVALIDATE of the IOTLB alone is what there is none of. */
+    @TestFactory
+    Stream<DynamicTest> theOracleIsRight() {
+        long seed = Long.getLong("nestor.seed", System.nanoTime());
+        System.out.println("ModelScenariosTest: -Dnestor.seed=" + seed);
+        return WAYS.stream()
+                .filter(way -> way.profile == TableProfile.NESTOR)
+                .flatMap(way ->
+                        OracleScenarios.all().entrySet().stream()
+                                .filter(each ->
+                                        !each.getKey().equals("aForgottenAtcInvalidationIsBlamed"))
+                                .map(each ->
+                                        way.test(
+                                                each.getKey(),
+                                                driver -> each.getValue().accept(driver, seed))));
     }
 
     @Test

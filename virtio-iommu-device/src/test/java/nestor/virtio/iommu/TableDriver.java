@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.paging.Permissions;
 import nestor.pci.PageResponse;
 import nestor.pci.Requester;
@@ -172,6 +173,17 @@ final class TableDriver implements ModelDriver {
                         ? hwInvalidate(3, 2, pasid, page)
                         : TableHarness.invalidateBytes(
                                 VA, IOTLB, F_PASID, domain(pasid), pasid, 0, page, 1, 12));
+    }
+
+    /** INVALIDATE of the IOTLB implies the device TLB, which alone can be asked for. */
+    @Override
+    public void invalidateOnly(TranslationCache cache, int pasid, long page) {
+        if (cache == TranslationCache.IOTLB || profile == TableProfile.HW) {
+            throw new UnsupportedOperationException("no such INVALIDATE");
+        }
+        submit(
+                TableHarness.invalidateBytes(
+                        VA, TableHarness.DEV_IOTLB, F_PASID, domain(pasid), pasid, 0, page, 1, 12));
     }
 
     @Override

@@ -50,8 +50,7 @@ class TableExplorerTest {
         PageTables arm = tables.arm();
         arm.map(IOVA, PHYS, 12, ALL_PERMISSIONS, NOT_GLOBAL);
         attach(5, arm);
-        WalkReport report =
-                tables.device.explore(pasid(ENDPOINT, 5), IOVA + 8, Translation.READ);
+        WalkReport report = tables.device.explore(pasid(ENDPOINT, 5), IOVA + 8, Translation.READ);
         assertThat(report.structures())
                 .extracting(WalkStep::name)
                 .containsExactly("domain", "attached tables, ARM_SMMUV3", "CD");
@@ -135,9 +134,7 @@ class TableExplorerTest {
     private boolean compare(Choices choices) {
         int pasid = choices.below(6);
         Requester requester =
-                pasid == 0
-                        ? plain(ENDPOINT)
-                        : new Requester(ENDPOINT, pasid, choices.oneIn(4));
+                pasid == 0 ? plain(ENDPOINT) : new Requester(ENDPOINT, pasid, choices.oneIn(4));
         long iova = choices.oneIn(8) ? choices.anyLong() : choices.anyLong() >>> 16;
         int access = 1 + choices.below(7);
         WalkReport report = tables.device.explore(requester, iova, access);

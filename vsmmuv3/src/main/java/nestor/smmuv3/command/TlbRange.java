@@ -11,8 +11,9 @@ import nestor.smmuv3.command.Command.Fields;
  * @param num NUM: one less than the number of pages, in units of 2^scale
  * @param scale SCALE
  * @param ttl TTL, a hint at the level of the leaf
+ * @param leaf Leaf: of what is cached of tables above, nothing need be dropped
  */
-public record TlbRange(long address, int granuleLog2, int num, int scale, int ttl) {
+public record TlbRange(long address, int granuleLog2, int num, int scale, int ttl, boolean leaf) {
     /** TG: none, 4 KiB, 16 KiB, 64 KiB. */
     private static final int[] GRANULES = {0, 12, 14, 16};
 
@@ -22,7 +23,8 @@ public record TlbRange(long address, int granuleLog2, int num, int scale, int tt
                 GRANULES[Fields.TG.getInt(dw1)],
                 Fields.NUM.getInt(dw0),
                 Fields.SCALE.getInt(dw0),
-                Fields.TTL.getInt(dw1));
+                Fields.TTL.getInt(dw1),
+                Fields.LEAF.isSet(dw1));
     }
 
     /** A range of one page at no particular level is reserved: CERROR_ILL. */

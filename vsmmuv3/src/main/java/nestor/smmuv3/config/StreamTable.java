@@ -7,8 +7,8 @@ import static nestor.vmm.register.BitField.bits;
 import java.util.List;
 import nestor.iommu.walk.StructureLayout;
 import nestor.smmuv3.StructureFetch;
-import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.register.BitField;
 
 /**

@@ -268,8 +268,7 @@ public record StreamTableEntry(
     }
 
     private void addStage2Flaws(SmmuV3Options options, List<String> flaws) {
-        boolean inputs =
-                s2t0sz >= Math.max(16, 64 - options.intermediateBits()) && s2t0sz <= 39;
+        boolean inputs = s2t0sz >= Math.max(16, 64 - options.intermediateBits()) && s2t0sz <= 39;
         boolean granule = s2GranuleLog2 != 0;
         add(flaws, s2s && !options.stall(), "S2S");
         add(flaws, !s2aa64, "S2AA64");
@@ -281,8 +280,7 @@ public record StreamTableEntry(
         if (inputs && granule) {
             boolean start =
                     stage2StartLevel() >= 0
-                            && VmsaV8Stage2.consistent(
-                                    stage2Geometry(options), stage2StartLevel());
+                            && VmsaV8Stage2.consistent(stage2Geometry(options), stage2StartLevel());
             add(flaws, !start, "S2SL0");
         }
         add(flaws, s2ttb >>> stage2OutputBits(options) != 0, "S2TTB");

@@ -8,10 +8,10 @@ import static nestor.vmm.register.BitField.bits;
 import java.util.List;
 import java.util.function.IntPredicate;
 import nestor.iommu.format.PasidEntry;
-import nestor.paging.AccessTracking;
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.Doublewords;
 import nestor.iommu.walk.StructureLayout;
+import nestor.paging.AccessTracking;
+import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.register.BitField;
 import nestor.vtd.VtdOptions;
 import nestor.vtd.VtdProperty;
@@ -64,7 +64,12 @@ public final class PasidTable {
      * @param pasid below {@link ContextEntry.Scalable#pasids}
      */
     static Result find(
-            Doublewords memory, VtdOptions options, ContextEntry.Scalable context, int pasid) {
+            Doublewords memory,
+            VtdOptions options,
+            PasidEntryFetch fetch,
+            ContextEntry.Scalable context,
+            int rid,
+            int pasid) {
         boolean fpd = context.faultProcessingDisabled();
         long directory;
         try {
@@ -85,7 +90,9 @@ public final class PasidTable {
         PasidEntry entry;
         try {
             int index = pasid & (1 << TABLE_LOG2) - 1;
-            entry = PasidEntry.read(memory, table + (long) index * PasidEntry.BYTES);
+            entry =
+                    PasidEntry.decode(
+                            fetch.words(memory, rid, table + (long) index * PasidEntry.BYTES));
         } catch (GuestAccessException e) {
             return failed(FaultReason.PASID_ENTRY_ACCESS, fpd);
         }

@@ -25,18 +25,22 @@ public final class RemappingStructures {
     private final Doublewords memory;
     private final TableMemory physical;
     private final VtdOptions options;
+    private final PasidEntryFetch fetch;
 
-    /** Where structures lie, and what the unit can do. */
-    public RemappingStructures(GuestMemory memory, VtdOptions options) {
-        this(memory, new PhysicalTables(memory), options);
+    /** Where structures lie and how they are read, and what the unit can do. */
+    public RemappingStructures(GuestMemory memory, VtdOptions options, PasidEntryFetch fetch) {
+        this(memory, new PhysicalTables(memory), options, fetch);
     }
 
     /**
      * Where structures lie, and what the unit can do.
      *
      * @param physical where tables are
+     * @param fetch how entries of PASID tables are read
      */
-    public RemappingStructures(Doublewords memory, TableMemory physical, VtdOptions options) {
+    public RemappingStructures(
+            Doublewords memory, TableMemory physical, VtdOptions options, PasidEntryFetch fetch) {
+        this.fetch = fetch;
         this.memory = memory;
         this.physical = physical;
         this.options = options;
@@ -150,7 +154,7 @@ public final class RemappingStructures {
         } else if (pasid >= pasids) {
             return failed(FaultReason.PASID_BEYOND_DIRECTORY, fpd);
         }
-        return switch (PasidTable.find(memory, options, entry, pasid)) {
+        return switch (PasidTable.find(memory, options, fetch, entry, requester.rid(), pasid)) {
             case PasidTable.Result.Failed(ConfigFault fault) -> new Result.Failed(fault);
             case PasidTable.Result.Found(PasidEntry found, boolean disabled) ->
                     new Result.Configured(scalable(entry, found, requester, pasid, disabled));

@@ -6,9 +6,9 @@ import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
 import java.util.List;
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.Doublewords;
 import nestor.iommu.walk.StructureLayout;
+import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.register.BitField;
 import nestor.vtd.VtdOptions;
 import nestor.vtd.VtdProperty;

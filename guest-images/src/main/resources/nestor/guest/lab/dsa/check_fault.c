@@ -55,9 +55,9 @@ static void record_untouched(struct queue *queue) {
     trace_page_requests();
     describe(&descriptor, FILL, (void *)PATTERN, destination, PAGE, untouched);
     descriptor.flags &= ~BLOCK_ON_FAULT;
-    unsigned long before = interrupts();
+    unsigned long before = iommu_interrupts();
     submit(queue, &descriptor);
-    await_interrupt(before); // reading the record would bring its page
+    await_iommu_interrupt(before); // reading the record would bring its page
     int status = await(untouched);
     expect(status == SUCCESS && holds(destination, PAGE, PATTERN), "status %#x", status);
     said(queue, page_requests());

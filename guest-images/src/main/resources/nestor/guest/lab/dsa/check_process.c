@@ -44,10 +44,10 @@ static void fill_much(struct queue *queue, uint64_t *numbers) {
     for (unsigned i = 0; i < count; i++)
         describe(&descriptors[i], FILL, (void *)PATTERN, memory + i * PART, PART, &records[i]);
     run_before_page_faults();
-    unsigned long before = interrupts();
+    unsigned long before = iommu_interrupts();
     for (unsigned i = 0; i < count; i++)
         submit(queue, &descriptors[i]);
-    await_interrupt(before);
+    await_iommu_interrupt(before);
 }
 
 static void exit_now(void) {

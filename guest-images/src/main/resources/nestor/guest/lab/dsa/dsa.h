@@ -3,12 +3,7 @@
 #ifndef DSA_H
 #define DSA_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define PAGE 4096UL
-#define HUGE_PAGE (2UL << 20)
+#include "process.h"
 
 /* Intel DSA Architecture Specification, 8.1: what software hands over. */
 struct descriptor {
@@ -54,21 +49,12 @@ int await(struct record *record);
 int run(struct queue *queue, struct descriptor *descriptor, struct record *record);
 
 /* support.c */
-void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
-#define expect(condition, ...) ((condition) ? (void)0 : fail(__VA_ARGS__))
-void *map(size_t bytes);
-void *map_aligned(size_t bytes, size_t alignment);
 void fill(void *memory, size_t bytes, uint64_t pattern);
 bool holds(const void *memory, size_t bytes, uint64_t pattern);
-bool resident(const void *address);
 void frames(const void *memory, size_t pages, uint64_t *numbers);
 size_t common_frames(const uint64_t *some, uint64_t *others, size_t count);
-unsigned long interrupts(void);
 void trace_page_requests(void);
 unsigned long page_requests(void);
-void run_before_page_faults(void);
-void await_interrupt(unsigned long before);
-int status_of_child(int pid);
 
 /* The checks, by file; each is run with a dedicated and with a shared work queue. */
 struct check {

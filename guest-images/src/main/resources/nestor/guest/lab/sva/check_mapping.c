@@ -111,6 +111,22 @@ static void protect(void) {
     expect(demo_write(&demo, memory, BYTES) == DEMO_OK, "write after");
 }
 
+/*
+ * A device that keeps its translations over an mprotect(), and time enough for an oracle to see it. The pages stay the
+ * process's own, so that a driver that leaves an invalidation out harms nobody else.
+ */
+static void protect_and_wait(void) {
+    demo_open(&demo);
+    unsigned char *memory = map(BYTES);
+    expect(demo_write(&demo, memory, BYTES) == DEMO_OK, "write before");
+    expect(mprotect(memory, BYTES, PROT_READ) == 0, "mprotect: %m");
+    sleep(2);
+    bool written = demo_write(&demo, memory, BYTES) == DEMO_OK;
+    sleep(2);
+    printf("written=%d\n", written);
+    expect(!written, "the device writes to read-only memory");
+}
+
 static void remap(void) {
     demo_open(&demo);
     unsigned char *old = map(BYTES);
@@ -133,7 +149,7 @@ static void unmap_under_dma(void) {
     run_before_page_faults();
     unsigned long interrupts = iommu_interrupts();
     demo_start(&demo, DEMO_WRITE, memory, BYTES);
-    await_stall(interrupts);
+    await_iommu_interrupt(interrupts);
     expect(munmap(memory + BYTES / 2, BYTES / 2) == 0, "munmap: %m");
     expect(!resident(memory), "the device did not wait");
     expect(demo_result(&demo) == DEMO_FAILED, "the device wrote to pages that are gone");
@@ -162,6 +178,7 @@ const struct check MAPPING_CHECKS[] = {
     {"disk", disk},
     {"unmapped", unmapped},
     {"mprotect", protect},
+    {"mprotect-and-wait", protect_and_wait},
     {"mremap", remap},
     {"munmap-under-dma", unmap_under_dma},
     {NULL, NULL},

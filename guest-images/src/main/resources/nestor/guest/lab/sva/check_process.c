@@ -92,7 +92,7 @@ static void end_under_dma(void (*end)(void), bool killed) {
             run_before_page_faults();
             unsigned long before = iommu_interrupts();
             demo_start(&demo, DEMO_WRITE, memory, BYTES);
-            await_stall(before);
+            await_iommu_interrupt(before);
             if (write(ready[1], "", 1) != 1)
                 _exit(8);
             end();

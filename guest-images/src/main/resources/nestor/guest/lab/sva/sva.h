@@ -3,12 +3,7 @@
 #ifndef SVA_H
 #define SVA_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define PAGE 4096UL
-#define HUGE_PAGE (2UL << 20)
+#include "process.h"
 
 /* A PCI function that is bound to this process. */
 struct function {
@@ -55,21 +50,10 @@ uint64_t engine_user_data(struct function *engine, int frame, int index);
 void engine_rand48(unsigned char *buffer, uint64_t address, size_t bytes, uint32_t seed);
 
 /* support.c */
-void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
-#define expect(condition, ...) ((condition) ? (void)0 : fail(__VA_ARGS__))
-void *map(size_t bytes);
-void *map_aligned(size_t bytes, size_t alignment);
-bool resident(const void *address);
 unsigned long page_faults(void);
-unsigned long iommu_interrupts(void);
 unsigned long iommu_events(void);
 bool faults_come_in_groups(void);
 bool events_may_be_groups(void);
-unsigned long read_number(const char *path);
-void write_text(const char *path, const char *text);
-void run_before_page_faults(void);
-void await_stall(unsigned long interrupts);
-int status_of_child(int pid);
 
 /* The checks, by file. */
 struct check {

@@ -7,8 +7,8 @@ import nestor.iommu.format.ContextTableFormat;
 import nestor.iommu.host.Stage1;
 import nestor.paging.X86Paging;
 import nestor.pci.Requester;
-import nestor.vmm.memory.GuestAccessException;
 import nestor.vmm.memory.Doublewords;
+import nestor.vmm.memory.GuestAccessException;
 
 /** From what was attached to the context of one PASID. Any thread; holds no state. */
 final class ContextReader {

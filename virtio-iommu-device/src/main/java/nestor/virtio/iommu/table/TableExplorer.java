@@ -163,8 +163,7 @@ final class TableExplorer {
     }
 
     private static ExploredWalk none(WalkResult.Kind kind, long iova) {
-        return new ExploredWalk(
-                WalkResult.Fault.of(kind, 1, 0, iova), List.of(), List.of());
+        return new ExploredWalk(WalkResult.Fault.of(kind, 1, 0, iova), List.of(), List.of());
     }
 
     private WalkOutcome outcome(
@@ -179,8 +178,7 @@ final class TableExplorer {
             case WalkResult.Fault fault -> refused(found, fault.kind(), fault.level(), granted);
             case WalkResult.Mapping mapping ->
                     privileged && found.deniesPrivileged(mapping.permissions(), access)
-                            ? refused(
-                                    found, WalkResult.Kind.PERMISSION, mapping.level(), granted)
+                            ? refused(found, WalkResult.Kind.PERMISSION, mapping.level(), granted)
                             : new WalkOutcome.Mapped(
                                     mapping.translate(iova),
                                     mapping.sizeLog2(),

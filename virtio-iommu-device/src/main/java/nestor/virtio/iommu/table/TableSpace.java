@@ -9,6 +9,9 @@ import nestor.iommu.AtsAnswer;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
+import nestor.iommu.oracle.CurrentTranslation;
+import nestor.iommu.oracle.CurrentTranslation.SpaceTags;
+import nestor.iommu.oracle.TranslationCache;
 import nestor.iommu.walk.CachedTranslation;
 import nestor.iommu.walk.WalkOutcome;
 import nestor.iommu.walk.WalkReport;
@@ -34,6 +37,11 @@ public final class TableSpace {
     private static final Translation.Mapping IDENTITY =
             new Translation.Mapping(
                     0, 64, 0, Translation.READ | Translation.WRITE | Translation.EXECUTE);
+
+    private static final CurrentTranslation NOT_USED = new CurrentTranslation.NotUsed();
+
+    /** Of a requester without a context: no entry has this tag. */
+    private static final SpaceTags NO_SPACE = new SpaceTags(-1, -1);
 
     private static final AtsCompletion ABORTED =
             new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
@@ -250,6 +258,54 @@ public final class TableSpace {
             }
         }
         return all;
+    }
+
+    /** Where the tables lead an address now, from no cache and into none, leaving no trace. */
+    public CurrentTranslation current(
+            TranslationCache cache, Requester requester, long iova, int access) {
+        return switch (reader.read(descriptor, serial, requester.pasid())) {
+            case ContextReader.Result.Refused(TableFault fault) ->
+                    cache == TranslationCache.ATC
+                            ? new CurrentTranslation.Refused(NO_SPACE, fault.name())
+                            : NOT_USED;
+            case ContextReader.Result.Found(Context context) ->
+                    context.identity()
+                            ? identity(cache)
+                            : current(context, requester, iova, access);
+        };
+    }
+
+    private static CurrentTranslation identity(TranslationCache cache) {
+        return cache == TranslationCache.ATC
+                ? new CurrentTranslation.Mapped(NO_SPACE, NO_SPACE.own(), IDENTITY)
+                : NOT_USED;
+    }
+
+    private CurrentTranslation current(
+            Context context, Requester requester, long iova, int access) {
+        if (context.canonical(iova) != iova) {
+            return NOT_USED; // cached and invalidated as another address
+        }
+        long own = tag(context, requester);
+        var tags = new SpaceTags(own, context.cd() == null ? own : SpaceTag.global(own));
+        Access wanted = Access.probe(AccessRights.permissions(access, requester.privileged()));
+        return switch (walk(context, requester, iova, wanted)) {
+            case WalkResult.Fault fault ->
+                    fault.kind() == WalkResult.Kind.ACCESS_FLAG
+                            ? NOT_USED // an access flag that is cleared takes nothing back
+                            : new CurrentTranslation.Refused(
+                                    tags,
+                                    "%s fault, level %d".formatted(fault.kind(), fault.level()));
+            case WalkResult.Mapping mapping ->
+                    new CurrentTranslation.Mapped(
+                            tags,
+                            context.cd() != null && mapping.global() ? tags.global() : own,
+                            new Translation.Mapping(
+                                    iova & -1L << mapping.sizeLog2(),
+                                    mapping.sizeLog2(),
+                                    mapping.output(),
+                                    access));
+        };
     }
 
     /** Forgets the context of one PASID. */

@@ -1,23 +1,14 @@
 package nestor.smmuv3;
 
-import java.util.regex.Pattern;
+import nestor.iommu.oracle.CommandText;
 import nestor.smmuv3.command.Command;
 
-/** Commands as IHI 0070, chapter 4 writes them, with their operands. */
-final class CommandText {
-    private static final Pattern ADDRESS = Pattern.compile("(iova|[aA]ddress)=(-?[0-9]+)");
+/** Commands as IHI 0070, chapter 4 writes them. */
+final class CommandNames {
+    private CommandNames() {}
 
-    private CommandText() {}
-
-    static String of(Command command) {
-        String text = command.toString();
-        String operands = text.substring(text.indexOf('['));
-        return name(command)
-                + ADDRESS.matcher(operands)
-                        .replaceAll(found ->
-                                "%s=0x%x"
-                                        .formatted(
-                                                found.group(1), Long.parseLong(found.group(2))));
+    static String text(Command command) {
+        return CommandText.of(name(command), (Record) command);
     }
 
     private static String name(Command command) {
