@@ -55,6 +55,7 @@ final class WrongInputTest {
                 wrong(
                         "-kernel DIR/file -device arm-smmuv3,chaos=cache=greedy+cache=none",
                         "-device arm-smmuv3: chaos='cache=greedy+cache=none': excludes cache=greedy"),
+                wrong(
                         "run --oracle=window=0",
                         "--oracle: window=0: must be 1 to 3600000 milliseconds"),
                 wrong(
