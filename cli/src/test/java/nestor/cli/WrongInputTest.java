@@ -39,9 +39,7 @@ final class WrongInputTest {
                 wrong(
                         "test --catalogue idxd-remove --run fix",
                         "--run: the preset has no run 'fix'; known: affected, fixed"),
-                wrong(
-                        "test --catalogue idxd-remove --suite bare",
-                        "--catalogue: not with --suite"),
+                wrong("test --catalogue idxd-remove --suite bare", "--catalogue: not with --suite"),
                 wrong(
                         "test --catalogue idxd-remove --exec true",
                         "--exec: --catalogue brings commands of its own"),
@@ -61,9 +59,7 @@ final class WrongInputTest {
                 wrong(
                         "test --oracle=file=x",
                         "--oracle: unknown property 'file'; known: json, window"),
-                wrong(
-                        "run --oracle=loud",
-                        "--oracle loud: must be window=MS,json=FILE or nothing"),
+                wrong("run --oracle=loud", "--oracle loud: must be window=MS,json=FILE or nothing"),
                 wrong("test --suite bare --oracle", "--oracle: not with --suite"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),

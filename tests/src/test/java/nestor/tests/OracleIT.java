@@ -49,12 +49,14 @@ class OracleIT {
         assertThat(result.exitCode()).describedAs(result.stdout() + result.stderr()).isEqualTo(6);
         assertThat(result.stdout()).contains("written=0");
         assertThat(result.errorLines())
-                .anyMatch(line -> line.matches(
-                        ".*virtio-iommu: stale translation of .* PASID \\d+, IOVA 0x[0-9a-f]+, in"
-                                + " the IOTLB"))
-                .anyMatch(line -> line.matches(
-                        ".*missing: INVALIDATE of the IOTLB; the address was in .*INVALIDATE.*"
-                                + "scope=ADDRESS, iotlb=false, deviceTlb=true.*"))
+                .anyMatch(line ->
+                        line.matches(
+                                ".*virtio-iommu: stale translation of .* PASID \\d+, IOVA 0x[0-9a-f]+, in"
+                                        + " the IOTLB"))
+                .anyMatch(line ->
+                        line.matches(
+                                ".*missing: INVALIDATE of the IOTLB; the address was in .*INVALIDATE.*"
+                                        + "scope=ADDRESS, iotlb=false, deviceTlb=true.*"))
                 .noneMatch(line -> line.contains("missing: INVALIDATE of the device TLB"))
                 .anyMatch(line -> line.matches(".*oracle: stale translations: [1-9].*"));
     }

@@ -116,7 +116,8 @@ class WebViewIT {
             guest.type(
                     "while :; do for d in vda vdb; do dd if=/dev/$d of=/dev/null bs=4k count=16"
                             + " iflag=direct; done; sleep 0.3; done 2>/dev/null &\n");
-            browser.await("[...document.querySelectorAll('.lane b')].some(b => b.textContent === 'disk1')");
+            browser.await(
+                    "[...document.querySelectorAll('.lane b')].some(b => b.textContent === 'disk1')");
             browser.await("document.querySelectorAll('.events tbody tr').length > 10");
             browser.await(RING_ACCESS);
             browser.await(EVENTS + " > 100");
