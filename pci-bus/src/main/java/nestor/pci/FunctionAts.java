@@ -48,6 +48,7 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
             new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
 
     private final PciFunction function;
+
     /** PASID Control as it was last written; under the lock. */
     private long pasidEnables;
 
@@ -422,7 +423,9 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
             long enabled = pasid == null ? 0 : pasid.enables();
             if (enabled != pasidEnables && enables.ats()) {
                 PciTrace.misused(
-                        function.rid(), "PASID Control is changed while ATS is enabled", "§7.8.9.3");
+                        function.rid(),
+                        "PASID Control is changed while ATS is enabled",
+                        "§7.8.9.3");
             }
             pasidEnables = enabled;
             if (ats != null && !ats.latch()) {

@@ -91,11 +91,12 @@ class TraceIT {
                         "ats_invalidate_request",
                         "dma_write");
         assertThat(flows).hasSizeGreaterThan(10);
-        assertThat(flows.values()).allSatisfy(steps -> {
-            assertThat(steps.getFirst()).isEqualTo("s");
-            assertThat(steps.getLast()).isEqualTo("f");
-            assertThat(steps.subList(1, steps.size() - 1)).containsOnly("t");
-        });
+        assertThat(flows.values())
+                .allSatisfy(steps -> {
+                    assertThat(steps.getFirst()).isEqualTo("s");
+                    assertThat(steps.getLast()).isEqualTo("f");
+                    assertThat(steps.subList(1, steps.size() - 1)).containsOnly("t");
+                });
         assertThat(flows.values()).anyMatch(steps -> steps.size() > 2);
     }
 
@@ -136,17 +137,22 @@ class TraceIT {
                         "Invalidate Completion",
                         "Page Request",
                         "PRG Response");
-        assertThat(packets).allSatisfy(packet -> {
-            assertThat(packet[0]).isNotEmpty();
-            assertThat(packet[4] + packet[5]).describedAs("malformed").isEmpty();
-        });
+        assertThat(packets)
+                .allSatisfy(packet -> {
+                    assertThat(packet[0]).isNotEmpty();
+                    assertThat(packet[4] + packet[5]).describedAs("malformed").isEmpty();
+                });
         List<String[]> requests =
                 packets.stream()
                         .filter(packet -> packet[0].equals("Page Request") && !packet[1].isEmpty())
                         .toList();
-        assertThat(requests).isNotEmpty().allSatisfy(packet -> {
-            assertThat(packet[3]).describedAs("its interface is its function").isEqualTo(packet[2]);
-        });
+        assertThat(requests)
+                .isNotEmpty()
+                .allSatisfy(packet -> {
+                    assertThat(packet[3])
+                            .describedAs("its interface is its function")
+                            .isEqualTo(packet[2]);
+                });
     }
 
     private List<String> tshark(Path file, String... arguments) throws Exception {

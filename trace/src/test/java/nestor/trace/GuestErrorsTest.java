@@ -42,11 +42,25 @@ class GuestErrorsTest {
     void misuseOfQueuesAndOfConfigurationSpaceNamesItsRule() {
         errors.take(
                 Recorded.event(
-                        "pci_cfg_misuse", 0, "rid", 0x18, "rule", "STU is changed", "section", "§10.5.1.3"));
+                        "pci_cfg_misuse",
+                        0,
+                        "rid",
+                        0x18,
+                        "rule",
+                        "STU is changed",
+                        "section",
+                        "§10.5.1.3"));
         for (int i = 0; i < 2; i++) {
             errors.take(
                     Recorded.event(
-                            "virtqueue_misuse", 0, "queue", 0x4000L, "rule", "a loop", "section", "§2.7.5"));
+                            "virtqueue_misuse",
+                            0,
+                            "queue",
+                            0x4000L,
+                            "rule",
+                            "a loop",
+                            "section",
+                            "§2.7.5"));
         }
         assertThat(lines())
                 .containsExactly(
