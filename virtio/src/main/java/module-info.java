@@ -5,4 +5,7 @@ module nestor.virtio {
 
     exports nestor.virtio;
     exports nestor.virtio.pci;
+
+    provides nestor.vmm.trace.TracePoints with
+            nestor.virtio.VirtioTrace;
 }

@@ -1,10 +1,10 @@
 package nestor.cli;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
 import nestor.iommu.oracle.StaleTranslationOracle;
 import org.jspecify.annotations.Nullable;
@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 final class OracleOptions {
     private static final String OPTION = "--oracle";
     private static final String ON = "on";
-    private static final Set<String> PROPERTIES = Set.of("window", "json");
+    private static final Set<String> PROPERTIES = new TreeSet<>(Set.of("window", "json"));
     private static final long MAX_WINDOW_MILLIS = 3_600_000;
 
     @Option(
@@ -28,8 +28,16 @@ final class OracleOptions {
             })
     private @Nullable String oracle;
 
+    /** What the option says. */
+    private record Wish(long windowNanos, Optional<Path> json) {}
+
     boolean given() {
         return oracle != null;
+    }
+
+    /** Whether it says something that can be; before anything is fetched. */
+    void check() throws CommandException {
+        wish();
     }
 
     /**
@@ -37,19 +45,28 @@ final class OracleOptions {
      *
      * @param run name of the run, of several
      */
-    Optional<OracleWatch> open(Log log, String run) throws CommandException, IOException {
+    Optional<OracleWatch> open(Log log, String run) throws CommandException {
+        return wish().map(wish -> new OracleWatch(log, run, wish.windowNanos, wish.json));
+    }
+
+    private Optional<Wish> wish() throws CommandException {
         if (oracle == null) {
             return Optional.empty();
         }
         OptionList list = OptionList.parse(OPTION, oracle.equals(ON) ? "" : oracle, "state");
+        if (!list.head().isEmpty()) {
+            throw CommandException.usage(
+                    "%s %s: must be window=MS,json=FILE or nothing".formatted(OPTION, oracle));
+        }
         long window = window(list.take("window"));
         Optional<String> file = list.take("json");
         list.expectEmpty(PROPERTIES);
-        Optional<Path> json =
-                file.isPresent()
-                        ? Optional.of(MachineOptions.path(OPTION, file.get()))
-                        : Optional.empty();
-        return Optional.of(new OracleWatch(log, run, window, json));
+        return Optional.of(
+                new Wish(
+                        window,
+                        file.isPresent()
+                                ? Optional.of(MachineOptions.path(OPTION, file.get()))
+                                : Optional.empty()));
     }
 
     private static long window(Optional<String> text) throws CommandException {

@@ -39,11 +39,15 @@ final class OracleWatch {
         return oracle;
     }
 
-    private void report(StaleReport report) {
-        report.lines().forEach(line -> log.error("oracle: " + line));
+    /** Pages that one command left out are told line by line. */
+    void report(StaleReport report) {
+        boolean known;
         synchronized (reports) {
+            known = !reports.isEmpty() && reports.getLast().hasSameCause(report);
             reports.add(report);
         }
+        List<String> lines = known ? List.of(report.title() + ", the same") : report.lines();
+        lines.forEach(line -> log.error("oracle: " + line));
     }
 
     private List<StaleReport> reports() {
@@ -71,7 +75,7 @@ final class OracleWatch {
     Result result(int number) throws IOException {
         OracleSummary summary = finish();
         List<String> diagnostics = new ArrayList<>(List.of(text(summary)));
-        reports().forEach(report -> diagnostics.addAll(report.lines()));
+        reports().forEach(report -> diagnostics.add(report.title()));
         boolean sighted = summary.dmas() > 0 && summary.completions() > 0;
         return new Result(
                 number,

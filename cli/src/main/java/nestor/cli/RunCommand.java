@@ -90,6 +90,7 @@ final class RunCommand implements Callable<Integer> {
     public Integer call() throws CommandException, ConfigException, ImageException, IOException {
         Settings settings = options.settings();
         debug.imply(settings);
+        oracle.check();
         Optional<String> help =
                 trace.help().isPresent() ? trace.help() : OptionHelp.answer(settings);
         if (help.isPresent()) {

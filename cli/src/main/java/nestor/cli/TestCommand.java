@@ -142,6 +142,7 @@ final class TestCommand implements Callable<Integer> {
 
     private int test(Settings settings)
             throws CommandException, ConfigException, ImageException, IOException {
+        oracle.check();
         if (settings.get(Setting.SERIAL).isPresent()) {
             throw CommandException.usage(
                     settings.origin(Setting.SERIAL)

@@ -20,7 +20,8 @@ final class CatalogueTest {
             assertThat(runs).extracting(PresetRun::name).containsExactly("affected", "fixed");
             assertThat(runs.getFirst().arguments()).contains("nestor.catalogue=present");
             assertThat(runs.getLast().arguments()).contains("nestor.catalogue=absent");
-            assertThat(runs.getFirst().kernelRelease()).isNotEqualTo(runs.getLast().kernelRelease());
+            assertThat(runs.getFirst().kernelRelease())
+                    .isNotEqualTo(runs.getLast().kernelRelease());
             assertThat(runs.getFirst().devices())
                     .describedAs("the same machine")
                     .isEqualTo(runs.getLast().devices());
@@ -32,12 +33,15 @@ final class CatalogueTest {
     @Test
     void eachDefectHasAPage() {
         Path pages = Path.of("").toAbsolutePath().resolveSibling("docs/catalogue");
-        assertThat(ids()).isNotEmpty().allSatisfy(id -> {
-            Path page = pages.resolve(id + ".md");
-            assertThat(page).exists();
-            assertThat(Files.readString(page)).contains("./nestor test --catalogue " + id);
-            assertThat(Files.readString(pages.resolve("README.md"))).contains("(" + id + ".md)");
-        });
+        assertThat(ids())
+                .isNotEmpty()
+                .allSatisfy(id -> {
+                    Path page = pages.resolve(id + ".md");
+                    assertThat(page).exists();
+                    assertThat(Files.readString(page)).contains("./nestor test --catalogue " + id);
+                    assertThat(Files.readString(pages.resolve("README.md")))
+                            .contains("(" + id + ".md)");
+                });
     }
 
     @Test
@@ -66,8 +70,7 @@ final class CatalogueTest {
                             Evidence.Registers.NONE,
                             requests,
                             new Boots());
-            Result guest =
-                    new Result(1, run.checks().getFirst(), Outcome.PASSED, "", List.of());
+            Result guest = new Result(1, run.checks().getFirst(), Outcome.PASSED, "", List.of());
             Result host =
                     HostChecks.run(new Preset(Catalogue.PROFILE), run, List.of(guest), evidence)
                             .getLast();

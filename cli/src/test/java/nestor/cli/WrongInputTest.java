@@ -39,12 +39,11 @@ final class WrongInputTest {
                 wrong(
                         "test --catalogue idxd-remove --run fix",
                         "--run: the preset has no run 'fix'; known: affected, fixed"),
-                wrong(
-                        "test --catalogue idxd-remove --suite bare",
-                        "--catalogue: not with --suite"),
+                wrong("test --catalogue idxd-remove --suite bare", "--catalogue: not with --suite"),
                 wrong(
                         "test --catalogue idxd-remove --exec true",
                         "--exec: --catalogue brings commands of its own"),
+                wrong(
                         "test --suite bare --chaos cache=none",
                         "--chaos: --suite bare has devices of its own"),
                 wrong(
@@ -54,6 +53,14 @@ final class WrongInputTest {
                 wrong(
                         "-kernel DIR/file -device arm-smmuv3,chaos=cache=greedy+cache=none",
                         "-device arm-smmuv3: chaos='cache=greedy+cache=none': excludes cache=greedy"),
+                wrong(
+                        "run --oracle=window=0",
+                        "--oracle: window=0: must be 1 to 3600000 milliseconds"),
+                wrong(
+                        "test --oracle=file=x",
+                        "--oracle: unknown property 'file'; known: json, window"),
+                wrong("run --oracle=loud", "--oracle loud: must be window=MS,json=FILE or nothing"),
+                wrong("test --suite bare --oracle", "--oracle: not with --suite"),
                 wrong("-m 1", "-m: 1 is too little memory; give at least 64M"),
                 wrong("-m x", "-m: 'x' is not a size; write for example 512M or 1G"),
                 wrong("-smp 2", "-smp: 2 virtual CPUs are not supported; give 1"),

@@ -62,15 +62,19 @@ final class AtsCapability {
     /**
      * Takes over what the register holds now. STU changes only in a write that finds Enable clear:
      * a write that sets both together is how drivers enable ATS.
+     *
+     * @return false if software tried to change STU all the same
      */
-    void latch() {
+    boolean latch() {
         long value = capability.get(control);
+        boolean legal = !enabled || !ENABLE.isSet(value) || STU.getInt(value) == stu;
         if (enabled) {
             capability.update(control, now -> STU.set(now, stu));
         } else {
             stu = STU.getInt(value);
         }
         enabled = ENABLE.isSet(value);
+        return legal;
     }
 
     /** After the register is fresh again. */

@@ -48,6 +48,10 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
             new AtsCompletion.Failed(CompletionStatus.COMPLETER_ABORT);
 
     private final PciFunction function;
+
+    /** PASID Control as it was last written; under the lock. */
+    private long pasidEnables;
+
     private final @Nullable PasidCapability pasid;
     private final @Nullable AtsCapability ats;
     private final @Nullable PriCapability pri;
@@ -416,8 +420,17 @@ final class FunctionAts implements AtsPort, AtsEndpoint {
 
     private void controlWritten() {
         enablesChanged(() -> {
-            if (ats != null) {
-                ats.latch();
+            long enabled = pasid == null ? 0 : pasid.enables();
+            if (enabled != pasidEnables && enables.ats()) {
+                PciTrace.misused(
+                        function.rid(),
+                        "PASID Control is changed while ATS is enabled",
+                        "§7.8.9.3");
+            }
+            pasidEnables = enabled;
+            if (ats != null && !ats.latch()) {
+                PciTrace.misused(
+                        function.rid(), "STU is changed while ATS is enabled", "§10.5.1.3");
             }
         });
     }

@@ -34,6 +34,12 @@ final class FunctionChaos {
     /** Stop Markers of a storm: more than the largest queues of page requests hold (VT-d: 2^14). */
     static final int STORM = 1 << 14;
 
+    /**
+     * From one storm to the next: a device asks again for what an overflow has answered, and
+     * software that meets nothing but storms gets no further.
+     */
+    static final long STORM_GAP_NANOS = 1_000_000_000;
+
     /** Messages under way; the function's ITags and its credit are far fewer. */
     private static final int MAX_UNDER_WAY = 4096;
 
@@ -51,6 +57,7 @@ final class FunctionChaos {
     private final Object lock = new Object();
     private final Deque<Message> underWay = new ArrayDeque<>();
     private final List<Runnable> toReorder = new ArrayList<>();
+    private long calmUntilNanos = Long.MIN_VALUE;
 
     /**
      * @param flr resets the function
@@ -136,7 +143,10 @@ final class FunctionChaos {
         if (chaos.strikes(ChaosKey.PRQ_STOP_MARKER, 1)) {
             send(0, () -> upstream.accept(marker));
         }
-        if (chaos.strikes(ChaosKey.PRQ_OVERFLOW, 4)) {
+        if (isCalmOver() && chaos.strikes(ChaosKey.PRQ_OVERFLOW, 4)) {
+            synchronized (lock) {
+                calmUntilNanos = clock.nanos() + STORM_GAP_NANOS;
+            }
             send(
                     0,
                     () -> {
@@ -144,6 +154,12 @@ final class FunctionChaos {
                             upstream.accept(marker);
                         }
                     });
+        }
+    }
+
+    private boolean isCalmOver() {
+        synchronized (lock) {
+            return clock.nanos() >= calmUntilNanos;
         }
     }
 

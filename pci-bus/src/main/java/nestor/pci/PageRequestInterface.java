@@ -210,12 +210,22 @@ final class PageRequestInterface {
         synchronized (lock) {
             boolean before = enabled;
             enabled = capability.enable();
+            if (before && capability.allocation() != allocation) {
+                PciTrace.misused(
+                        rid.getAsInt(),
+                        "Outstanding Page Request Allocation is written while Enable is set",
+                        "§10.5.2.5");
+            }
             if (before) {
                 capability.allocation(allocation);
             } else {
                 allocation = capability.allocation();
             }
             boolean reset = capability.takeReset();
+            if (reset && enabled) {
+                PciTrace.misused(
+                        rid.getAsInt(), "PRI Reset is written while Enable is set", "§10.5.2.2");
+            }
             if (!enabled) {
                 failed = false;
                 answers = reset ? forget() : failures();

@@ -57,6 +57,11 @@ final class PasidCapability {
         capability.onWrite(control, _ -> effect.run());
     }
 
+    /** What software has enabled. */
+    long enables() {
+        return capability.get(control);
+    }
+
     /** First PASID that requests cannot carry; 0 while none may be sent. */
     int limit() {
         return ENABLE.isSet(capability.get(control)) ? 1 << options.maxWidth() : 0;

@@ -15,6 +15,7 @@ public final class PciTrace implements TracePoints {
         return List.of(
                 ConfigRead.class,
                 ConfigWrite.class,
+                ConfigMisuse.class,
                 DmaRead.class,
                 DmaWrite.class,
                 TranslationRequested.class,
@@ -38,6 +39,26 @@ public final class PciTrace implements TracePoints {
 
     @Name("pci_cfg_write")
     static final class ConfigWrite extends ConfigAccess {}
+
+    /** Software uses a capability as it must not. */
+    @Name("pci_cfg_misuse")
+    static final class ConfigMisuse extends TracePoint {
+        int rid;
+        String rule = "";
+
+        @Description("Of PCIe Base 6.0")
+        String section = "";
+    }
+
+    static void misused(int rid, String rule, String section) {
+        ConfigMisuse event = new ConfigMisuse();
+        if (event.shouldCommit()) {
+            event.rid = rid;
+            event.rule = rule;
+            event.section = section;
+            event.commit();
+        }
+    }
 
     /** A message or request of a function's. */
     abstract static class Message extends TracePoint {

@@ -138,6 +138,10 @@ final class NestorSession implements AutoCloseable {
         }
     }
 
+    ProcessHandle process() {
+        return process.toHandle();
+    }
+
     String output() {
         synchronized (output) {
             return output.toString();

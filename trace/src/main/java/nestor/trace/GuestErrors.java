@@ -16,9 +16,19 @@ public final class GuestErrors implements TraceSink {
     private static final String VTD_QUEUE = "vtd_inv_qi_stopped";
     private static final String VIRTIO_REQUEST = "virtio_iommu_cmd";
 
+    private static final String CONFIG_MISUSE = "pci_cfg_misuse";
+    private static final String QUEUE_MISUSE = "virtqueue_misuse";
+
     /** The points that it needs. */
     public static final Set<String> POINTS =
-            Set.of(SMMU_EVENT, SMMU_COMMAND, VTD_FAULT, VTD_QUEUE, VIRTIO_REQUEST);
+            Set.of(
+                    SMMU_EVENT,
+                    SMMU_COMMAND,
+                    VTD_FAULT,
+                    VTD_QUEUE,
+                    VIRTIO_REQUEST,
+                    CONFIG_MISUSE,
+                    QUEUE_MISUSE);
 
     /** A guest that invents places does not fill the log. */
     static final int MAX_PLACES = 1000;
@@ -120,8 +130,19 @@ public final class GuestErrors implements TraceSink {
                             item,
                             "");
             case VIRTIO_REQUEST -> request(item);
+            case CONFIG_MISUSE ->
+                    tell(rule(item, "PCIe"), item, " of 0x%x".formatted(item.number("rid")));
+            case QUEUE_MISUSE ->
+                    tell(
+                            rule(item, "virtio"),
+                            item,
+                            ", queue at 0x%x".formatted(item.number("queue")));
             default -> {}
         }
+    }
+
+    private static Rule rule(TraceRecord item, String document) {
+        return new Rule(item.text("rule"), document, item.text("section"));
     }
 
     private static String stream(TraceRecord item, String pasid) {

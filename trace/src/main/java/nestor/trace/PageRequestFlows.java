@@ -96,6 +96,10 @@ final class PageRequestFlows {
 
     private void requested(Page page, Group group, PerfettoSink.Slice at) {
         Flow known = open.remove(page);
+        if (known != null && known.answered) { // and asks for the same once more
+            finish(known);
+            known = null;
+        }
         if (known == null || known.group == null) {
             Flow begun = new Flow(++lastId, known == null ? at : known.last);
             steps.step('s', begun.id, begun.last);

@@ -39,6 +39,36 @@ class GuestErrorsTest {
     }
 
     @Test
+    void misuseOfQueuesAndOfConfigurationSpaceNamesItsRule() {
+        errors.take(
+                Recorded.event(
+                        "pci_cfg_misuse",
+                        0,
+                        "rid",
+                        0x18,
+                        "rule",
+                        "STU is changed",
+                        "section",
+                        "§10.5.1.3"));
+        for (int i = 0; i < 2; i++) {
+            errors.take(
+                    Recorded.event(
+                            "virtqueue_misuse",
+                            0,
+                            "queue",
+                            0x4000L,
+                            "rule",
+                            "a loop",
+                            "section",
+                            "§2.7.5"));
+        }
+        assertThat(lines())
+                .containsExactly(
+                        "guest error: STU is changed of 0x18 (PCIe, §10.5.1.3) at 0.000000",
+                        "guest error: a loop, queue at 0x4000 (virtio, §2.7.5) at 0.000000");
+    }
+
+    @Test
     void aTranslationFaultIsNoBreach() {
         event(0x10, 0x18, 5);
         errors.take(Recorded.event("vtd_dmar_fault", 0, "sid", 8, "fault", 0x71, "addr", 0L));

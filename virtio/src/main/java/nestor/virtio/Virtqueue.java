@@ -118,13 +118,14 @@ public final class Virtqueue {
                 return false;
             }
             if (head >= layout.size()) {
-                breakDown();
+                breakDown(VirtioTrace.Misuse.HEAD);
                 return false;
             }
             nextAvailable = nextAvailable + 1 & INDEX_MASK;
             if (chain.fetch(head, layout, indirect)) {
                 return true;
             }
+            VirtioTrace.misused(layout, VirtioTrace.Misuse.CHAIN);
             complete(head, 0);
         }
         return false;
@@ -170,7 +171,7 @@ public final class Virtqueue {
         eight.set(INT, 0, head);
         eight.set(INT, 4, writtenBytes);
         if (!memory.write(layout.usedEntry(nextUsed), eight)) {
-            breakDown();
+            breakDown(VirtioTrace.Misuse.UNREACHABLE);
             return;
         }
         nextUsed = nextUsed + 1 & INDEX_MASK;
@@ -194,7 +195,7 @@ public final class Virtqueue {
             return false;
         }
         if ((index - nextAvailable & INDEX_MASK) > layout.size()) {
-            breakDown();
+            breakDown(VirtioTrace.Misuse.AVAILABLE_INDEX);
             return false;
         }
         seenAvailable = index;
@@ -218,7 +219,7 @@ public final class Virtqueue {
 
     private int getShort(long address) {
         if (!memory.read(address, two)) {
-            breakDown();
+            breakDown(VirtioTrace.Misuse.UNREACHABLE);
             return 0;
         }
         return Short.toUnsignedInt(two.get(SHORT, 0));
@@ -227,13 +228,14 @@ public final class Virtqueue {
     private void putShort(long address, int value) {
         two.set(SHORT, 0, (short) value);
         if (!memory.write(address, two)) {
-            breakDown();
+            breakDown(VirtioTrace.Misuse.UNREACHABLE);
         }
     }
 
-    private void breakDown() {
+    private void breakDown(VirtioTrace.Misuse misuse) {
         if (!broken) {
             broken = true;
+            VirtioTrace.misused(layout, misuse);
             onBroken.run();
         }
     }

@@ -7,10 +7,14 @@ import static nestor.virtio.testkit.DriverQueue.readable;
 import static nestor.virtio.testkit.DriverQueue.writable;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
 import nestor.virtio.pci.VirtioPci;
 import nestor.virtio.testkit.DriverQueue;
 import nestor.virtio.testkit.DriverQueue.Part;
@@ -20,6 +24,7 @@ import nestor.virtio.testkit.TestMachine;
 import nestor.virtio.testkit.VirtioDriver;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -188,6 +193,30 @@ class VirtqueueTest {
         assertThat(driver.status()).isZero();
         queue = start();
         assertThat(queue.request(readable(in, 4), writable(out, 4))).isEqualTo(4);
+    }
+
+    @Test
+    @DisplayName("§2.7.5, §2.7.6: what a driver must not put into a ring is recorded")
+    void aMisusedRingIsRecorded(@TempDir Path folder) throws IOException {
+        try (Recording recording = new Recording()) {
+            recording.enable("virtqueue_misuse");
+            recording.start();
+            DriverQueue queue = start();
+            queue.request(readable(in, 4), writable(out, 4));
+            queue.makeAvailable(16); // no such descriptor
+            queue.kick();
+            driver.reset();
+            queue = start();
+            queue.availableIndex(17);
+            queue.kick();
+            recording.stop();
+            recording.dump(folder.resolve("misuse.jfr"));
+        }
+        assertThat(RecordingFile.readAllEvents(folder.resolve("misuse.jfr")))
+                .extracting(event -> event.getString("rule"))
+                .containsExactly(
+                        "an entry of the available ring is no descriptor",
+                        "the available index is further ahead than the queue is long");
     }
 
     @Test

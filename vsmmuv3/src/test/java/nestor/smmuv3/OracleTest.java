@@ -90,8 +90,8 @@ class OracleTest {
         assertThat(report.commands()).anyMatch(line -> line.contains("CMD_SYNC"));
         assertThat(String.join("\n", report.lines()))
                 .startsWith(
-                        "smmuv3: stale translation of 00:03.0 PASID 5, IOVA 0x70000000\n"
-                                + "  ATC: 0xe0000 rw-");
+                        "smmuv3: stale translation of 00:03.0 PASID 5, IOVA 0x70000000, in the"
+                                + " ATC\n  0xe0000 rw-");
     }
 
     @Test

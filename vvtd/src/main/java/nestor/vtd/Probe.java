@@ -8,8 +8,10 @@ import nestor.paging.Access;
 import nestor.paging.WalkResult;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
+import nestor.vmm.memory.GuestMemory;
 import nestor.vtd.config.ConfigFault;
 import nestor.vtd.config.ContextEntry;
+import nestor.vtd.config.PasidEntryFetch;
 import nestor.vtd.config.RemappingStructures;
 import nestor.vtd.config.RequesterConfig;
 import nestor.vtd.config.RootTable;
@@ -27,8 +29,12 @@ final class Probe {
 
     private final Translator translator;
 
-    Probe(Translator translator) {
+    /** As they are in memory, however the unit itself fetches them. */
+    private final RemappingStructures structures;
+
+    Probe(VtdOptions options, GuestMemory memory, Translator translator) {
         this.translator = translator;
+        this.structures = new RemappingStructures(memory, options, PasidEntryFetch.IN_ORDER);
     }
 
     CurrentTranslation current(
@@ -41,7 +47,7 @@ final class Probe {
         if (atc && !passesTranslated(now, requester)) {
             return NOT_USED;
         }
-        return switch (translator.structures().resolve(now.root(), requester)) {
+        return switch (structures.resolve(now.root(), requester)) {
             case RemappingStructures.Result.Failed(ConfigFault fault) ->
                     atc
                             ? new CurrentTranslation.Refused(NO_SPACE, fault.reason().name())
@@ -55,7 +61,7 @@ final class Probe {
 
     /** §4.2.3: translated requests pass by the context entry alone, whatever comes behind it. */
     private boolean passesTranslated(Translator.Settings now, Requester requester) {
-        return translator.structures().context(now.root(), requester.rid())
+        return structures.context(now.root(), requester.rid())
                         instanceof RootTable.Result.Found(ContextEntry entry)
                 && entry.deviceTlb();
     }

@@ -93,7 +93,7 @@ public final class VtdUnit implements OracleSubject, WalkExplorer {
         this.faults = new FaultLog(registers, faultEvent);
         this.translator = new Translator(options, memory, faults, chaos);
         chaos.onChange(translator::forget);
-        this.probe = new Probe(translator);
+        this.probe = new Probe(options, memory, translator);
         this.translationRequests = new TranslationRequests(options, translator);
         this.explorer = new VtdExplorer(options, memory, translator);
         this.host = new HostBinding(clock);

@@ -174,7 +174,7 @@ final class HostileGuest {
                 new HostileTables(choices, HostileTables.Style.VTD_SECOND_STAGE, calm, FIRST, 20);
         first.fill(vtd.memory, FIRST, 1 << 19);
         second.fill(vtd.memory, SECOND, 1 << 19);
-        long aw = 1 + choices.below(2);
+        long aw = 1L + choices.below(2);
         long ad = (long) choices.below(2) << 9;
         long width = 1 | aw << 2 | ad;
         long nested = width | SECOND;

@@ -155,18 +155,18 @@ class VtdExplorerTest {
     @Test
     void aReportAgreesWithWhatHappensOverHostileTables() {
         Choices choices = seeded();
-        int[] seen = new int[HostileGuest.Foretold.values().length];
+        int mapped = 0;
         for (int run = 0; run < 30; run++) {
             HostileGuest guest = new HostileGuest(choices);
             guest.hostileTables();
             for (int i = 0; i < 40; i++) {
-                seen[guest.exploredRequest().ordinal()]++;
+                if (guest.exploredRequest() == HostileGuest.Foretold.MAPPED) {
+                    mapped++;
+                }
             }
             guest.vtd().memory.close();
         }
-        assertThat(seen[HostileGuest.Foretold.MAPPED.ordinal()])
-                .describedAs("requests that reached memory")
-                .isGreaterThan(20);
+        assertThat(mapped).describedAs("requests that reached memory").isGreaterThan(20);
     }
 
     private static Choices seeded() {

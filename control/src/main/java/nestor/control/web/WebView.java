@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.security.SecureRandom;
 import java.util.HexFormat;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import nestor.control.ControlledMachine;
 import nestor.control.ListenAddress;
@@ -27,9 +26,11 @@ public final class WebView implements AutoCloseable {
     private final String token;
     private final Assets assets = new Assets();
     private final Audience audience = new Audience();
-    private final ExecutorService looking =
-            Executors.newSingleThreadExecutor(
-                    Thread.ofPlatform().daemon().name("nestor-web").factory());
+    private final AnswerThread answers =
+            new AnswerThread(
+                    Executors.newSingleThreadScheduledExecutor(
+                            Thread.ofPlatform().daemon().name("nestor-web").factory()),
+                    System::nanoTime);
     private final Timeline timeline;
     private final Questions questions;
     private final int port;
@@ -95,12 +96,12 @@ public final class WebView implements AutoCloseable {
     }
 
     Session session() {
-        return new Session(questions, timeline, looking);
+        return new Session(questions, timeline, answers);
     }
 
     /** Answers nobody any more; connections end with their server. */
     @Override
     public void close() {
-        looking.shutdownNow();
+        answers.close();
     }
 }

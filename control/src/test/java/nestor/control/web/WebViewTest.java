@@ -12,8 +12,8 @@ import java.nio.file.Path;
 import nestor.control.ListenAddress;
 import nestor.control.socket.RunningGuest;
 import nestor.testkit.CountingGuest;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,18 +24,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 class WebViewTest {
     private static final int LINE_BYTES = 10 << 20;
 
-    @TempDir private Path folder;
-    private RunningGuest guest;
-    private WebView view;
+    @TempDir private static Path folder;
+    private static RunningGuest guest;
+    private static WebView view;
 
-    @BeforeEach
-    void start() throws Exception {
+    @BeforeAll
+    static void start() throws Exception {
         guest = new RunningGuest(CountingGuest.VIRT, folder);
         view = WebView.open(guest.server, new ListenAddress.Loopback(0), guest.controlled);
     }
 
-    @AfterEach
-    void stop() throws IOException {
+    @AfterAll
+    static void stop() throws IOException {
         view.close();
         guest.close();
     }

@@ -47,16 +47,28 @@ public record StaleReport(
         return "%02x:%02x.%x".formatted(rid >>> 8 & 0xff, rid >>> 3 & 0x1f, rid & 7);
     }
 
+    /** Whether the same command was left out for another page. */
+    public boolean hasSameCause(StaleReport other) {
+        return iommu.equals(other.iommu)
+                && cache.equals(other.cache)
+                && requester.equals(other.requester)
+                && missing.equals(other.missing)
+                && covering.equals(other.covering);
+    }
+
+    /** What is stale, on one line. */
+    public String title() {
+        String pasid = requester.hasPasid() ? " PASID " + requester.pasid() : "";
+        return "%s: stale translation of %s%s, IOVA 0x%x, in the %s"
+                .formatted(iommu, device(), pasid, iova, cache);
+    }
+
     /** For people, line by line. */
     public List<String> lines() {
-        List<String> lines = new ArrayList<>();
-        String pasid = requester.hasPasid() ? " PASID " + requester.pasid() : "";
+        List<String> lines = new ArrayList<>(List.of(title()));
         lines.add(
-                "%s: stale translation of %s%s, IOVA 0x%x".formatted(iommu, device(), pasid, iova));
-        lines.add(
-                "  %s: 0x%x %s, cached at %s; tables: %s, seen at %s"
+                "  0x%x %s, cached at %s; tables: %s, seen at %s"
                         .formatted(
-                                cache,
                                 cached.gpa(iova),
                                 access(cached.access()),
                                 seconds(cachedNanos),

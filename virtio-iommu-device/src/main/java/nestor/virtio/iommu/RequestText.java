@@ -7,7 +7,7 @@ final class RequestText {
     private RequestText() {}
 
     static String of(Request request) {
-        return CommandText.of(name(request), (Record) request);
+        return CommandText.of(name(request), (Record) request).replace(", malformed=false", "");
     }
 
     private static String name(Request request) {

@@ -17,8 +17,8 @@ const kindOf = name =>
     : name.startsWith('pri_') ? 'PRI'
     : /record_event|fault|error/.test(name) ? 'FAULT' : 'INV';
 
-// Events that say which address they are about lead to its walk.
-const walkable = event => event.rid >= 0 && /^0x/.test(event.fields.address ?? '');
+// Events that say which untranslated address they are about lead to its walk.
+const walkable = event => event.rid >= 0 && event.fields.translated !== 'true' && /^0x/.test(event.fields.address ?? '');
 const pasid = event => (Number(event.fields.pasid ?? -1) >= 0 ? event.fields.pasid : '');
 
 const KEPT = 1000;

@@ -115,8 +115,7 @@ export class Walk extends Component {
       ${!report && !problem && html`<p class="quiet">Give an address that a device uses; the timeline has
         some. Looking changes nothing: no flag, no fault, no cache.</p>`}
       ${report && html`
-        <p class="quiet">${report.model}: ${report.function}${report.pasid !== undefined ? ` PASID ${hex(report.pasid)}` : ''},
-          ${report.access} of <code>${report.iova}</code></p>
+        <p class="quiet">${report.model}: ${report.function}${report.pasid !== undefined ? ` PASID ${hex(report.pasid)}` : ''}, ${report.access} of <code>${report.iova}</code></p>
         <${Result} result=${report.result} />
         <div class="walk">
           <div>
