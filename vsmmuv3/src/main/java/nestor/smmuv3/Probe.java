@@ -5,6 +5,8 @@ import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.CurrentTranslation.SpaceTags;
 import nestor.iommu.oracle.TranslationCache;
 import nestor.paging.Access;
+import nestor.paging.NestedWalker;
+import nestor.paging.TableFormat;
 import nestor.paging.WalkResult;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
@@ -29,6 +31,9 @@ final class Probe {
     private static final int ALL_ACCESS =
             Translation.READ | Translation.WRITE | Translation.EXECUTE;
     private static final int WHOLE_LOG2 = 64;
+
+    /** More than an intermediate address has. */
+    private static final int BYPASS_LOG2 = 56;
 
     private final SmmuV3Options options;
     private final GuestMemory memory;
@@ -103,13 +108,14 @@ final class Probe {
         }
         int permissions = AccessRights.permissions(access, requester.privileged());
         Access wanted = Access.probe(permissions);
-        return switch (translator.walkTables(config, iova, wanted)) {
+        boolean split = atc && eats == StreamTableEntry.EATS_SPLIT_STAGE;
+        WalkResult walked =
+                split
+                        ? stage1(config, iova, wanted)
+                        : translator.walkTables(config, iova, wanted);
+        return switch (walked) {
             case WalkResult.Fault fault -> refused(tags, fault);
             case WalkResult.Mapping mapping -> {
-                long output =
-                        atc && eats == StreamTableEntry.EATS_SPLIT_STAGE
-                                ? Translator.intermediate(config, iova, wanted, mapping)
-                                : mapping.output();
                 boolean global = config.cd() != null && mapping.global();
                 yield new CurrentTranslation.Mapped(
                         tags,
@@ -117,10 +123,22 @@ final class Probe {
                         new Translation.Mapping(
                                 iova & -1L << mapping.sizeLog2(),
                                 mapping.sizeLog2(),
-                                output,
+                                mapping.output(),
                                 access));
             }
         };
+    }
+
+    /** §3.9.1.3: with split-stage ATS an ATC holds IPAs, whatever stage 2 makes of them. */
+    private WalkResult stage1(StreamConfig config, long iova, Access wanted) {
+        NestedWalker nested = config.nested();
+        TableFormat stage1 = config.stage1(iova);
+        if (nested == null || config.cd() == null) { // S1DSS bypass: the address is the IPA
+            return new WalkResult.Mapping(0, BYPASS_LOG2, BYPASS_LOG2, 0, 0, false, 0);
+        }
+        return stage1 == null
+                ? WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, iova)
+                : nested.walkStage1(stage1, iova, wanted);
     }
 
     /** §3.13: an access flag that software clears takes no translation back. */

@@ -612,7 +612,7 @@ final class Translator {
     }
 
     /** The IPA of the block that both stages map. */
-    static long intermediate(
+    private static long intermediate(
             StreamConfig config, long iova, Access wanted, WalkResult.Mapping both) {
         NestedWalker nested = config.nested();
         TableFormat stage1 = config.stage1(iova);

@@ -26,6 +26,7 @@ class OracleTest {
     private static final int PASID = 5;
     private static final int ASID = 9;
     private static final long IOVA = 0x7000_0000L;
+    private static final long IPA = 0x1_0000_0000L;
     private static final long OLD = 0xe_0000;
     private static final long NEW = 0xf_0000;
     private static final int READ_WRITE = Permissions.READ | Permissions.WRITE;
@@ -271,6 +272,55 @@ class OracleTest {
         smmu.enabled().invalidateAll();
         window();
         assertThat(reports).isEmpty();
+    }
+
+    /** The stream with stage 2 under it; the first megabytes are mapped to themselves. */
+    private PageTables nested(long eats) {
+        PageTables stage2 = smmu.stage2Tables();
+        for (long block = 0; block < SmmuHarness.MEMORY_BYTES / 2; block += 2 << 20) {
+            stage2.map(block, block, 21, READ_WRITE);
+        }
+        smmu.stage2Stream(SID, 7, 3, stage2.root());
+        smmu.store(
+                SmmuHarness.STREAM_TABLE + 64L * SID, smmu.load(SmmuHarness.STREAM_TABLE + 64L * SID) | 4L << 59, 2 | eats << 28);
+        smmu.submit(CFGI_STE, 1, CFGI_CD, 1, SYNC, 0);
+        return stage2;
+    }
+
+    @Test
+    @DisplayName("IHI 0070 §3.17: CMD_TLBI_S2_IPA left out where stage 2 moved the page")
+    void aMissingInvalidationOfStage2IsReported() {
+        PageTables stage2 = nested(1);
+        tables.map(IOVA, IPA, 12, READ_WRITE, NOT_GLOBAL);
+        stage2.map(IPA, OLD, 12, READ_WRITE);
+        smmu.submit(0x30, 0, ATC_INV, EVERYTHING, SYNC, 0);
+        dma();
+        stage2.map(IPA, NEW, 12, READ_WRITE);
+        smmu.submit(SYNC, 0);
+        window();
+        assertThat(reports).hasSize(1);
+        assertThat(reports.getFirst().cached().gpa(IOVA)).isEqualTo(OLD);
+        assertThat(reports.getFirst().current()).isEqualTo("0xf0000");
+    }
+
+    @Test
+    @DisplayName("IHI 0070 §3.9.1.3: with split-stage ATS, stage 2 takes nothing from an ATC")
+    void anAtcThatHoldsIntermediateAddressesDoesNotDependOnStage2() {
+        PageTables stage2 = nested(2);
+        smmu.control(0b1_1111);
+        tables.map(IOVA, IPA, 12, READ_WRITE, NOT_GLOBAL);
+        stage2.map(IPA, OLD, 12, READ_WRITE);
+        smmu.submit(0x30, 0, ATC_INV, EVERYTHING, SYNC, 0);
+        ats();
+        stage2.unmap(IPA);
+        smmu.submit(0x30, 0, SYNC, 0);
+        window();
+        assertThat(reports).isEmpty();
+        tables.unmap(IOVA);
+        smmu.submit(0x30, 0, SYNC, 0);
+        window();
+        assertThat(reports).extracting(StaleReport::cache).containsExactly("ATC");
+        assertThat(reports.getFirst().cached().gpa(IOVA)).isEqualTo(IPA);
     }
 
     @Test
