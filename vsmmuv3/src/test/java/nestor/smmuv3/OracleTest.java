@@ -312,6 +312,9 @@ class OracleTest {
         stage2.map(IPA, OLD, 12, READ_WRITE);
         smmu.submit(0x30, 0, ATC_INV, EVERYTHING, SYNC, 0);
         ats();
+        smmu.submit(SYNC, 0);
+        window();
+        assertThat(oracle.summary().pending()).isZero();
         stage2.unmap(IPA);
         smmu.submit(0x30, 0, SYNC, 0);
         window();

@@ -37,8 +37,6 @@ final class StaleTranslations implements CommandObserver {
 
     private static final int MAX_MISCONFIGURED = 1024;
 
-    private static final int LARGEST_BLOCK_LOG2 = 48;
-
     /** What a page permits to execute may be refused to the requester all the same. */
     private static final int JUDGED = Translation.READ | Translation.WRITE;
 
@@ -145,6 +143,8 @@ final class StaleTranslations implements CommandObserver {
         if (!(now instanceof Mapped mapped) || !agrees(mapping, iova, now)) {
             return; // it has changed meanwhile, and whoever changed it is not through
         }
+        CurrentTranslation both =
+                subject.current(TranslationCache.IOTLB, requester, iova, mapping.access() & JUDGED);
         var key =
                 new Held.Key(
                         TranslationCache.ATC, requester, mapping.iovaBase(), mapping.sizeLog2());
@@ -152,17 +152,17 @@ final class StaleTranslations implements CommandObserver {
             if (epoch == sampled) {
                 held.replace(key);
                 held.hold(new Held(key, mapped.tag(), mapping, iova, clock.nanos()));
-                holdInIotlb(requester, mapped, iova, mapping.access());
+                holdInIotlb(requester, both, iova, mapping.access());
             }
         }
     }
 
     /** What an ATC was told may be in the IOTLB as well (IHI 0070, §3.9.1; VT-d, §6.2.4). */
-    private void holdInIotlb(Requester requester, Mapped mapped, long iova, int access) {
-        Translation.Mapping block = mapped.mapping();
-        if (block.sizeLog2() > LARGEST_BLOCK_LOG2) {
-            return; // an identity, which is in no table
+    private void holdInIotlb(Requester requester, CurrentTranslation now, long iova, int access) {
+        if (!(now instanceof Mapped mapped)) {
+            return;
         }
+        Translation.Mapping block = mapped.mapping();
         var key =
                 new Held.Key(TranslationCache.IOTLB, requester, block.iovaBase(), block.sizeLog2());
         if (held.find(key) == null) {
