@@ -95,7 +95,7 @@ class TraceIT {
                 .allSatisfy(steps -> {
                     assertThat(steps.getFirst()).isEqualTo("s");
                     assertThat(steps.getLast()).isEqualTo("f");
-                    assertThat(steps.subList(1, steps.size() - 1)).containsOnly("t");
+                    assertThat(steps.subList(1, steps.size() - 1)).allMatch("t"::equals);
                 });
         assertThat(flows.values()).anyMatch(steps -> steps.size() > 2);
     }

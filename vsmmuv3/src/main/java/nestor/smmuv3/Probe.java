@@ -110,9 +110,7 @@ final class Probe {
         Access wanted = Access.probe(permissions);
         boolean split = atc && eats == StreamTableEntry.EATS_SPLIT_STAGE;
         WalkResult walked =
-                split
-                        ? stage1(config, iova, wanted)
-                        : translator.walkTables(config, iova, wanted);
+                split ? stage1(config, iova, wanted) : translator.walkTables(config, iova, wanted);
         return switch (walked) {
             case WalkResult.Fault fault -> refused(tags, fault);
             case WalkResult.Mapping mapping -> {

@@ -282,7 +282,9 @@ class OracleTest {
         }
         smmu.stage2Stream(SID, 7, 3, stage2.root());
         smmu.store(
-                SmmuHarness.STREAM_TABLE + 64L * SID, smmu.load(SmmuHarness.STREAM_TABLE + 64L * SID) | 4L << 59, 2 | eats << 28);
+                SmmuHarness.STREAM_TABLE + 64L * SID,
+                smmu.load(SmmuHarness.STREAM_TABLE + 64L * SID) | 4L << 59,
+                2 | eats << 28);
         smmu.submit(CFGI_STE, 1, CFGI_CD, 1, SYNC, 0);
         return stage2;
     }
