@@ -35,10 +35,24 @@ class WebViewIT {
     private static final String ENABLED =
             "[...document.querySelectorAll('.badge.on')].map(badge => badge.textContent)";
 
-    /** The link to the walk of a ring index, which stays mapped while the disk is used. */
-    private static final String RING_ACCESS =
-            "[...document.querySelectorAll('.events tr')].find(row => /bytes=2 /.test(row.textContent)"
-                    + " && row.querySelector('a'))?.querySelector('a')";
+    /**
+     * Follows the link to the walk of a ring index, which stays mapped while the disk is used; looks
+     * at the events of one function after the other until there is one.
+     */
+    private static final String FOLLOW_RING_ACCESS =
+            """
+            (() => {
+              const access = [...document.querySelectorAll('.events tr')]
+                .find(row => /bytes=2\\b/.test(row.textContent) && row.querySelector('a'));
+              if (access) {
+                access.querySelector('a').click();
+                return true;
+              }
+              const functions = [...document.querySelectorAll('.controls select')].at(-1);
+              functions.selectedIndex = (functions.selectedIndex + 1) % functions.options.length;
+              functions.dispatchEvent(new Event('change', { bubbles: true }));
+              return false;
+            })()""";
 
     @TempDir Path folder;
 
@@ -119,7 +133,6 @@ class WebViewIT {
             browser.await(
                     "[...document.querySelectorAll('.lane b')].some(b => b.textContent === 'disk1')");
             browser.await("document.querySelectorAll('.events tbody tr').length > 10");
-            browser.await(RING_ACCESS);
             browser.await(EVENTS + " > 100");
             long events = browser.evaluate(EVENTS).asLong();
             browser.await(EVENTS + " > %d".formatted(events));
@@ -127,8 +140,7 @@ class WebViewIT {
             browser.await(EVENTS + " > %d".formatted(3 * events));
             screenshot(browser, "timeline");
 
-            browser.await(RING_ACCESS);
-            browser.evaluate(RING_ACCESS + ".click()");
+            browser.await(FOLLOW_RING_ACCESS);
             browser.await("document.querySelector('.result.mapped')");
             assertThat(text(browser)).contains("STE", "CD", "Stage 1");
             screenshot(browser, "walk");

@@ -81,11 +81,11 @@ class InjectTest {
         assertThat(client.human("inject prq=late seed=x"))
                 .isEqualTo("Error: inject: seed= takes a number\r\n");
         assertThat(
-                        client.call("x-nestor-inject", "{\"keys\": \"prq=late\", \"seed\": \"1\"}")
+                        client.call("x-nestor-inject", "{\"keys\": \"prq=late\", \"seed\": \"x\"}")
                                 .get("error")
                                 .get("desc")
                                 .asString())
-                .isEqualTo("argument 'seed' must be an integer");
+                .startsWith("argument 'seed' must be an integer");
         assertThat(device("svm0").get("keys").toString()).isEqualTo("[\"prq=dup\"]");
     }
 }
