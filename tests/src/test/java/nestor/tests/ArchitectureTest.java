@@ -248,7 +248,7 @@ class ArchitectureTest {
                 .whereLayer("host-sim")
                 .mayOnlyBeAccessedByLayers("testkit")
                 .whereLayer("virtio")
-                .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine")
+                .mayOnlyBeAccessedByLayers("virtio-iommu-device", "endpoints", "machine", "control")
                 .whereLayer("paging")
                 .mayOnlyBeAccessedByLayers(
                         "iommu-core",

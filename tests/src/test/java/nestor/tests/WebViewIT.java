@@ -36,8 +36,8 @@ class WebViewIT {
             "[...document.querySelectorAll('.badge.on')].map(badge => badge.textContent)";
 
     /**
-     * Follows the link to the walk of a ring index, which stays mapped while the disk is used; looks
-     * at the events of one function after the other until there is one.
+     * Follows the link to the walk of a ring index, which stays mapped while the disk is used;
+     * looks at the events of one function after the other until there is one.
      */
     private static final String FOLLOW_RING_ACCESS =
             """
@@ -52,7 +52,8 @@ class WebViewIT {
               functions.selectedIndex = (functions.selectedIndex + 1) % functions.options.length;
               functions.dispatchEvent(new Event('change', { bubbles: true }));
               return false;
-            })()""";
+            })()\
+            """;
 
     @TempDir Path folder;
 
