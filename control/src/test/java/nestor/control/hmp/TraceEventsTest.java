@@ -17,9 +17,11 @@ class TraceEventsTest {
             assertThat(TraceEvents.change(tracing, "pci_cfg_read on")).isEmpty();
             assertThat(TraceEvents.list(tracing, "pci_cfg_*"))
                     .isEqualToNormalizingNewlines(
-                            "pci_cfg_misuse : state 0\n"
-                                    + "pci_cfg_read : state 1\n"
-                                    + "pci_cfg_write : state 0\n");
+                            """
+                            pci_cfg_misuse : state 0
+                            pci_cfg_read : state 1
+                            pci_cfg_write : state 0
+                            """);
             assertThat(TraceEvents.change(tracing, "pci_* off")).isEmpty();
             assertThat(TraceEvents.list(tracing, "*")).doesNotContain("state 1");
         }
