@@ -55,7 +55,9 @@ public final class MachineControl {
     /** Stop and cont, one after the other; never taken by the threads that they wait for. */
     private final ReentrantLock transition = new ReentrantLock();
 
-    private volatile boolean launched;
+    /** The guest has been let run once. */
+    private volatile boolean begun;
+
     private volatile boolean ended;
 
     /** Set while {@link #inspect} holds the machine: somebody wants it to stay stopped. */
@@ -87,7 +89,7 @@ public final class MachineControl {
         if (!gate.isClosed()) {
             return RunState.RUNNING;
         }
-        return launched ? RunState.PAUSED : RunState.PRELAUNCH;
+        return begun ? RunState.PAUSED : RunState.PRELAUNCH;
     }
 
     /**
@@ -148,6 +150,7 @@ public final class MachineControl {
         transition.lockInterruptibly();
         try {
             board.resumeClock();
+            begun = true;
             if (gate.open()) {
                 tell(new MachineEvent.Resume());
             }
@@ -321,7 +324,9 @@ public final class MachineControl {
     }
 
     void launched() {
-        launched = true;
+        if (!gate.isClosed()) {
+            begun = true;
+        }
         launch.countDown();
     }
 

@@ -164,8 +164,9 @@ class MachineControlTest {
     void aMachineThatStartsStoppedWaitsForCont() throws Exception {
         control.startStopped();
         CompletableFuture<MachineOutcome> outcome = start();
-        assertThat(control.state()).isEqualTo(RunState.PRELAUNCH);
+        control.awaitLaunch();
         control.stop();
+        assertThat(control.state()).isEqualTo(RunState.PRELAUNCH);
         assertThat(machine.retiredInstructions()).isZero();
         assertThat(counter()).isZero();
         control.cont();
