@@ -177,6 +177,9 @@ public final class MachineControl {
                 } else if (closed) {
                     board.resumeClock();
                     gate.open();
+                    if (launch.getCount() == 0) {
+                        begun = true;
+                    }
                 }
             }
         } finally {
@@ -323,11 +326,12 @@ public final class MachineControl {
         return all;
     }
 
+    /** The guest has been loaded and runs at once, unless it is stopped or looked at. */
     void launched() {
+        launch.countDown();
         if (!gate.isClosed()) {
             begun = true;
         }
-        launch.countDown();
     }
 
     void ended() {

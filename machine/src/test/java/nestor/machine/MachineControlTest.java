@@ -12,6 +12,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import nestor.machine.MachineControl.RunState;
 import nestor.testkit.CountingGuest;
 import nestor.vmm.memory.GuestAccessException;
@@ -89,7 +90,7 @@ class MachineControlTest {
     }
 
     private MachineEvent next() throws InterruptedException {
-        return events.poll(20, TimeUnit.SECONDS);
+        return events.poll(2, TimeUnit.MINUTES);
     }
 
     @Test
@@ -113,7 +114,7 @@ class MachineControlTest {
             awaitMoreThan(count);
         }
         control.quit(MachineEvent.Cause.HOST_QMP_QUIT);
-        assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+        assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
         assertThat(next()).isEqualTo(new MachineEvent.Shutdown(MachineEvent.Cause.HOST_QMP_QUIT));
         assertThat(control.state()).isEqualTo(RunState.SHUTDOWN);
         assertThat(events).isEmpty();
@@ -131,7 +132,7 @@ class MachineControlTest {
         }
         machine.stop();
         assertThat(next()).isEqualTo(new MachineEvent.Shutdown(MachineEvent.Cause.HOST_UI));
-        assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+        assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
     }
 
     @ParameterizedTest
@@ -157,7 +158,7 @@ class MachineControlTest {
         }
         awaitMoreThan(0);
         machine.stop();
-        assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+        assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
     }
 
     @Test
@@ -174,7 +175,30 @@ class MachineControlTest {
         awaitMoreThan(0);
         control.stop();
         control.quit(MachineEvent.Cause.HOST_SIGNAL);
-        assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+        assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
+    }
+
+    @Test
+    void aLookDuringTheLaunchDoesNotCountAsAStop() throws Exception {
+        AtomicReference<CompletableFuture<MachineOutcome>> outcome = new AtomicReference<>();
+        control.inspect(() -> {
+            outcome.set(start());
+            return launch();
+        });
+        awaitMoreThan(0);
+        control.stop();
+        assertThat(control.state()).isEqualTo(RunState.PAUSED);
+        machine.stop();
+        assertThat(outcome.get().get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
+    }
+
+    private boolean launch() {
+        try {
+            control.awaitLaunch();
+            return true;
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     @Test
