@@ -119,8 +119,9 @@ class AtcThreadsTest {
         }
     }
 
+    /** Goes on until a device has found something, however late it got a processor. */
     private void changeTables(Atc atc, SplittableRandom random) {
-        for (int n = 0; n < INVALIDATIONS; n++) {
+        for (int n = 0; n < INVALIDATIONS || atc.statistics().hits() == 0; n++) {
             int block = random.nextInt(BLOCKS);
             long iova = ((long) block << BLOCK_LOG2) + (random.nextInt(2) << 12);
             long version = tables.versions.incrementAndGet(block);

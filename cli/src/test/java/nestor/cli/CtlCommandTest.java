@@ -2,10 +2,10 @@ package nestor.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import nestor.control.socket.SocketServer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,7 +34,7 @@ final class CtlCommandTest {
                         "unix:" + socket + ",server=on,wait=off");
         machine = new Thread(() -> Typed.nestor(command.toArray(String[]::new)), "machine");
         machine.start();
-        while (!Files.exists(socket) && machine.isAlive()) {
+        while (!SocketServer.isServed(socket) && machine.isAlive()) {
             Thread.onSpinWait();
         }
     }

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 final class GuestRequestsTest {
-    private static final long LIMIT_SECONDS = 30;
+    private static final long LIMIT_MINUTES = 2;
 
     private final BlockingQueue<String> executed = new LinkedBlockingQueue<>();
     private final GuestRequests requests =
@@ -28,7 +28,7 @@ final class GuestRequestsTest {
     }
 
     private String next() throws InterruptedException {
-        return executed.poll(LIMIT_SECONDS, TimeUnit.SECONDS);
+        return executed.poll(LIMIT_MINUTES, TimeUnit.MINUTES);
     }
 
     @Test

@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
@@ -38,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
  * The host's functions in a guest: a guest that is this test, on a board whose host is simulated,
  * with models of functions behind the simulated IOMMU.
  */
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class AssignedDeviceTest {
     private static final String CDEV = "/dev/vfio/devices/vfio0";
     private static final String ASSIGN = "vfio-pci,id=dev,host=0000:01:00.0,iommufd=i0";
@@ -53,7 +55,7 @@ class AssignedDeviceTest {
 
     @TempDir private Path folder;
     private final SimulatedHost host = new SimulatedHost();
-    private final List<Throwable> escaped = new ArrayList<>();
+    private final List<Throwable> escaped = new CopyOnWriteArrayList<>();
     private final List<MailboxLoop> loops = new ArrayList<>();
     private @Nullable FakeProcessors cpu;
 
@@ -304,7 +306,7 @@ class AssignedDeviceTest {
     @DisplayName("a device comes behind a root port, and goes when the host wants it back")
     void aDeviceIsHotPluggedAndGoesWhenTheHostAsks() throws IOException, ConfigException {
         SimulatedDevice device = behindVtd(this::demo);
-        List<String> gone = new ArrayList<>();
+        List<String> gone = new CopyOnWriteArrayList<>();
         AtomicReference<Machine> running = new AtomicReference<>();
         FakeProcessors.Program program =
                 cpu -> {

@@ -118,7 +118,11 @@ class HotPlugIT {
         assertThat(shell(guest, "ls /sys/bus/pci/devices")).contains("0000:02:00.0");
         assertThat(guest.monitor("device_remove_surprise edu1", LIMIT)).doesNotContain("Error");
         guest.await("pciehp: Slot\\(2\\): Card not present", LIMIT);
-        assertThat(shell(guest, "sleep 2; ls /sys/bus/pci/devices"))
+        assertThat(
+                        shell(
+                                guest,
+                                "while [ -e /sys/bus/pci/devices/*:02:00.0 ]; do sleep 1; done;"
+                                        + " ls /sys/bus/pci/devices"))
                 .contains("0000:00:02.0")
                 .doesNotContain("0000:02:00.0");
     }

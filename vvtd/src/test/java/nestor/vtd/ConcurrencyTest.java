@@ -5,6 +5,7 @@ import static nestor.vtd.VtdHarness.RID;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 import nestor.pci.AddressType;
@@ -28,7 +29,7 @@ class ConcurrencyTest {
     private final AtomicBoolean stop = new AtomicBoolean();
 
     @Test
-    @Timeout(60)
+    @Timeout(value = 5, unit = TimeUnit.MINUTES)
     @DisplayName("§6.5.2.8: after a wait, no fill that was under way brings the old page back")
     void noFillOutlivesAnInvalidation() throws InterruptedException {
         PageTables tables = structures.firstStageTables(4);

@@ -11,9 +11,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class BoundedOutputTest {
-    private static final long LONG = TimeUnit.SECONDS.toNanos(30);
+    private static final long LONG = TimeUnit.MINUTES.toNanos(2);
 
     @Test
     void everyByteArrivesInOrderThroughASmallBuffer() {
@@ -48,6 +48,7 @@ final class BoundedOutputTest {
         BoundedOutput output =
                 new BoundedOutput("test", blockedUntil(never), 16, Long.MAX_VALUE / 2);
         Thread guest = Thread.ofPlatform().start(() -> write(output, "x".repeat(100)));
+        awaitHeld(guest);
         output.close();
         guest.join();
         never.countDown();
@@ -59,6 +60,7 @@ final class BoundedOutputTest {
         BoundedOutput output =
                 new BoundedOutput("test", blockedUntil(reader), 16, Long.MAX_VALUE / 2);
         Thread guest = Thread.ofPlatform().start(() -> write(output, "x".repeat(100)));
+        awaitHeld(guest);
         output.hurry();
         guest.join();
         reader.countDown();
@@ -85,6 +87,13 @@ final class BoundedOutputTest {
 
         assertThat(output.flush(LONG)).isFalse();
         assertThat(output.isBroken()).isTrue();
+    }
+
+    /** Until a thread is where only {@link BoundedOutput#write} can hold it. */
+    private static void awaitHeld(Thread writer) {
+        while (writer.getState() != Thread.State.TIMED_WAITING) {
+            Thread.onSpinWait();
+        }
     }
 
     private static OutputStream blockedUntil(CountDownLatch latch) {

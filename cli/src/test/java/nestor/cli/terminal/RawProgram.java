@@ -1,6 +1,7 @@
 package nestor.cli.terminal;
 
 import java.util.concurrent.CountDownLatch;
+import sun.misc.Signal;
 
 /**
  * A process with the terminal in raw mode that ends in the way its argument says; for {@link
@@ -44,7 +45,7 @@ final class RawProgram {
             case "twice" -> {
                 run("kill", "-TERM", self);
                 stopped.await(); // each signal has a thread of its own: they could change places
-                run("kill", "-HUP", self);
+                Signal.raise(new Signal("HUP")); // at once: the first one's deadline runs
                 new CountDownLatch(1).await();
             }
             default -> throw new IllegalArgumentException(arguments[0]);

@@ -11,9 +11,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class StdioBackendTest {
-    private static final long LONG = TimeUnit.SECONDS.toNanos(30);
+    private static final long LONG = TimeUnit.MINUTES.toNanos(2);
 
     private final ByteArrayOutputStream screen = new ByteArrayOutputStream();
     private final BoundedOutput out = new BoundedOutput("test", screen, 1 << 16, LONG);
@@ -64,7 +64,7 @@ final class StdioBackendTest {
                 new StdioBackend(input(typed), true, out, Optional.of(monitor()), quit::countDown);
         backend.connect((_, _, _) -> 0);
 
-        assertThat(quit.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(quit.await(LONG, TimeUnit.NANOSECONDS)).isTrue();
     }
 
     @Test

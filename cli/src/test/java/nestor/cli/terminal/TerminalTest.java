@@ -8,13 +8,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** On a pseudo-terminal made by script(1), with stty(1) as the second opinion. */
-@Timeout(120)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class TerminalTest {
     private static final Path SCRIPT = Path.of("/usr/bin/script");
 

@@ -120,7 +120,7 @@ class QmpSocketTest {
             JsonNode shutdown = client.event();
             assertThat(shutdown.get("event").asString()).isEqualTo("SHUTDOWN");
             assertThat(shutdown.get("data").get("reason").asString()).isEqualTo("host-qmp-quit");
-            assertThat(guest.outcome.get(20, TimeUnit.SECONDS))
+            assertThat(guest.outcome.get(2, TimeUnit.MINUTES))
                     .isEqualTo(new MachineOutcome.Stopped());
             guest.monitors.close();
             assertThat(client.isClosed()).isTrue();

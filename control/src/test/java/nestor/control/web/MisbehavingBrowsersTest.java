@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.Socket;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -140,11 +141,10 @@ class MisbehavingBrowsersTest {
             while (!line(in).isEmpty()) {
                 // the rest of the answer's head
             }
-            OutputStream out = page.getOutputStream();
-            out.write(new byte[] {(byte) 0x81, (byte) 0xff, 0, 0, 0, 0});
-            out.write(new byte[] {(byte) (FRAME_BYTES >> 24), (byte) (FRAME_BYTES >> 16), 0, 0});
-            out.write(new byte[4]);
-            out.flush();
+            // In one piece: what the server finds unread when it closes would reset the connection.
+            ByteBuffer frame = ByteBuffer.allocate(14);
+            frame.putShort((short) 0x81ff).putLong(FRAME_BYTES).putInt(0);
+            page.getOutputStream().write(frame.array());
             int first = in.read();
             assertThat(first).isIn(0x88, -1);
             if (first == 0x88) {

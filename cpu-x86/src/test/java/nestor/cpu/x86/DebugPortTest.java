@@ -7,6 +7,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.concurrent.TimeUnit;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
 import nestor.vmm.mmio.MmioRegion;
@@ -22,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** In 32-bit mode without paging, as a PVH entry finds it, unless a test says otherwise. */
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class DebugPortTest {
     private static final int ENTRY = 0x1000;
     private static final int DATA = 0x5000;

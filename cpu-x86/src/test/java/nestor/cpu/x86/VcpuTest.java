@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.lang.foreign.MemorySegment;
 import java.util.HexFormat;
+import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
 import nestor.vmm.memory.GuestMemory;
 import nestor.vmm.mmio.MmioBus;
@@ -16,7 +17,7 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(20)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class VcpuTest {
     private static final int ENTRY = 0x1000;
     private static final int GDT = 0x2000;

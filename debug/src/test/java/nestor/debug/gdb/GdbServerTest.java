@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A guest of five instructions that counts into memory, under a debugger. */
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @SuppressWarnings("NullAway.Init") // each test begins with start()
 class GdbServerTest {
     private static final long ENTRY = 0x4000_0000L;
@@ -87,7 +87,7 @@ class GdbServerTest {
     void close() throws Exception {
         gdb.close();
         machine.stop();
-        assertThat(run.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+        assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
         server.close();
         machine.close();
     }

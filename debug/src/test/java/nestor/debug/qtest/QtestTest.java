@@ -25,7 +25,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Boards and their IOMMUs, driven by nothing but lines of text. */
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 @SuppressWarnings("NullAway.Init") // each test begins with start()
 class QtestTest {
     private static final long VIRT_ECAM = 0x40_1000_0000L;
@@ -52,7 +52,7 @@ class QtestTest {
     @AfterEach
     void close() throws Exception {
         client.close();
-        assertThat(run.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+        assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
         server.close();
         machine.close();
     }

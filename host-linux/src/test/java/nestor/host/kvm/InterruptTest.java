@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** Messages to a local APIC that is the kernel's, and events that need no exit. */
-@Timeout(20)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class InterruptTest {
     private static final int VECTOR = 0x41;
     private static final long TO_APIC_0 = 0xfee0_0000L;
@@ -59,7 +59,7 @@ class InterruptTest {
     @AfterEach
     void close() throws Exception {
         thread.shutdownNow();
-        assertThat(thread.awaitTermination(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(thread.awaitTermination(2, TimeUnit.MINUTES)).isTrue();
         guest.close();
     }
 
@@ -70,7 +70,7 @@ class InterruptTest {
 
     private Future<VcpuExit> start() throws Exception {
         Future<VcpuExit> run = thread.submit((Callable<VcpuExit>) guest.vcpu::run);
-        assertThat(waiting.await(10, TimeUnit.SECONDS)).isTrue();
+        assertThat(waiting.await(2, TimeUnit.MINUTES)).isTrue();
         return run;
     }
 
@@ -85,7 +85,7 @@ class InterruptTest {
 
         guest.vm.signalMsi(TO_APIC_0, VECTOR);
 
-        assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Shutdown());
+        assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Shutdown());
         assertThat(interrupts()).isEqualTo(1);
         assertThat(ended).isEmpty();
     }
@@ -97,7 +97,7 @@ class InterruptTest {
         try (MsiEvent event = guest.vm.newMsiEvent(TO_APIC_0, VECTOR)) {
             event.event().signal();
 
-            assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Shutdown());
+            assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Shutdown());
         }
         assertThat(interrupts()).isEqualTo(1);
     }
@@ -111,7 +111,7 @@ class InterruptTest {
             event.setMessage(TO_APIC_0, 0x55);
             event.event().signal();
 
-            assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Shutdown());
+            assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Shutdown());
         }
         assertThat(interrupts()).isZero();
         assertThat(guest.memory.getIntLe(0x2010)).isEqualTo(1);
@@ -125,7 +125,7 @@ class InterruptTest {
 
         guest.vm.signalMsi(TO_APIC_0, LEVEL_ASSERTED | VECTOR);
 
-        assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Stopped());
+        assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Stopped());
         assertThat(ended).containsExactly(VECTOR);
     }
 
@@ -139,7 +139,7 @@ class InterruptTest {
         guest.vm.signalMsi(1 << 12 | TO_APIC_0, VECTOR);
         guest.vcpu.stop(new VcpuExit.Stopped());
 
-        assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Stopped());
+        assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Stopped());
         assertThat(interrupts()).isZero();
     }
 
@@ -173,12 +173,12 @@ class InterruptTest {
             Future<VcpuExit> otherRun = second.submit((Callable<VcpuExit>) other::run);
             Future<VcpuExit> run = start();
 
-            assertThat(started.await(10, TimeUnit.SECONDS)).isTrue();
+            assertThat(started.await(2, TimeUnit.MINUTES)).isTrue();
             other.stop(new VcpuExit.Stopped());
             guest.vcpu.stop(new VcpuExit.Stopped());
 
-            assertThat(otherRun.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Stopped());
-            assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Stopped());
+            assertThat(otherRun.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Stopped());
+            assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Stopped());
         }
         assertThat(apicIds).containsExactly(1L);
     }
@@ -200,7 +200,7 @@ class InterruptTest {
 
         Future<VcpuExit> run = start();
 
-        assertThat(run.get(10, TimeUnit.SECONDS)).isEqualTo(new VcpuExit.Shutdown());
+        assertThat(run.get(2, TimeUnit.MINUTES)).isEqualTo(new VcpuExit.Shutdown());
         assertThat(interrupts()).isEqualTo(1);
     }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import nestor.vmm.vcpu.VcpuExit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -12,7 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /** What a guest kernel does first: its modes, its exceptions, and what KVM cannot do for it. */
-@Timeout(20)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LongModeTest {
     private TinyGuest guest;
 
