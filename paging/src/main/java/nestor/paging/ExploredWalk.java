@@ -52,6 +52,11 @@ public record ExploredWalk(WalkResult result, List<Step> stage1, List<Step> stag
         return Optional.of(format.output(descriptor, last.level()) | offset);
     }
 
+    /** A walk that ends before its first descriptor. */
+    public static ExploredWalk refused(WalkResult.Fault fault) {
+        return new ExploredWalk(fault, List.of(), List.of());
+    }
+
     /** One stage alone. */
     public static ExploredWalk of(
             TableMemory physical, TableFormat format, long input, Access access) {

@@ -4,11 +4,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import nestor.iommu.AccessRights;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.iommu.format.ContextTableFormat;
 import nestor.iommu.walk.CachedTranslation;
-import nestor.iommu.walk.DescriptorFields;
+import nestor.iommu.walk.Exploration;
 import nestor.iommu.walk.StructureLog;
 import nestor.iommu.walk.WalkExplorer;
 import nestor.iommu.walk.WalkOutcome;
@@ -35,8 +34,6 @@ import org.jspecify.annotations.Nullable;
 /** What a transaction would meet (IHI 0070, §3.3 to §3.5), without making it. Any thread. */
 final class SmmuExplorer implements WalkExplorer {
     private static final String EVENTS = "IHI 0070, §7.3";
-    private static final int ALL_ACCESS =
-            Translation.READ | Translation.WRITE | Translation.EXECUTE;
 
     private final SmmuV3Options options;
     private final GuestMemory memory;
@@ -50,10 +47,10 @@ final class SmmuExplorer implements WalkExplorer {
 
     @Override
     public WalkReport explore(Requester requester, long iova, int access) {
-        return new Exploration(requester, iova, access).report();
+        return new Request(requester, iova, access).report();
     }
 
-    private final class Exploration {
+    private final class Request {
         private final Requester requester;
         private final long iova;
         private final int access;
@@ -61,12 +58,11 @@ final class SmmuExplorer implements WalkExplorer {
         private final StructureLog log = new StructureLog(memory, tables);
         private final ContextTable contexts =
                 new ContextTable(log, tables, StructureFetch.atomic64(), options);
-        private final List<WalkStep> structures = new ArrayList<>();
-        private final List<WalkStep> stage1 = new ArrayList<>();
-        private final List<WalkStep> stage2 = new ArrayList<>();
+        private final Exploration steps;
         private @Nullable StreamConfig config;
 
-        Exploration(Requester requester, long iova, int access) {
+        Request(Requester requester, long iova, int access) {
+            this.steps = new Exploration("smmuv3", requester, iova, access);
             this.requester = requester;
             this.iova = iova;
             this.access = access;
@@ -82,33 +78,24 @@ final class SmmuExplorer implements WalkExplorer {
             } else {
                 outcome = new WalkOutcome.Untranslated("CR0.SMMUEN is clear");
             }
-            return new WalkReport(
-                    "smmuv3",
-                    requester,
-                    iova,
-                    access,
-                    structures,
-                    stage1,
-                    stage2,
-                    outcome,
-                    settings.enabled() ? cached(outcome) : List.of());
+            return steps.report(outcome, settings.enabled() ? cached(outcome) : List.of());
         }
 
         private WalkOutcome outcome(Translator.Settings settings) {
             int sid = requester.rid();
             StreamTable.Result found = settings.streams().find(log, StructureFetch.atomic64(), sid);
             if (settings.streams().split() != 0 && log.hasMore()) {
-                structures.add(log.next(StreamTable.LEVEL1_LAYOUT, List.of()));
+                steps.add(log.next(StreamTable.LEVEL1_LAYOUT, List.of()));
             }
             return switch (found) {
                 case StreamTable.Result.Failed(ConfigFault fault) -> {
                     if (log.hasMore()) {
-                        structures.add(log.next(StreamTableEntry.LAYOUT, List.of()));
+                        steps.add(log.next(StreamTableEntry.LAYOUT, List.of()));
                     }
                     yield unusable(fault);
                 }
                 case StreamTable.Result.Found(StreamTableEntry ste, _, _) -> {
-                    structures.add(log.next(StreamTableEntry.LAYOUT, ste.flaws(options)));
+                    steps.add(log.next(StreamTableEntry.LAYOUT, ste.flaws(options)));
                     yield ste.isLegal(options)
                             ? context(settings, ste)
                             : unusable(ConfigFault.of(ConfigFault.Kind.C_BAD_STE));
@@ -147,7 +134,7 @@ final class SmmuExplorer implements WalkExplorer {
                                 behind,
                                 table.level1(index),
                                 List.of());
-                structures.add(level1);
+                steps.add(level1);
                 if (level1.words().isEmpty()) {
                     return;
                 }
@@ -155,7 +142,7 @@ final class SmmuExplorer implements WalkExplorer {
             }
             if (log.hasMore() || lost) {
                 WalkStep cd = log.next(ContextDescriptor.LAYOUT, behind, entry, List.of());
-                structures.add(
+                steps.add(
                         cd.words().size() < ContextDescriptor.LAYOUT.words()
                                 ? cd
                                 : cd.with(flaws(cd, ste)));
@@ -195,11 +182,9 @@ final class SmmuExplorer implements WalkExplorer {
                         found.bypassesStage1() ? "STE.S1DSS = 1" : "STE.Config = 4");
             }
             boolean privileged = requester.privileged();
-            ExploredWalk walk = walk(found, AccessRights.needed(access, privileged));
-            stage1.addAll(DescriptorFields.steps(walk.stage1()));
-            stage2.addAll(DescriptorFields.steps(walk.stage2()));
-            int granted = granted(found);
-            return switch (walk.result()) {
+            Exploration.Walked walked = steps.walk(privileged, wanted -> walk(found, wanted));
+            int granted = walked.granted();
+            return switch (walked.result()) {
                 case WalkResult.Fault fault -> refused(found, fault, granted);
                 case WalkResult.Mapping mapping ->
                         Translator.isPrivilegedAccessNever(found, mapping, privileged, access)
@@ -211,21 +196,9 @@ final class SmmuExplorer implements WalkExplorer {
                                                 mapping.level(),
                                                 iova),
                                         granted)
-                                : new WalkOutcome.Mapped(
-                                        mapping.translate(iova),
-                                        mapping.sizeLog2(),
-                                        granted,
-                                        ats(settings, found, walk));
+                                : steps.mapped(
+                                        mapping, granted, ats(settings, found, walked.walk()));
             };
-        }
-
-        /** All that the tables allow, whatever was asked for. */
-        private int granted(StreamConfig found) {
-            boolean privileged = requester.privileged();
-            Access all = Access.upTo(AccessRights.permissions(ALL_ACCESS, privileged));
-            return walk(found, all).result() instanceof WalkResult.Mapping mapping
-                    ? AccessRights.granted(mapping.permissions(), privileged)
-                    : 0;
         }
 
         private ExploredWalk walk(StreamConfig found, Access wanted) {
@@ -236,10 +209,8 @@ final class SmmuExplorer implements WalkExplorer {
             }
             TableFormat first = found.stage1(iova);
             if (first == null) { // EPD0, EPD1
-                return new ExploredWalk(
-                        WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, iova),
-                        List.of(),
-                        List.of());
+                return ExploredWalk.refused(
+                        WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, iova));
             }
             return second == null
                     ? ExploredWalk.of(physical, first, iova, wanted)
@@ -280,8 +251,8 @@ final class SmmuExplorer implements WalkExplorer {
             StreamConfig held = translator.cachedConfig(requester);
             if (held != null) {
                 all.add(
-                        new CachedTranslation(
-                                "configuration cache", Optional.empty(), staleConfig(held)));
+                        CachedTranslation.ofConfiguration(
+                                "configuration cache", staleConfig(held)));
             }
             StreamConfig used = held == null ? config : held;
             if (used != null && !used.ste().aborts() && !used.isIdentity()) {

@@ -4,25 +4,22 @@ import static nestor.smmuv3.SmmuHarness.CONTEXTS;
 import static nestor.smmuv3.SmmuHarness.REQUESTER;
 import static nestor.smmuv3.SmmuHarness.SID;
 import static nestor.smmuv3.SmmuHarness.STREAM_TABLE;
+import static nestor.testkit.Explored.field;
+import static nestor.testkit.Explored.step;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import java.util.List;
 import nestor.iommu.walk.CachedTranslation;
-import nestor.iommu.walk.WalkField;
 import nestor.iommu.walk.WalkOutcome;
 import nestor.iommu.walk.WalkReport;
-import nestor.iommu.walk.WalkStep;
 import nestor.paging.Permissions;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.smmuv3.event.Event;
 import nestor.testkit.Choices;
+import nestor.testkit.Explored;
 import nestor.testkit.HostileTables;
 import nestor.testkit.PageTables;
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -36,39 +33,16 @@ class SmmuExplorerTest {
 
     private SmmuHarness smmu = SmmuHarness.small().enabled();
 
-    private static byte[] bytes(GuestMemory memory) {
-        byte[] all = new byte[MEMORY_BYTES];
-        try {
-            memory.copyOut(0, MemorySegment.ofArray(all));
-        } catch (GuestAccessException e) {
-            throw new IllegalStateException(e);
-        }
-        return all;
-    }
-
     /** Explores, and fails if anything in memory has changed or an event was recorded. */
     private WalkReport explore(Requester requester, long iova, int access) {
-        byte[] before = bytes(smmu.memory);
         boolean event = smmu.hasEvent();
-        WalkReport report = smmu.smmu.explore(requester, iova, access);
-        assertThat(Arrays.mismatch(before, bytes(smmu.memory))).isEqualTo(-1);
+        WalkReport report =
+                Explored.untouched(
+                        smmu.memory,
+                        MEMORY_BYTES,
+                        () -> smmu.smmu.explore(requester, iova, access));
         assertThat(smmu.hasEvent()).isEqualTo(event);
         return report;
-    }
-
-    private static WalkStep step(WalkReport report, String name) {
-        return report.structures().stream()
-                .filter(step -> step.name().equals(name))
-                .findFirst()
-                .orElseThrow();
-    }
-
-    private static long field(WalkStep step, String name) {
-        return step.fields().stream()
-                .filter(field -> field.name().equals(name))
-                .mapToLong(WalkField::value)
-                .findFirst()
-                .orElseThrow();
     }
 
     @Test

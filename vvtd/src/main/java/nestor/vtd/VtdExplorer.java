@@ -3,10 +3,9 @@ package nestor.vtd;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import nestor.iommu.AccessRights;
 import nestor.iommu.format.PasidEntry;
 import nestor.iommu.walk.CachedTranslation;
-import nestor.iommu.walk.DescriptorFields;
+import nestor.iommu.walk.Exploration;
 import nestor.iommu.walk.StructureLayout;
 import nestor.iommu.walk.StructureLog;
 import nestor.iommu.walk.WalkExplorer;
@@ -34,8 +33,6 @@ import org.jspecify.annotations.Nullable;
 /** What a request would meet (§3.3 to §3.9, chapter 7), without making it. Any thread. */
 final class VtdExplorer implements WalkExplorer {
     private static final String REASONS = "VT-d, §7.1.3";
-    private static final int ALL_ACCESS =
-            Translation.READ | Translation.WRITE | Translation.EXECUTE;
 
     private final VtdOptions options;
     private final GuestMemory memory;
@@ -49,21 +46,20 @@ final class VtdExplorer implements WalkExplorer {
 
     @Override
     public WalkReport explore(Requester requester, long iova, int access) {
-        return new Exploration(requester, iova, access).report();
+        return new Request(requester, iova, access).report();
     }
 
-    private final class Exploration {
+    private final class Request {
         private final Requester requester;
         private final long iova;
         private final int access;
         private final StructureLog log =
                 new StructureLog(memory, new RehearsedTables(new PhysicalTables(memory)));
-        private final List<WalkStep> structures = new ArrayList<>();
-        private final List<WalkStep> stage1 = new ArrayList<>();
-        private final List<WalkStep> stage2 = new ArrayList<>();
+        private final Exploration steps;
         private @Nullable RequesterConfig config;
 
-        Exploration(Requester requester, long iova, int access) {
+        Request(Requester requester, long iova, int access) {
+            this.steps = new Exploration("vtd", requester, iova, access);
             this.requester = requester;
             this.iova = iova;
             this.access = access;
@@ -72,16 +68,7 @@ final class VtdExplorer implements WalkExplorer {
         WalkReport report() {
             Translator.Settings settings = translator.settings();
             WalkOutcome outcome = outcome(settings);
-            return new WalkReport(
-                    "vtd",
-                    requester,
-                    iova,
-                    access,
-                    structures,
-                    stage1,
-                    stage2,
-                    outcome,
-                    settings.enabled() ? cached(outcome) : List.of());
+            return steps.report(outcome, settings.enabled() ? cached(outcome) : List.of());
         }
 
         private WalkOutcome outcome(Translator.Settings settings) {
@@ -130,7 +117,7 @@ final class VtdExplorer implements WalkExplorer {
                 if (log.hasMore()) {
                     WalkStep step = log.next(layout, List.of());
                     boolean whole = step.words().size() == layout.words();
-                    structures.add(
+                    steps.add(
                             failed != null && whole && !log.hasMore()
                                     ? step.with(StructureErrors.of(failed, layout, step, options))
                                     : step);
@@ -146,11 +133,9 @@ final class VtdExplorer implements WalkExplorer {
                 return identity(found);
             }
             boolean privileged = Translator.isPrivileged(requester);
-            ExploredWalk walk = walk(found, AccessRights.needed(access, privileged));
-            stage1.addAll(DescriptorFields.steps(walk.stage1()));
-            stage2.addAll(DescriptorFields.steps(walk.stage2()));
-            int granted = granted(found);
-            return switch (walk.result()) {
+            Exploration.Walked walked = steps.walk(privileged, wanted -> walk(found, wanted));
+            int granted = walked.granted();
+            return switch (walked.result()) {
                 case WalkResult.Fault fault ->
                         refused(
                                 found,
@@ -160,11 +145,7 @@ final class VtdExplorer implements WalkExplorer {
                 case WalkResult.Mapping mapping ->
                         InterruptRange.overlaps(mapping.output(), mapping.sizeLog2())
                                 ? refused(found, Translator.outputBlocked(found), "", 0)
-                                : new WalkOutcome.Mapped(
-                                        mapping.translate(iova),
-                                        mapping.sizeLog2(),
-                                        granted,
-                                        Optional.empty());
+                                : steps.mapped(mapping, granted, Optional.empty());
             };
         }
 
@@ -208,15 +189,6 @@ final class VtdExplorer implements WalkExplorer {
                     granted);
         }
 
-        /** All that the tables allow, whatever was asked for. */
-        private int granted(RequesterConfig found) {
-            boolean privileged = Translator.isPrivileged(requester);
-            Access all = Access.upTo(AccessRights.permissions(ALL_ACCESS, privileged));
-            return walk(found, all).result() instanceof WalkResult.Mapping mapping
-                    ? AccessRights.granted(mapping.permissions(), privileged)
-                    : 0;
-        }
-
         private ExploredWalk walk(RequesterConfig found, Access wanted) {
             var physical = new PhysicalTables(memory);
             if (found.first() == null) {
@@ -235,8 +207,8 @@ final class VtdExplorer implements WalkExplorer {
             RequesterConfig held = translator.cachedConfig(requester);
             if (held != null) {
                 all.add(
-                        new CachedTranslation(
-                                "context and PASID cache", Optional.empty(), staleConfig(held)));
+                        CachedTranslation.ofConfiguration(
+                                "context and PASID cache", staleConfig(held)));
             }
             RequesterConfig used = held == null ? config : held;
             if (used != null && !used.isIdentity()) {

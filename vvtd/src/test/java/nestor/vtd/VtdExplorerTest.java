@@ -1,13 +1,12 @@
 package nestor.vtd;
 
+import static nestor.testkit.Explored.field;
+import static nestor.testkit.Explored.step;
 import static nestor.vtd.VtdHarness.DID;
 import static nestor.vtd.VtdHarness.RID;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.lang.foreign.MemorySegment;
-import java.util.Arrays;
 import nestor.iommu.walk.CachedTranslation;
-import nestor.iommu.walk.WalkField;
 import nestor.iommu.walk.WalkOutcome;
 import nestor.iommu.walk.WalkReport;
 import nestor.iommu.walk.WalkStep;
@@ -15,9 +14,8 @@ import nestor.paging.Permissions;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.testkit.Choices;
+import nestor.testkit.Explored;
 import nestor.testkit.PageTables;
-import nestor.vmm.memory.GuestAccessException;
-import nestor.vmm.memory.GuestMemory;
 import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
@@ -29,38 +27,14 @@ class VtdExplorerTest {
 
     private final VtdHarness vtd = new VtdHarness().scalable().queue(true);
 
-    private static byte[] bytes(GuestMemory memory, int size) {
-        byte[] all = new byte[size];
-        try {
-            memory.copyOut(0, MemorySegment.ofArray(all));
-        } catch (GuestAccessException e) {
-            throw new IllegalStateException(e);
-        }
-        return all;
-    }
-
     private WalkReport explore(Requester requester, int access) {
-        int size = (int) VtdHarness.MEMORY_BYTES;
-        byte[] before = bytes(vtd.memory, size);
-        WalkReport report = vtd.unit.explore(requester, IOVA, access);
-        assertThat(Arrays.mismatch(before, bytes(vtd.memory, size))).isEqualTo(-1);
+        WalkReport report =
+                Explored.untouched(
+                        vtd.memory,
+                        (int) VtdHarness.MEMORY_BYTES,
+                        () -> vtd.unit.explore(requester, IOVA, access));
         assertThat(vtd.read32(0x034)).describedAs("FSTS").isZero();
         return report;
-    }
-
-    private static WalkStep step(WalkReport report, String name) {
-        return report.structures().stream()
-                .filter(step -> step.name().equals(name))
-                .findFirst()
-                .orElseThrow();
-    }
-
-    private static long field(WalkStep step, String name) {
-        return step.fields().stream()
-                .filter(field -> field.name().equals(name))
-                .mapToLong(WalkField::value)
-                .findFirst()
-                .orElseThrow();
     }
 
     @Test

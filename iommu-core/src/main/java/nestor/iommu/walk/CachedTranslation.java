@@ -12,6 +12,11 @@ import nestor.pci.Translation;
  */
 public record CachedTranslation(
         String cache, Optional<Translation.Mapping> mapping, Optional<String> stale) {
+    /** A cached configuration. */
+    public static CachedTranslation ofConfiguration(String cache, Optional<String> stale) {
+        return new CachedTranslation(cache, Optional.empty(), stale);
+    }
+
     /** A cached mapping beside what a walk comes to. */
     public static CachedTranslation of(
             String cache, Translation.Mapping mapping, long iova, WalkOutcome outcome) {

@@ -1,11 +1,18 @@
 package nestor.iommu.walk;
 
+import static nestor.paging.TableFormat.DescriptorKind.INVALID;
+import static nestor.paging.TableFormat.DescriptorKind.LEAF;
+import static nestor.paging.TableFormat.DescriptorKind.RESERVED;
+import static nestor.paging.TableFormat.DescriptorKind.TABLE;
 import static nestor.vmm.register.BitField.bit;
 import static nestor.vmm.register.BitField.bits;
 
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import nestor.iommu.walk.StructureLayout.Field;
 import nestor.paging.ExploredWalk;
 import nestor.paging.TableFormat;
@@ -20,90 +27,72 @@ import nestor.vmm.register.BitField;
 public final class DescriptorFields {
     private static final BitField VALID = bit(0);
 
-    /** DDI 0487, §D8.3.1: table descriptors of stage 1. */
-    private static final List<Field> VMSA_TABLE_1 =
-            List.of(
-                    field("Valid", 0, 0),
-                    field("Table", 1, 1),
-                    field("PXNTable", 59, 59),
-                    field("UXNTable", 60, 60),
-                    field("APTable", 62, 61),
-                    field("NSTable", 63, 63));
+    /**
+     * A field of a format's descriptors.
+     *
+     * @param kinds of descriptor that have it
+     */
+    private record Row(String name, BitField bits, List<DescriptorKind> kinds) {}
 
-    private static final List<Field> VMSA_TABLE_2 =
-            List.of(field("Valid", 0, 0), field("Table", 1, 1));
+    /** DDI 0487, §D8.3.1 and §D8.3.2: stage 1. */
+    private static final Map<DescriptorKind, List<Field>> VMSA_1 =
+            table(
+                    row("Valid", bit(0), INVALID, TABLE, LEAF),
+                    row("Table", bit(1), TABLE),
+                    row("AttrIndx", bits(4, 2), LEAF),
+                    row("NS", bit(5), LEAF),
+                    row("AP", bits(7, 6), LEAF),
+                    row("SH", bits(9, 8), LEAF),
+                    row("AF", bit(10), LEAF),
+                    row("nG", bit(11), LEAF),
+                    row("DBM", bit(51), LEAF),
+                    row("Contiguous", bit(52), LEAF),
+                    row("PXN", bit(53), LEAF),
+                    row("UXN", bit(54), LEAF),
+                    row("PXNTable", bit(59), TABLE),
+                    row("UXNTable", bit(60), TABLE),
+                    row("APTable", bits(62, 61), TABLE),
+                    row("NSTable", bit(63), TABLE));
 
-    /** §D8.3.2: block and page descriptors of stage 1. */
-    private static final List<Field> VMSA_LEAF_1 =
-            List.of(
-                    field("Valid", 0, 0),
-                    field("AttrIndx", 4, 2),
-                    field("NS", 5, 5),
-                    field("AP", 7, 6),
-                    field("SH", 9, 8),
-                    field("AF", 10, 10),
-                    field("nG", 11, 11),
-                    field("DBM", 51, 51),
-                    field("Contiguous", 52, 52),
-                    field("PXN", 53, 53),
-                    field("UXN", 54, 54));
-
-    /** §D8.3.2: block and page descriptors of stage 2. */
-    private static final List<Field> VMSA_LEAF_2 =
-            List.of(
-                    field("Valid", 0, 0),
-                    field("MemAttr", 5, 2),
-                    field("S2AP", 7, 6),
-                    field("SH", 9, 8),
-                    field("AF", 10, 10),
-                    field("DBM", 51, 51),
-                    field("Contiguous", 52, 52),
-                    field("XN", 54, 53));
+    /** The same: stage 2. */
+    private static final Map<DescriptorKind, List<Field>> VMSA_2 =
+            table(
+                    row("Valid", bit(0), INVALID, TABLE, LEAF),
+                    row("Table", bit(1), TABLE),
+                    row("MemAttr", bits(5, 2), LEAF),
+                    row("S2AP", bits(7, 6), LEAF),
+                    row("SH", bits(9, 8), LEAF),
+                    row("AF", bit(10), LEAF),
+                    row("DBM", bit(51), LEAF),
+                    row("Contiguous", bit(52), LEAF),
+                    row("XN", bits(54, 53), LEAF));
 
     /** VT-d, §9.7. */
-    private static final List<Field> X86_TABLE =
-            List.of(
-                    field("P", 0, 0),
-                    field("R/W", 1, 1),
-                    field("U/S", 2, 2),
-                    field("PWT", 3, 3),
-                    field("PCD", 4, 4),
-                    field("A", 5, 5),
-                    field("PS", 7, 7),
-                    field("XD", 63, 63));
-
-    private static final List<Field> X86_LEAF =
-            List.of(
-                    field("P", 0, 0),
-                    field("R/W", 1, 1),
-                    field("U/S", 2, 2),
-                    field("PWT", 3, 3),
-                    field("PCD", 4, 4),
-                    field("A", 5, 5),
-                    field("D", 6, 6),
-                    field("G", 8, 8),
-                    field("XD", 63, 63));
+    private static final Map<DescriptorKind, List<Field>> X86 =
+            table(
+                    row("P", bit(0), INVALID, TABLE, LEAF),
+                    row("R/W", bit(1), TABLE, LEAF),
+                    row("U/S", bit(2), TABLE, LEAF),
+                    row("PWT", bit(3), TABLE, LEAF),
+                    row("PCD", bit(4), TABLE, LEAF),
+                    row("A", bit(5), TABLE, LEAF),
+                    row("D", bit(6), LEAF),
+                    row("PS", bit(7), TABLE),
+                    row("G", bit(8), LEAF),
+                    row("XD", bit(63), TABLE, LEAF));
 
     /** VT-d, §9.8. */
-    private static final List<Field> VTD_TABLE =
-            List.of(
-                    field("R", 0, 0),
-                    field("W", 1, 1),
-                    field("X", 2, 2),
-                    field("PS", 7, 7),
-                    field("A", 8, 8));
-
-    private static final List<Field> VTD_LEAF =
-            List.of(
-                    field("R", 0, 0),
-                    field("W", 1, 1),
-                    field("X", 2, 2),
-                    field("EMT", 5, 3),
-                    field("IPAT", 6, 6),
-                    field("PS", 7, 7),
-                    field("A", 8, 8),
-                    field("D", 9, 9),
-                    field("SNP", 11, 11));
+    private static final Map<DescriptorKind, List<Field>> VTD_2 =
+            table(
+                    row("R", bit(0), INVALID, TABLE, LEAF),
+                    row("W", bit(1), INVALID, TABLE, LEAF),
+                    row("X", bit(2), INVALID, TABLE, LEAF),
+                    row("EMT", bits(5, 3), LEAF),
+                    row("IPAT", bit(6), LEAF),
+                    row("PS", bit(7), TABLE, LEAF),
+                    row("A", bit(8), TABLE, LEAF),
+                    row("D", bit(9), LEAF),
+                    row("SNP", bit(11), LEAF));
 
     /** What can be reserved in an entry of VT-d's tables. */
     private static final BitField VTD_ADDRESS = bits(51, 12);
@@ -115,8 +104,23 @@ public final class DescriptorFields {
 
     private DescriptorFields() {}
 
-    private static Field field(String name, int hi, int lo) {
-        return StructureLayout.field(name, 0, bits(hi, lo));
+    private static Row row(String name, BitField bits, DescriptorKind... kinds) {
+        return new Row(name, bits, List.of(kinds));
+    }
+
+    /** The fields of each kind; a descriptor with reserved bits is shown as the leaf it may be. */
+    private static Map<DescriptorKind, List<Field>> table(Row... rows) {
+        Map<DescriptorKind, List<Field>> table = new EnumMap<>(DescriptorKind.class);
+        for (DescriptorKind kind : DescriptorKind.values()) {
+            DescriptorKind as = kind == RESERVED ? LEAF : kind;
+            table.put(
+                    kind,
+                    Stream.of(rows)
+                            .filter(row -> row.kinds.contains(as))
+                            .map(row -> StructureLayout.field(row.name, 0, row.bits))
+                            .toList());
+        }
+        return table;
     }
 
     /** Descriptors as steps. */
@@ -170,17 +174,14 @@ public final class DescriptorFields {
 
     private static List<WalkField> decode(
             TableFormat format, DescriptorKind kind, long descriptor, int level) {
-        boolean table = kind == DescriptorKind.TABLE;
-        List<Field> layout =
+        Map<DescriptorKind, List<Field>> table =
                 switch (format) {
-                    case VmsaV8Stage1 _ -> table ? VMSA_TABLE_1 : VMSA_LEAF_1;
-                    case VmsaV8Stage2 _ -> table ? VMSA_TABLE_2 : VMSA_LEAF_2;
-                    case X86Paging _ -> table ? X86_TABLE : X86_LEAF;
-                    case VtdSecondStage _ -> table ? VTD_TABLE : VTD_LEAF;
+                    case VmsaV8Stage1 _ -> VMSA_1;
+                    case VmsaV8Stage2 _ -> VMSA_2;
+                    case X86Paging _ -> X86;
+                    case VtdSecondStage _ -> VTD_2;
                 };
-        if (kind == DescriptorKind.INVALID) { // the other bits are software's
-            layout = layout.subList(0, format instanceof VtdSecondStage ? 3 : 1);
-        }
+        List<Field> layout = table.getOrDefault(kind, List.of());
         List<WalkField> fields =
                 new ArrayList<>(new StructureLayout("", "", 1, layout).decode(List.of(descriptor)));
         switch (kind) {

@@ -1,9 +1,9 @@
 package nestor.virtio.iommu;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import nestor.iommu.walk.CachedTranslation;
+import nestor.iommu.walk.Exploration;
 import nestor.iommu.walk.WalkField;
 import nestor.iommu.walk.WalkOutcome;
 import nestor.iommu.walk.WalkReport;
@@ -26,51 +26,23 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
      */
     WalkReport explore(Requester requester, long iova, int access, boolean message) {
         Domain domain = spaces.of(requester.rid(), requester.pasid());
+        var steps = new Exploration("virtio-iommu", requester, iova, access);
         if (message) {
-            return report(
-                    requester,
-                    iova,
-                    access,
-                    List.of(),
-                    new WalkOutcome.Untranslated("a reserved region of MSIs"));
+            return steps.report(
+                    new WalkOutcome.Untranslated("a reserved region of MSIs"), List.of());
+        }
+        if (domain != null) {
+            steps.add(attachment(domain));
         }
         return switch (domain) {
-            case null -> report(requester, iova, access, List.of(), unattached(requester));
+            case null -> steps.report(unattached(requester), List.of());
             case TableDomain table ->
-                    table.space()
-                            .explore(
-                                    requester,
-                                    iova,
-                                    access,
-                                    List.of(attachment(table)),
-                                    fault -> name(Fault.Reason.of(fault)));
-            case MappedDomain mapped when requester.hasPasid() ->
-                    report(
-                            requester,
-                            iova,
-                            access,
-                            List.of(attachment(mapped)),
-                            unattached(requester));
-            case MappedDomain mapped -> mapped(mapped, requester, iova, access);
+                    table.space().explore(steps, fault -> name(Fault.Reason.of(fault)));
+            case MappedDomain mapped ->
+                    requester.hasPasid()
+                            ? steps.report(unattached(requester), List.of())
+                            : mapped(mapped, steps);
         };
-    }
-
-    private static WalkReport report(
-            Requester requester,
-            long iova,
-            int access,
-            List<WalkStep> structures,
-            WalkOutcome outcome) {
-        return new WalkReport(
-                "virtio-iommu",
-                requester,
-                iova,
-                access,
-                structures,
-                List.of(),
-                List.of(),
-                outcome,
-                List.of());
     }
 
     private static String name(Fault.Reason reason) {
@@ -105,23 +77,17 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                 List.of());
     }
 
-    private static WalkReport mapped(
-            MappedDomain domain, Requester requester, long iova, int access) {
-        List<WalkStep> structures = new ArrayList<>(List.of(attachment(domain)));
+    private static WalkReport mapped(MappedDomain domain, Exploration steps) {
         if (domain.isBypass()) {
-            return report(
-                    requester,
-                    iova,
-                    access,
-                    structures,
-                    new WalkOutcome.Untranslated("the domain bypasses"));
+            return steps.report(new WalkOutcome.Untranslated("the domain bypasses"), List.of());
         }
+        long iova = steps.iova();
         MappedDomain.MappedRange range = domain.find(iova);
         WalkOutcome outcome;
         if (range == null) {
             outcome = unmapped(0);
         } else {
-            structures.add(
+            steps.add(
                     step(
                             "mapping",
                             "virtio, §5.13.6.5",
@@ -132,7 +98,7 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                                     new WalkField("flags", range.access()))));
             Translation.Mapping block = range.block(iova);
             outcome =
-                    VirtioIommu.allows(block, access)
+                    VirtioIommu.allows(block, steps.access())
                             ? new WalkOutcome.Mapped(
                                     block.gpa(iova),
                                     block.sizeLog2(),
@@ -140,8 +106,7 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                                     Optional.empty())
                             : unmapped(block.access());
         }
-        return report(requester, iova, access, structures, outcome)
-                .with(cached(domain.cached(iova), iova, outcome));
+        return steps.report(outcome, cached(domain.cached(iova), iova, outcome));
     }
 
     private static WalkOutcome unmapped(int granted) {

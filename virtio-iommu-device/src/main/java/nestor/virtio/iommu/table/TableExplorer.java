@@ -1,17 +1,14 @@
 package nestor.virtio.iommu.table;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
-import nestor.iommu.AccessRights;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.iommu.format.ContextTableFormat;
-import nestor.iommu.walk.DescriptorFields;
+import nestor.iommu.walk.Exploration;
 import nestor.iommu.walk.StructureLog;
 import nestor.iommu.walk.WalkField;
 import nestor.iommu.walk.WalkOutcome;
-import nestor.iommu.walk.WalkReport;
 import nestor.iommu.walk.WalkStep;
 import nestor.paging.Access;
 import nestor.paging.ExploredWalk;
@@ -19,21 +16,18 @@ import nestor.paging.PhysicalTables;
 import nestor.paging.RehearsedTables;
 import nestor.paging.TableFormat;
 import nestor.paging.WalkResult;
-import nestor.pci.Requester;
-import nestor.pci.Translation;
 import nestor.vmm.memory.GuestMemory;
 import org.jspecify.annotations.Nullable;
 
 /** What a request would meet in the tables of one domain, without making it. One request. */
 final class TableExplorer {
     private static final String REPORTS = "virtio, §5.13.6.9";
-    private static final int ALL_ACCESS =
-            Translation.READ | Translation.WRITE | Translation.EXECUTE;
 
     private final TableDescriptor descriptor;
     private final GuestMemory memory;
     private final int serial;
     private final Function<TableFault, String> names;
+    private final Exploration steps;
     private final StructureLog log;
     private final ContextReader reader;
     private @Nullable Context context;
@@ -43,7 +37,9 @@ final class TableExplorer {
             TableOptions options,
             GuestMemory memory,
             int serial,
-            Function<TableFault, String> names) {
+            Function<TableFault, String> names,
+            Exploration steps) {
+        this.steps = steps;
         this.descriptor = descriptor;
         this.memory = memory;
         this.serial = serial;
@@ -57,41 +53,22 @@ final class TableExplorer {
         return context;
     }
 
-    WalkReport explore(Requester requester, long iova, int access, List<WalkStep> before) {
-        List<WalkStep> structures = new ArrayList<>(before);
-        structures.add(attached());
-        ContextReader.Result result = reader.read(descriptor, serial, requester.pasid());
-        addContext(structures);
-        WalkOutcome outcome;
-        List<WalkStep> steps = List.of();
-        switch (result) {
+    /** What becomes of the request; adds what it meets to its steps. */
+    WalkOutcome explore() {
+        steps.add(attached());
+        ContextReader.Result result =
+                reader.read(descriptor, serial, steps.requester().pasid());
+        addContext();
+        return switch (result) {
             case ContextReader.Result.Refused(TableFault fault) ->
-                    outcome = new WalkOutcome.Refused(names.apply(fault), REPORTS, "", 0);
+                    new WalkOutcome.Refused(names.apply(fault), REPORTS, "", 0);
             case ContextReader.Result.Found(Context found) -> {
                 context = found;
-                if (found.identity()) {
-                    outcome = new WalkOutcome.Untranslated("S1DSS = 1");
-                } else {
-                    ExploredWalk walk = walk(found, requester, iova, needed(requester, access));
-                    steps = DescriptorFields.steps(walk.stage1());
-                    outcome = outcome(found, requester, iova, access, walk.result());
-                }
+                yield found.identity()
+                        ? new WalkOutcome.Untranslated("S1DSS = 1")
+                        : walked(found);
             }
-        }
-        return new WalkReport(
-                "virtio-iommu",
-                requester,
-                iova,
-                access,
-                structures,
-                steps,
-                List.of(),
-                outcome,
-                List.of());
-    }
-
-    private static Access needed(Requester requester, int access) {
-        return AccessRights.needed(access, requester.privileged());
+        };
     }
 
     /** What the driver's request said. */
@@ -128,17 +105,17 @@ final class TableExplorer {
                 List.of());
     }
 
-    private void addContext(List<WalkStep> structures) {
+    private void addContext() {
         if (!(descriptor instanceof TableDescriptor.ContextTable table) || !log.hasMore()) {
             return;
         }
         if (table.format().isTwoLevel()) {
-            structures.add(log.next(ContextTableFormat.LEVEL1_LAYOUT, List.of()));
+            steps.add(log.next(ContextTableFormat.LEVEL1_LAYOUT, List.of()));
         }
         if (log.hasMore()) {
             WalkStep cd = log.next(ContextDescriptor.LAYOUT, List.of());
             List<Long> words = cd.words();
-            structures.add(
+            steps.add(
                     words.size() < ContextDescriptor.LAYOUT.words()
                             ? cd
                             : cd.with(
@@ -151,39 +128,32 @@ final class TableExplorer {
         }
     }
 
-    private ExploredWalk walk(Context found, Requester requester, long iova, Access access) {
+    private ExploredWalk walk(Context found, Access access) {
+        long iova = steps.iova();
         TableFormat tables = found.tables(iova);
         if (tables == null) { // EPD0, EPD1
             return none(WalkResult.Kind.TRANSLATION, iova);
         }
-        if (requester.privileged() && found.privilegedRefused()) {
+        if (steps.requester().privileged() && found.privilegedRefused()) {
             return none(WalkResult.Kind.PERMISSION, iova);
         }
         return ExploredWalk.of(new PhysicalTables(memory), tables, iova, access);
     }
 
     private static ExploredWalk none(WalkResult.Kind kind, long iova) {
-        return new ExploredWalk(WalkResult.Fault.of(kind, 1, 0, iova), List.of(), List.of());
+        return ExploredWalk.refused(WalkResult.Fault.of(kind, 1, 0, iova));
     }
 
-    private WalkOutcome outcome(
-            Context found, Requester requester, long iova, int access, WalkResult result) {
-        boolean privileged = requester.privileged();
-        Access all = Access.upTo(AccessRights.permissions(ALL_ACCESS, privileged));
-        int granted =
-                walk(found, requester, iova, all).result() instanceof WalkResult.Mapping mapping
-                        ? AccessRights.granted(mapping.permissions(), privileged)
-                        : 0;
-        return switch (result) {
+    private WalkOutcome walked(Context found) {
+        boolean privileged = steps.requester().privileged();
+        Exploration.Walked walked = steps.walk(privileged, wanted -> walk(found, wanted));
+        int granted = walked.granted();
+        return switch (walked.result()) {
             case WalkResult.Fault fault -> refused(found, fault.kind(), fault.level(), granted);
             case WalkResult.Mapping mapping ->
-                    privileged && found.deniesPrivileged(mapping.permissions(), access)
+                    privileged && found.deniesPrivileged(mapping.permissions(), steps.access())
                             ? refused(found, WalkResult.Kind.PERMISSION, mapping.level(), granted)
-                            : new WalkOutcome.Mapped(
-                                    mapping.translate(iova),
-                                    mapping.sizeLog2(),
-                                    granted,
-                                    Optional.empty());
+                            : steps.mapped(mapping, granted, Optional.empty());
         };
     }
 

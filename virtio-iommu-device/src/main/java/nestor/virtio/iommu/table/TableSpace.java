@@ -13,9 +13,9 @@ import nestor.iommu.oracle.CurrentTranslation;
 import nestor.iommu.oracle.CurrentTranslation.SpaceTags;
 import nestor.iommu.oracle.TranslationCache;
 import nestor.iommu.walk.CachedTranslation;
+import nestor.iommu.walk.Exploration;
 import nestor.iommu.walk.WalkOutcome;
 import nestor.iommu.walk.WalkReport;
-import nestor.iommu.walk.WalkStep;
 import nestor.paging.Access;
 import nestor.paging.PhysicalTables;
 import nestor.paging.TableFormat;
@@ -222,18 +222,14 @@ public final class TableSpace {
     /**
      * What a request would meet, without making it.
      *
-     * @param before how the request came to these tables
+     * @param steps how the request came to these tables
      * @param names what the driver is told of a fault
      */
-    public WalkReport explore(
-            Requester requester,
-            long iova,
-            int access,
-            List<WalkStep> before,
-            Function<TableFault, String> names) {
-        var explorer = new TableExplorer(descriptor, options, memory, serial, names);
-        WalkReport report = explorer.explore(requester, iova, access, before);
-        return report.with(cached(explorer.context(), requester, iova, report.outcome()));
+    public WalkReport explore(Exploration steps, Function<TableFault, String> names) {
+        var explorer = new TableExplorer(descriptor, options, memory, serial, names, steps);
+        WalkOutcome outcome = explorer.explore();
+        return steps.report(
+                outcome, cached(explorer.context(), steps.requester(), steps.iova(), outcome));
     }
 
     private List<CachedTranslation> cached(
@@ -248,7 +244,7 @@ public final class TableSpace {
                                     now == null
                                             ? "there is no usable context any more"
                                             : "the context has changed");
-            all.add(new CachedTranslation("PASID cache", Optional.empty(), stale));
+            all.add(CachedTranslation.ofConfiguration("PASID cache", stale));
         }
         Context used = held == null ? now : held;
         if (used != null && !used.identity()) {

@@ -1,0 +1,100 @@
+package nestor.iommu.walk;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Function;
+import nestor.iommu.AccessRights;
+import nestor.paging.Access;
+import nestor.paging.ExploredWalk;
+import nestor.paging.WalkResult;
+import nestor.pci.Requester;
+import nestor.pci.Translation;
+
+/** What has been found about one request so far; a model adds what it meets. One thread. */
+public final class Exploration {
+    private static final int ALL_ACCESS =
+            Translation.READ | Translation.WRITE | Translation.EXECUTE;
+
+    private final String model;
+    private final Requester requester;
+    private final long iova;
+    private final int access;
+    private final List<WalkStep> structures = new ArrayList<>();
+    private final List<WalkStep> stage1 = new ArrayList<>();
+    private final List<WalkStep> stage2 = new ArrayList<>();
+
+    /**
+     * Tables that were walked.
+     *
+     * @param walk for what the request asks
+     * @param granted all that the tables allow the requester, whatever was asked for
+     */
+    public record Walked(ExploredWalk walk, int granted) {
+        /** What it comes to. */
+        public WalkResult result() {
+            return walk.result();
+        }
+    }
+
+    /** Of a request that {@link WalkExplorer#explore} is asked about; nothing has been met yet. */
+    public Exploration(String model, Requester requester, long iova, int access) {
+        this.model = model;
+        this.requester = requester;
+        this.iova = iova;
+        this.access = access;
+    }
+
+    /** Whose request it is. */
+    public Requester requester() {
+        return requester;
+    }
+
+    /** Its address. */
+    public long iova() {
+        return iova;
+    }
+
+    /** What was asked, in the bits of {@link Translation}. */
+    public int access() {
+        return access;
+    }
+
+    /** Adds the next structure on the way. */
+    public void add(WalkStep structure) {
+        structures.add(structure);
+    }
+
+    /**
+     * Walks tables, whose descriptors are the steps that follow the structures.
+     *
+     * @param privileged whether the request counts as privileged
+     * @param tables walks them for an access
+     */
+    public Walked walk(boolean privileged, Function<Access, ExploredWalk> tables) {
+        ExploredWalk walk = tables.apply(AccessRights.needed(access, privileged));
+        stage1.addAll(DescriptorFields.steps(walk.stage1()));
+        stage2.addAll(DescriptorFields.steps(walk.stage2()));
+        Access all = Access.upTo(AccessRights.permissions(ALL_ACCESS, privileged));
+        return new Walked(
+                walk,
+                tables.apply(all).result() instanceof WalkResult.Mapping mapping
+                        ? AccessRights.granted(mapping.permissions(), privileged)
+                        : 0);
+    }
+
+    /**
+     * The request reaches memory.
+     *
+     * @param ats as {@link WalkOutcome.Mapped} has it
+     */
+    public WalkOutcome mapped(WalkResult.Mapping mapping, int granted, Optional<Long> ats) {
+        return new WalkOutcome.Mapped(mapping.translate(iova), mapping.sizeLog2(), granted, ats);
+    }
+
+    /** All that was met, and what came of it. */
+    public WalkReport report(WalkOutcome outcome, List<CachedTranslation> cached) {
+        return new WalkReport(
+                model, requester, iova, access, structures, stage1, stage2, outcome, cached);
+    }
+}
