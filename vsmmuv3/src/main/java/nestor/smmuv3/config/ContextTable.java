@@ -1,9 +1,11 @@
 package nestor.smmuv3.config;
 
-import java.util.ArrayList;
+import static nestor.iommu.format.LegalityRules.rule;
+
 import java.util.List;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.iommu.format.ContextTableFormat;
+import nestor.iommu.format.LegalityRules;
 import nestor.paging.Access;
 import nestor.paging.NestedWalker;
 import nestor.paging.Permissions;
@@ -32,6 +34,7 @@ public final class ContextTable {
     private final StructureFetch structures;
     private final SmmuV3Options options;
     private final Access read;
+    private final LegalityRules<ContextDescriptor, StreamTableEntry> rules;
 
     /** Where tables lie, and what the SMMU can do. */
     public ContextTable(GuestMemory memory, SmmuV3Options options) {
@@ -63,6 +66,7 @@ public final class ContextTable {
         this.structures = structures;
         this.options = options;
         this.read = read;
+        this.rules = rules(options);
     }
 
     /** One that leaves no trace, in memory or in {@link SmmuV3Options#fetch}. */
@@ -129,7 +133,7 @@ public final class ContextTable {
         }
         try {
             ContextDescriptor cd = fetch(ste, sid, index, substreams, nested);
-            return flaws(cd, ste).isEmpty()
+            return cd.valid() && rules.kept(cd, ste)
                     ? configured(StreamConfig.withStage1(ste, cd, stage2, nested, options))
                     : failed(ConfigFault.Kind.C_BAD_CD);
         } catch (FetchFailed e) {
@@ -226,24 +230,19 @@ public final class ContextTable {
 
     /** §5.4.1: the fields that make it illegal; empty if it is legal. */
     public List<String> flaws(ContextDescriptor cd, StreamTableEntry ste) {
-        if (!cd.valid()) {
-            return List.of("V");
-        }
-        int updates = options.hardwareUpdates();
-        List<String> flaws = new ArrayList<>();
-        add(flaws, !cd.aarch64(), "AA64");
-        add(flaws, cd.stall() && (!options.stall() || ste.s1StallDisabled()), "S");
-        add(flaws, cd.bigEndian(), "ENDI");
-        add(flaws, cd.hardwareAccess() && updates < 1, "HA");
-        add(flaws, cd.hardwareDirty() && updates < 2, "HD");
-        add(flaws, cd.hardwareTableAccess(), "HAFT");
-        add(flaws, !cd.hasLegalRanges(options.outputBits()), "TxSZ, TGx or TTBx");
-        return flaws;
+        return cd.valid() ? rules.broken(cd, ste) : List.of("V");
     }
 
-    private static void add(List<String> flaws, boolean isFlaw, String field) {
-        if (isFlaw) {
-            flaws.add(field);
-        }
+    /** §5.4.1, of a descriptor that is valid. */
+    private static LegalityRules<ContextDescriptor, StreamTableEntry> rules(SmmuV3Options smmu) {
+        return new LegalityRules<>(
+                List.of(
+                        rule("AA64", (cd, _) -> !cd.aarch64()),
+                        rule("S", (cd, ste) -> cd.stall() && (!smmu.stall() || ste.s1StallDisabled())),
+                        rule("ENDI", (cd, _) -> cd.bigEndian()),
+                        rule("HA", (cd, _) -> cd.hardwareAccess() && smmu.hardwareUpdates() < 1),
+                        rule("HD", (cd, _) -> cd.hardwareDirty() && smmu.hardwareUpdates() < 2),
+                        rule("HAFT", (cd, _) -> cd.hardwareTableAccess()),
+                        rule("TxSZ, TGx or TTBx", (cd, _) -> !cd.hasLegalRanges(smmu.outputBits()))));
     }
 }

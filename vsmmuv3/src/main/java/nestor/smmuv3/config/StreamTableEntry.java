@@ -1,5 +1,6 @@
 package nestor.smmuv3.config;
 
+import static nestor.iommu.format.LegalityRules.rule;
 import static nestor.iommu.walk.StructureLayout.address;
 import static nestor.iommu.walk.StructureLayout.field;
 import static nestor.vmm.register.BitField.bit;
@@ -7,6 +8,7 @@ import static nestor.vmm.register.BitField.bits;
 
 import java.util.ArrayList;
 import java.util.List;
+import nestor.iommu.format.LegalityRules;
 import nestor.iommu.walk.StructureLayout;
 import nestor.paging.VmsaV8Geometry;
 import nestor.paging.VmsaV8Stage2;
@@ -153,6 +155,54 @@ public record StreamTableEntry(
                             field("S2R", 2, Word2.S2R),
                             address("S2TTB", 3, Word3.S2TTB)));
 
+    /** §5.2.2, of every entry that translates. */
+    private static final LegalityRules<StreamTableEntry, SmmuV3Options> RULES =
+            new LegalityRules<>(
+                    List.of(
+                            rule(
+                                    "Config",
+                                    (ste, smmu) ->
+                                            ste.stage1() && !smmu.stage1()
+                                                    || ste.stage2() && !smmu.stage2()),
+                            rule("EATS", (ste, smmu) -> !ste.isAtsLegal(smmu))));
+
+    private static final LegalityRules<StreamTableEntry, SmmuV3Options> STAGE1_RULES =
+            new LegalityRules<>(
+                    List.of(
+                            rule("S1STALLD", (ste, smmu) -> ste.s1StallDisabled && !smmu.stall()),
+                            rule(
+                                    "S1CDMax",
+                                    (ste, smmu) ->
+                                            smmu.ssidBits() != 0 && ste.s1CdMax > smmu.ssidBits()),
+                            rule(
+                                    "S1ContextPtr",
+                                    (ste, smmu) ->
+                                            ste.s1ContextPtr
+                                                            >>> (ste.stage2()
+                                                                    ? smmu.intermediateBits()
+                                                                    : smmu.outputBits())
+                                                    != 0)));
+
+    private static final LegalityRules<StreamTableEntry, SmmuV3Options> STAGE2_RULES =
+            new LegalityRules<>(
+                    List.of(
+                            rule("S2S", (ste, smmu) -> ste.s2s && !smmu.stall()),
+                            rule("S2AA64", (ste, _) -> !ste.s2aa64),
+                            rule("S2ENDI", (ste, _) -> ste.s2endi),
+                            rule("S2TG", (ste, _) -> ste.s2GranuleLog2 == 0),
+                            rule("S2HA", (ste, smmu) -> ste.s2ha && smmu.hardwareUpdates() < 1),
+                            rule("S2HD", (ste, smmu) -> ste.s2hd && smmu.hardwareUpdates() < 2),
+                            rule("S2T0SZ", (ste, smmu) -> !ste.isStage2InputLegal(smmu)),
+                            rule(
+                                    "S2SL0",
+                                    (ste, smmu) ->
+                                            ste.isStage2InputLegal(smmu)
+                                                    && ste.s2GranuleLog2 != 0
+                                                    && !ste.isStage2StartLegal(smmu)),
+                            rule(
+                                    "S2TTB",
+                                    (ste, smmu) -> ste.s2ttb >>> ste.stage2OutputBits(smmu) != 0)));
+
     private static final int[] S2TG_GRANULES = {12, 16, 14, 0};
     private static final int[] PS_BITS = {32, 36, 40, 42, 44, 48, 52, 56};
 
@@ -216,29 +266,28 @@ public record StreamTableEntry(
 
     /** §5.2.2: whether the entry may be used; C_BAD_STE otherwise. */
     public boolean isLegal(SmmuV3Options options) {
-        return valid && (aborts() || bypasses() || flaws(options).isEmpty());
+        return valid
+                && (aborts()
+                        || bypasses()
+                        || RULES.kept(this, options)
+                                && (!stage1() || STAGE1_RULES.kept(this, options))
+                                && (!stage2() || STAGE2_RULES.kept(this, options)));
     }
 
     /** The fields that make it illegal; empty if it is legal. */
     public List<String> flaws(SmmuV3Options options) {
-        List<String> flaws = new ArrayList<>();
         if (!valid) {
             return List.of("V");
         }
-        if (aborts() || bypasses()) {
-            return flaws;
-        }
-        if (stage1() && !options.stage1() || stage2() && !options.stage2()) {
-            flaws.add("Config");
-        }
-        if (!isAtsLegal(options)) {
-            flaws.add("EATS");
+        List<String> flaws = new ArrayList<>();
+        if (!aborts() && !bypasses()) {
+            flaws.addAll(RULES.broken(this, options));
         }
         if (stage1()) {
-            addStage1Flaws(options, flaws);
+            flaws.addAll(STAGE1_RULES.broken(this, options));
         }
         if (stage2()) {
-            addStage2Flaws(options, flaws);
+            flaws.addAll(STAGE2_RULES.broken(this, options));
         }
         return flaws;
     }
@@ -254,36 +303,14 @@ public record StreamTableEntry(
         };
     }
 
-    private static void add(List<String> flaws, boolean isFlaw, String field) {
-        if (isFlaw) {
-            flaws.add(field);
-        }
+    private boolean isStage2InputLegal(SmmuV3Options options) {
+        return s2t0sz >= Math.max(16, 64 - options.intermediateBits()) && s2t0sz <= 39;
     }
 
-    private void addStage1Flaws(SmmuV3Options options, List<String> flaws) {
-        int addressBits = stage2() ? options.intermediateBits() : options.outputBits();
-        add(flaws, s1StallDisabled && !options.stall(), "S1STALLD");
-        add(flaws, options.ssidBits() != 0 && s1CdMax > options.ssidBits(), "S1CDMax");
-        add(flaws, s1ContextPtr >>> addressBits != 0, "S1ContextPtr");
-    }
-
-    private void addStage2Flaws(SmmuV3Options options, List<String> flaws) {
-        boolean inputs = s2t0sz >= Math.max(16, 64 - options.intermediateBits()) && s2t0sz <= 39;
-        boolean granule = s2GranuleLog2 != 0;
-        add(flaws, s2s && !options.stall(), "S2S");
-        add(flaws, !s2aa64, "S2AA64");
-        add(flaws, s2endi, "S2ENDI");
-        add(flaws, !granule, "S2TG");
-        add(flaws, s2ha && options.hardwareUpdates() < 1, "S2HA");
-        add(flaws, s2hd && options.hardwareUpdates() < 2, "S2HD");
-        add(flaws, !inputs, "S2T0SZ");
-        if (inputs && granule) {
-            boolean start =
-                    stage2StartLevel() >= 0
-                            && VmsaV8Stage2.consistent(stage2Geometry(options), stage2StartLevel());
-            add(flaws, !start, "S2SL0");
-        }
-        add(flaws, s2ttb >>> stage2OutputBits(options) != 0, "S2TTB");
+    /** To be asked only with an input size and a granule that are legal. */
+    private boolean isStage2StartLegal(SmmuV3Options options) {
+        return stage2StartLevel() >= 0
+                && VmsaV8Stage2.consistent(stage2Geometry(options), stage2StartLevel());
     }
 
     /** The effective S2PS: no more than the output size. */

@@ -1,9 +1,11 @@
 package nestor.virtio.iommu.table;
 
-import java.util.ArrayList;
+import static nestor.iommu.format.LegalityRules.rule;
+
 import java.util.List;
 import nestor.iommu.format.ContextDescriptor;
 import nestor.iommu.format.ContextTableFormat;
+import nestor.iommu.format.LegalityRules;
 import nestor.iommu.host.Stage1;
 import nestor.paging.X86Paging;
 import nestor.pci.Requester;
@@ -12,6 +14,22 @@ import nestor.vmm.memory.GuestAccessException;
 
 /** From what was attached to the context of one PASID. Any thread; holds no state. */
 final class ContextReader {
+    /**
+     * IHI 0070, §5.4.1, of a valid descriptor, for an SMMU that neither stalls nor reads big-endian
+     * tables.
+     */
+    private static final LegalityRules<ContextDescriptor, TableOptions> RULES =
+            new LegalityRules<>(
+                    List.of(
+                            rule("AA64", (cd, _) -> !cd.aarch64()),
+                            rule("A", (cd, _) -> !cd.abort()),
+                            rule("S", (cd, _) -> cd.stall()),
+                            rule("ENDI", (cd, _) -> cd.bigEndian()),
+                            rule("HAFT", (cd, _) -> cd.hardwareTableAccess()),
+                            rule(
+                                    "TxSZ, TGx or TTBx",
+                                    (cd, smmu) -> !cd.hasLegalRanges(smmu.outputBits()))));
+
     private final TableOptions options;
     private final Doublewords memory;
 
@@ -104,7 +122,7 @@ final class ContextReader {
                 entry = format.entry(level1, index);
             }
             ContextDescriptor cd = ContextDescriptor.read(memory, entry);
-            return flaws(cd).isEmpty()
+            return cd.valid() && RULES.kept(cd, options)
                     ? new Result.Found(
                             Context.of(
                                     cd,
@@ -116,27 +134,8 @@ final class ContextReader {
         }
     }
 
-    /**
-     * IHI 0070, §5.4.1, for an SMMU that neither stalls nor reads big-endian tables: the fields
-     * that make a descriptor illegal; empty if it is legal.
-     */
+    /** The fields that make a descriptor illegal; empty if it is legal. */
     List<String> flaws(ContextDescriptor cd) {
-        if (!cd.valid()) {
-            return List.of("V");
-        }
-        List<String> flaws = new ArrayList<>();
-        add(flaws, !cd.aarch64(), "AA64");
-        add(flaws, !cd.abort(), "A");
-        add(flaws, cd.stall(), "S");
-        add(flaws, cd.bigEndian(), "ENDI");
-        add(flaws, cd.hardwareTableAccess(), "HAFT");
-        add(flaws, !cd.hasLegalRanges(options.outputBits()), "TxSZ, TGx or TTBx");
-        return flaws;
-    }
-
-    private static void add(List<String> flaws, boolean isFlaw, String field) {
-        if (isFlaw) {
-            flaws.add(field);
-        }
+        return cd.valid() ? RULES.broken(cd, options) : List.of("V");
     }
 }
