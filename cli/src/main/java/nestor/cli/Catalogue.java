@@ -29,7 +29,7 @@ record Catalogue(
         List<String> devices,
         String disk) {
     /** Who tells whether the defect is there. */
-    private enum Witness {
+    enum Witness {
         /** The guest's own check. */
         GUEST,
         /** The oracle, by reports of translations that the kernel left in an ATC. */
