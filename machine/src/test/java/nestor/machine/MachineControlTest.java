@@ -35,6 +35,7 @@ class MachineControlTest {
     @TempDir private Path folder;
     private Machine machine;
     private MachineControl control;
+    private CompletableFuture<MachineOutcome> outcome = CompletableFuture.completedFuture(null);
 
     MachineControlTest(CountingGuest guest) {
         this.guest = guest;
@@ -47,8 +48,11 @@ class MachineControlTest {
         control.listen(events::add);
     }
 
+    /** Memory goes only when the guest has ended, whatever a test came to. */
     @AfterEach
-    void close() throws IOException {
+    void close() throws Exception {
+        machine.stop();
+        outcome.get(20, TimeUnit.SECONDS);
         machine.close();
     }
 
@@ -67,10 +71,10 @@ class MachineControlTest {
                 false);
     }
 
-    private CompletableFuture<MachineOutcome> start() {
-        CompletableFuture<MachineOutcome> outcome = new CompletableFuture<>();
-        Thread.ofPlatform().daemon().start(() -> outcome.complete(machine.run()));
-        return outcome;
+    private void start() {
+        CompletableFuture<MachineOutcome> run = new CompletableFuture<>();
+        Thread.ofPlatform().daemon().start(() -> run.complete(machine.run()));
+        outcome = run;
     }
 
     private int counter() {
@@ -94,7 +98,7 @@ class MachineControlTest {
 
     @Test
     void aStoppedGuestMakesNoStepUntilItGoesOn() throws Exception {
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         awaitMoreThan(0);
         for (int i = 0; i < ROUNDS; i++) {
             control.stop();
@@ -121,7 +125,7 @@ class MachineControlTest {
 
     @Test
     void aLookLeavesARunningGuestRunning() throws Exception {
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         awaitMoreThan(0);
         for (int i = 0; i < ROUNDS; i++) {
             int[] twice = control.inspect(() -> new int[] {counter(), counter()});
@@ -134,10 +138,47 @@ class MachineControlTest {
         assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
     }
 
+    @Test
+    void whileSomebodyLooksAMachineIsWhatItWasAndWillBe() throws Exception {
+        start();
+        awaitMoreThan(0);
+        assertThat(control.inspect(control::state)).isEqualTo(RunState.RUNNING);
+
+        control.stop();
+        assertThat(control.inspect(control::state)).isEqualTo(RunState.PAUSED);
+        assertThat(next()).isEqualTo(new MachineEvent.Stop());
+
+        machine.stop();
+        assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+    }
+
+    @Test
+    void aStopThatIsWantedDuringALookHoldsAfterIt() throws Exception {
+        start();
+        awaitMoreThan(0);
+        RunState seen =
+                control.inspect(() -> {
+                    control.requestStop();
+                    return control.state();
+                });
+
+        assertThat(seen).isEqualTo(RunState.PAUSED);
+        assertThat(next()).isEqualTo(new MachineEvent.Stop());
+        int count = counter();
+        assertThat(control.state()).isEqualTo(RunState.PAUSED);
+        assertThat(control.inspect(this::counter)).isEqualTo(count);
+
+        control.cont();
+        assertThat(next()).isEqualTo(new MachineEvent.Resume());
+        awaitMoreThan(count);
+        machine.stop();
+        assertThat(outcome.get(20, TimeUnit.SECONDS)).isEqualTo(new MachineOutcome.Stopped());
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aResetStartsAnewAndAStoppedMachineStaysStopped(boolean stopped) throws Exception {
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         awaitMoreThan(100_000);
         if (stopped) {
             control.stop();
@@ -163,7 +204,7 @@ class MachineControlTest {
     @Test
     void aMachineThatStartsStoppedWaitsForCont() throws Exception {
         control.startStopped();
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         control.awaitLaunch();
         control.stop();
         assertThat(control.state()).isEqualTo(RunState.PRELAUNCH);
