@@ -1,6 +1,7 @@
 package nestor.cli;
 
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import nestor.guest.GuestProfile;
@@ -13,12 +14,29 @@ import nestor.guest.GuestProfile;
  * @param about one line
  * @param affected the release that has it, as {@link PresetRun#kernelRelease} takes it
  * @param fixed a release that does not
+ * @param profile whose machine the kernels are booted on
+ * @param witness who sees it
  * @param devices besides the preset's, in QEMU's spelling
+ * @param disk properties of the disk that is read
  */
-record Catalogue(String id, String about, String affected, String fixed, List<String> devices) {
-    /** Whose machine the kernels are booted on. */
-    static final GuestProfile PROFILE = GuestProfile.VTD_DSA;
+record Catalogue(
+        String id,
+        String about,
+        String affected,
+        String fixed,
+        GuestProfile profile,
+        Witness witness,
+        List<String> devices,
+        String disk) {
+    /** Who tells whether the defect is there. */
+    enum Witness {
+        /** The guest's own check. */
+        GUEST,
+        /** The oracle, by reports of translations that the kernel left in an ATC. */
+        ORACLE
+    }
 
+    private static final String CHECK = "catalogue-";
     private static final String EXPECTED = "nestor.catalogue=";
     private static final String PRESENT = "present";
     private static final String UNIT =
@@ -26,30 +44,45 @@ record Catalogue(String id, String about, String affected, String fixed, List<St
 
     private static final List<Catalogue> ALL =
             List.of(
-                    new Catalogue(
+                    dsa(
                             "idxd-remove",
                             "the driver of the DSA drops its device twice when it leaves",
                             "6.16.3",
                             "6.16.12",
                             List.of()),
-                    new Catalogue(
+                    dsa(
                             "idxd-workqueue",
                             "the driver of the DSA leaves a thread behind each time it leaves",
                             "6.16.12",
                             "7.3.4",
                             List.of()),
-                    new Catalogue(
+                    dsa(
                             "sva-without-pri",
                             "VT-d: no process can be bound where page requests are not supported",
                             "6.16.3",
                             "7.3.4",
                             List.of(UNIT + "pri=off")),
-                    new Catalogue(
+                    dsa(
                             "prs-without-pds",
                             "VT-d: page requests are enabled that cannot be drained",
                             "6.16.3",
                             "7.3.4",
-                            List.of(UNIT + "pri=on,pds=off")));
+                            List.of(UNIT + "pri=on,pds=off")),
+                    new Catalogue(
+                            "atc-lost-in-group",
+                            "SMMUv3: a device in the group of its port keeps stale translations",
+                            "stable",
+                            "backports",
+                            GuestProfile.SMMUV3,
+                            Witness.ORACLE,
+                            List.of("pcie-root-port,id=rp1,disable-acs=on"),
+                            "bus=rp1,ats=on"));
+
+    private static Catalogue dsa(
+            String id, String about, String affected, String fixed, List<String> devices) {
+        return new Catalogue(
+                id, about, affected, fixed, GuestProfile.VTD_DSA, Witness.GUEST, devices, "");
+    }
 
     Catalogue {
         devices = List.copyOf(devices);
@@ -87,11 +120,23 @@ record Catalogue(String id, String about, String affected, String fixed, List<St
         return run.arguments().contains(EXPECTED + PRESENT);
     }
 
+    /** Whether it is for the oracle to say if the defect is there. */
+    static boolean needsOracle(PresetRun run) {
+        return ALL.stream()
+                .filter(entry -> entry.witness == Witness.ORACLE)
+                .anyMatch(entry -> run.checks().contains(CHECK + entry.id));
+    }
+
     private PresetRun run(String name, String release, String expected) {
-        return PresetRun.named(name, about, List.of("catalogue-" + id))
+        String word = EXPECTED + expected;
+        return PresetRun.named(name, about, List.of(CHECK + id))
                 .kernelRelease(release)
-                .arguments(DsaRuns.arguments(EXPECTED + expected))
+                .arguments(
+                        profile.equals(GuestProfile.VTD_DSA)
+                                ? DsaRuns.arguments(word)
+                                : SmmuRuns.arguments(word))
                 .devices(devices.toArray(String[]::new))
+                .diskProperties(Map.of(GuestTest.READ_DISK, disk))
                 .build();
     }
 }

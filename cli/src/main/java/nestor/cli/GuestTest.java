@@ -109,7 +109,10 @@ final class GuestTest {
             GuestLines lines = new GuestLines(requests, report, host.out());
             AtomicReference<Evidence.Registers> registers =
                     new AtomicReference<>(Evidence.Registers.NONE);
-            Optional<OracleWatch> watch = oracle.open(host.log(), run.name());
+            Optional<OracleWatch> watch =
+                    Catalogue.needsOracle(run)
+                            ? Optional.of(oracle.openAnyway(host.log(), run.name()))
+                            : oracle.open(host.log(), run.name());
             vm.watch(watch);
             vm.onDeviceDeleted(requests::deleted);
             vm.onEnded(machine -> registers.set(Evidence.Registers.of(machine)));
@@ -129,7 +132,11 @@ final class GuestTest {
                     guest.title() + ", preset " + preset.profile().name() + ", run " + run.name();
             List<Result> found = new ArrayList<>(HostChecks.run(preset, run, results, evidence));
             if (watch.isPresent()) {
-                found.add(watch.get().result(found.size() + 1));
+                int number = found.size() + 1;
+                found.add(
+                        Catalogue.needsOracle(run)
+                                ? watch.get().defect(number, Catalogue.breaks(run))
+                                : watch.get().result(number));
             }
             return new TestRun(run.name(), title, results, found, ending);
         }

@@ -3,6 +3,7 @@ package nestor.cli;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -21,9 +22,10 @@ final class MachineOptions {
     @Option(
             names = "--preset",
             paramLabel = "NAME",
+            completionCandidates = PresetNames.class,
             description = {
-                "A ready machine: virtio-iommu (every endpoint behind the paravirtual IOMMU), smmuv3 (behind an Arm SMMUv3) or"
-                        + " none (the same without an IOMMU)."
+                "A ready machine, named by its IOMMU; with -sva or -dsa, processes share their memory with"
+                        + " devices. One of: ${COMPLETION-CANDIDATES}."
             })
     private @Nullable String preset;
 
@@ -211,6 +213,14 @@ final class MachineOptions {
     private static void set(Settings settings, Setting setting, @Nullable String text) {
         if (text != null) {
             settings.set(setting, setting.option(), text);
+        }
+    }
+
+    /** For the help and the shell's completion, so that both name what there is. */
+    static final class PresetNames implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return Preset.names().iterator();
         }
     }
 

@@ -49,6 +49,14 @@ final class OracleOptions {
         return wish().map(wish -> new OracleWatch(log, run, wish.windowNanos, wish.json));
     }
 
+    /** {@link #open}, as {@code --oracle} alone asks if nothing does. */
+    OracleWatch openAnyway(Log log, String run) throws CommandException {
+        return open(log, run)
+                .orElseGet(() ->
+                        new OracleWatch(
+                                log, run, StaleTranslationOracle.WINDOW_NANOS, Optional.empty()));
+    }
+
     private Optional<Wish> wish() throws CommandException {
         if (oracle == null) {
             return Optional.empty();

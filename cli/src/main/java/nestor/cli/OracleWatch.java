@@ -85,6 +85,29 @@ final class OracleWatch {
                 diagnostics);
     }
 
+    /**
+     * {@link #finish} as a check of a kernel that leaves translations in an ATC.
+     *
+     * @param present whether it is to be found there
+     */
+    Result defect(int number, boolean present) throws IOException {
+        Result clean = result(number);
+        List<StaleReport> found = reports();
+        boolean lost =
+                !found.isEmpty()
+                        && found.stream()
+                                .allMatch(report -> report.missing().equals("CMD_ATC_INV"));
+        List<String> diagnostics = new ArrayList<>(clean.diagnostics());
+        diagnostics.add("defect=" + (lost ? "present" : "absent"));
+        boolean passed = present ? lost : clean.outcome() == Outcome.PASSED;
+        return new Result(
+                number,
+                "seen-by-the-oracle",
+                passed ? Outcome.PASSED : Outcome.FAILED,
+                "",
+                diagnostics);
+    }
+
     private static String text(OracleSummary summary) {
         return "stale translations: %d; %d DMAs and %d completions seen, %d cached translations"
                         .formatted(

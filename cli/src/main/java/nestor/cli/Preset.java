@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Collectors;
 import nestor.guest.GuestProfile;
 
 /**
@@ -26,7 +25,10 @@ record Preset(GuestProfile profile) {
                         .orElseThrow(() ->
                                 CommandException.usage(
                                         "%s: unknown preset '%s'; known: %s"
-                                                .formatted(origin, name, names()))));
+                                                .formatted(
+                                                        origin,
+                                                        name,
+                                                        String.join(", ", names())))));
     }
 
     /** The machine that a board is by itself; none of a board that is not known. */
@@ -152,9 +154,8 @@ record Preset(GuestProfile profile) {
         return hasIommu() ? ",iommu_platform=on,disable-legacy=on" : "";
     }
 
-    private static String names() {
-        return GuestProfile.all().stream()
-                .map(GuestProfile::name)
-                .collect(Collectors.joining(", "));
+    /** What {@code --preset} takes. */
+    static List<String> names() {
+        return GuestProfile.all().stream().map(GuestProfile::name).toList();
     }
 }

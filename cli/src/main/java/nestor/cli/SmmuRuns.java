@@ -73,7 +73,7 @@ final class SmmuRuns {
                         "lazy",
                         "iommu.strict=0: invalidation in batches, nothing reachable after one",
                         List.of("smmu-probed", "disk-read", "disk-write", "lazy-flush"))
-                .arguments(with("iommu.strict=0", "nestor.iommu-probed.type=DMA-FQ"))
+                .arguments(arguments("iommu.strict=0", "nestor.iommu-probed.type=DMA-FQ"))
                 .devices("edu,addr=8.1,dma_mask=0xffffffffffffffff")
                 .diskProperties(
                         Map.of(GuestTest.READ_DISK, "addr=8.0", GuestTest.WRITTEN_DISK, "addr=9.0"))
@@ -85,7 +85,7 @@ final class SmmuRuns {
                         "passthrough",
                         "iommu.passthrough=1: every domain is the identity",
                         List.of("smmu-probed", "disk-read", "disk-write", "edu-dma", "testdev-dma"))
-                .arguments(with("iommu.passthrough=1", "nestor.iommu-probed.type=identity"))
+                .arguments(arguments("iommu.passthrough=1", "nestor.iommu-probed.type=identity"))
                 .build();
     }
 
@@ -94,7 +94,7 @@ final class SmmuRuns {
                         "translated",
                         "iommu.passthrough=0: every domain is translated",
                         List.of("smmu-probed", "disk-read", "edu-dma"))
-                .arguments(with("iommu.passthrough=0"))
+                .arguments(arguments("iommu.passthrough=0"))
                 .build();
     }
 
@@ -118,7 +118,7 @@ final class SmmuRuns {
                 .build();
     }
 
-    /** Linux 6.12 puts port and disk in one group, and loses the disk's invalidations. */
+    /** Not Linux 6.12, which loses the invalidations of such a disk: atc-lost-in-group. */
     private static PresetRun hotPlugWithAts() {
         String hotDisk = HOT_DISK + ",ats=on";
         return hotPlug(
@@ -168,7 +168,8 @@ final class SmmuRuns {
                 .build();
     }
 
-    private static String[] with(String... words) {
+    /** The kernel's command line of a run that is not about the boot. */
+    static String[] arguments(String... words) {
         String[] all = Arrays.copyOf(BRIEF, BRIEF.length + words.length);
         System.arraycopy(words, 0, all, BRIEF.length, words.length);
         return all;

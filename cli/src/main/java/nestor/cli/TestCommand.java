@@ -211,8 +211,8 @@ final class TestCommand implements Callable<Integer> {
             return ExitCode.OK;
         }
         Catalogue entry = Catalogue.of("--catalogue", id);
-        Preset preset = new Preset(Catalogue.PROFILE);
-        settings.set(Setting.PRESET, "--catalogue", Catalogue.PROFILE.name());
+        Preset preset = new Preset(entry.profile());
+        settings.set(Setting.PRESET, "--catalogue", entry.profile().name());
         return run(preset, entry.runs(), settings);
     }
 

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.List;
 import nestor.cli.Ktap.Outcome;
 import nestor.cli.Ktap.Result;
+import nestor.guest.GuestProfile;
 import nestor.machine.MachineOutcome;
 import org.junit.jupiter.api.Test;
 
@@ -72,7 +73,7 @@ final class CatalogueTest {
                             new Boots());
             Result guest = new Result(1, run.checks().getFirst(), Outcome.PASSED, "", List.of());
             Result host =
-                    HostChecks.run(new Preset(Catalogue.PROFILE), run, List.of(guest), evidence)
+                    HostChecks.run(new Preset(GuestProfile.VTD_DSA), run, List.of(guest), evidence)
                             .getLast();
             return host.name() + " " + host.outcome();
         }

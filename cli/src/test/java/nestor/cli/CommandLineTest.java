@@ -43,6 +43,17 @@ final class CommandLineTest {
         assertThat(typed.err()).hasLineCount(1);
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"run", "test"})
+    void helpNamesEveryPreset(String command) {
+        String help = Typed.nestor(command, "--help").out();
+        String preset = help.substring(help.indexOf("--preset=NAME"));
+
+        assertThat(List.of(preset.substring(0, preset.indexOf("--kernel-release")).split("[\\s,.]+")))
+                .containsAll(Preset.names())
+                .contains("vtd-dsa", "none");
+    }
+
     @Test
     void deviceHelpListsWhatThereIs() {
         assertThat(Typed.nestor("-device", "help").out()).contains("virtio-iommu-pci", "edu");
@@ -139,6 +150,6 @@ final class CommandLineTest {
 
     @Test
     void theCompletionScriptIsBash() {
-        assertThat(Typed.nestor("completion").out()).contains("complete -F", "--preset");
+        assertThat(Typed.nestor("completion").out()).contains("complete -F", "--preset", "vtd-dsa");
     }
 }

@@ -82,5 +82,16 @@ final class OracleWatchTest {
     void anOracleThatSawNothingIsNoProof() throws IOException {
         OracleWatch watch = new OracleWatch(log, "", 1, Optional.empty());
         assertThat(watch.result(1).outcome()).isEqualTo(Ktap.Outcome.FAILED);
+        assertThat(watch.defect(1, true).outcome()).isEqualTo(Ktap.Outcome.FAILED);
+        assertThat(watch.defect(1, false).outcome()).isEqualTo(Ktap.Outcome.FAILED);
+    }
+
+    @Test
+    void aDefectOfTheCatalogueIsReportedOrNotAsItsKernelHasIt() throws IOException {
+        OracleWatch watch = new OracleWatch(log, "", 1, Optional.empty());
+        watch.report(report(0x7000));
+        assertThat(watch.defect(1, true).outcome()).isEqualTo(Ktap.Outcome.PASSED);
+        assertThat(watch.defect(1, true).diagnostics()).contains("defect=present");
+        assertThat(watch.defect(1, false).outcome()).isEqualTo(Ktap.Outcome.FAILED);
     }
 }

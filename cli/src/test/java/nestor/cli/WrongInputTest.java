@@ -32,7 +32,7 @@ final class WrongInputTest {
                 wrong(
                         "test --catalogue CVE-0",
                         "--catalogue: unknown defect 'CVE-0'; known: idxd-remove, idxd-workqueue,"
-                                + " sva-without-pri, prs-without-pds"),
+                                + " sva-without-pri, prs-without-pds, atc-lost-in-group"),
                 wrong(
                         "test --catalogue idxd-remove --kernel-release stable",
                         "--kernel-release: --catalogue brings a guest of its own"),

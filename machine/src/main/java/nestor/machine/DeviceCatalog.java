@@ -220,7 +220,12 @@ public final class DeviceCatalog {
                             with(
                                     PCI_PLACE,
                                     number("chassis", "0", "accepted for compatibility"),
-                                    number("slot", "0", "accepted for compatibility"))));
+                                    number("slot", "0", "accepted for compatibility"),
+                                    onOff(
+                                            "disable-acs",
+                                            "off",
+                                            "no Access Control Services: port and device are one"
+                                                    + " IOMMU group"))));
 
     /** A capability that is shown if the host has it, or must be there, or is not shown. */
     private static DeviceProperty inherited(String name, String help) {

@@ -60,9 +60,6 @@ public final class MachineControl {
 
     private volatile boolean ended;
 
-    /** Set while {@link #inspect} holds the machine: somebody wants it to stay stopped. */
-    private volatile boolean stopWanted;
-
     private final CountDownLatch launch = new CountDownLatch(1);
 
     /**
@@ -127,7 +124,6 @@ public final class MachineControl {
 
     /** Begins what {@link #stop} does and does not wait: for vCPUs' threads and devices' loops. */
     public void requestStop() {
-        stopWanted = true;
         if (gate.close()) {
             kick();
             tell(new MachineEvent.Stop());
@@ -160,26 +156,20 @@ public final class MachineControl {
     }
 
     /**
-     * Looks at the machine while it is stopped; one that runs is stopped for as long, without
-     * events.
+     * Looks at the machine while it is stopped; one that runs is held for as long, without events,
+     * and counts as running.
      */
     public <T> T inspect(Supplier<T> look) throws InterruptedException {
         transition.lockInterruptibly();
         try {
-            stopWanted = false;
-            boolean closed = gate.close();
+            gate.closeForLook();
             try {
                 settle();
                 return look.get();
             } finally {
-                if (closed && stopWanted) {
-                    tell(new MachineEvent.Stop());
-                } else if (closed) {
+                if (!gate.isClosed()) {
                     board.resumeClock();
-                    gate.open();
-                    if (launch.getCount() == 0) {
-                        begun = true;
-                    }
+                    gate.openAfterLook();
                 }
             }
         } finally {
@@ -326,12 +316,11 @@ public final class MachineControl {
         return all;
     }
 
-    /** The guest has been loaded and runs at once, unless it is stopped or looked at. */
     void launched() {
-        launch.countDown();
         if (!gate.isClosed()) {
             begun = true;
         }
+        launch.countDown();
     }
 
     void ended() {

@@ -171,7 +171,8 @@ final class PciDevices {
             if (place.driver().equals("pcie-root-port")) {
                 int root = root(place.bus());
                 fixed.add(node(place));
-                ports.put(place.name(), host.addRootPort(place.name(), root, place.slot()));
+                boolean acs = !place.options().on("disable-acs");
+                ports.put(place.name(), host.addRootPort(place.name(), root, place.slot(), acs));
             } else if (!place.driver().equals(IOMMU)) {
                 Endpoint endpoint = make(place, plan.consoles().get(i));
                 endpoints.add(endpoint);

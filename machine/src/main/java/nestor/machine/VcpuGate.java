@@ -7,6 +7,9 @@ package nestor.machine;
 final class VcpuGate {
     private boolean closed;
 
+    /** It is closed for a look only. */
+    private boolean looking;
+
     /** No vCPU threads: they have been told to end, or are not there yet. */
     private boolean ending = true;
 
@@ -60,23 +63,37 @@ final class VcpuGate {
         }
     }
 
-    /** Whether this call closed it. */
+    /** Whether this call closed it; one that is closed for a look stays closed after that, too. */
     synchronized boolean close() {
-        boolean was = closed;
+        boolean was = isClosed();
         closed = true;
+        looking = false;
         return !was;
+    }
+
+    /** Closes it for a look at the machine, if it is open; only one at a time. */
+    synchronized void closeForLook() {
+        looking = !closed;
+        closed = true;
+    }
+
+    /** Whether nobody has closed it since {@link #closeForLook} did: it is open again. */
+    synchronized boolean openAfterLook() {
+        return looking && open();
     }
 
     /** Whether this call opened it. */
     synchronized boolean open() {
         boolean was = closed;
         closed = false;
+        looking = false;
         notifyAll();
         return was;
     }
 
+    /** Whether the machine is stopped; it is not while somebody looks at it. */
     synchronized boolean isClosed() {
-        return closed;
+        return closed && !looking;
     }
 
     /** Waits until no vCPU is in the guest and nobody rebuilds the machine, or the gate is open. */

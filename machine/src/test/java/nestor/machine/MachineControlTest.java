@@ -12,7 +12,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicReference;
 import nestor.machine.MachineControl.RunState;
 import nestor.testkit.CountingGuest;
 import nestor.vmm.memory.GuestAccessException;
@@ -36,6 +35,7 @@ class MachineControlTest {
     @TempDir private Path folder;
     private Machine machine;
     private MachineControl control;
+    private CompletableFuture<MachineOutcome> outcome = CompletableFuture.completedFuture(null);
 
     MachineControlTest(CountingGuest guest) {
         this.guest = guest;
@@ -48,8 +48,11 @@ class MachineControlTest {
         control.listen(events::add);
     }
 
+    /** Memory goes only when the guest has ended, whatever a test came to. */
     @AfterEach
-    void close() throws IOException {
+    void close() throws Exception {
+        machine.stop();
+        outcome.get(2, TimeUnit.MINUTES);
         machine.close();
     }
 
@@ -68,10 +71,10 @@ class MachineControlTest {
                 false);
     }
 
-    private CompletableFuture<MachineOutcome> start() {
-        CompletableFuture<MachineOutcome> outcome = new CompletableFuture<>();
-        Thread.ofPlatform().daemon().start(() -> outcome.complete(machine.run()));
-        return outcome;
+    private void start() {
+        CompletableFuture<MachineOutcome> run = new CompletableFuture<>();
+        Thread.ofPlatform().daemon().start(() -> run.complete(machine.run()));
+        outcome = run;
     }
 
     private int counter() {
@@ -95,7 +98,7 @@ class MachineControlTest {
 
     @Test
     void aStoppedGuestMakesNoStepUntilItGoesOn() throws Exception {
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         awaitMoreThan(0);
         for (int i = 0; i < ROUNDS; i++) {
             control.stop();
@@ -122,7 +125,7 @@ class MachineControlTest {
 
     @Test
     void aLookLeavesARunningGuestRunning() throws Exception {
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         awaitMoreThan(0);
         for (int i = 0; i < ROUNDS; i++) {
             int[] twice = control.inspect(() -> new int[] {counter(), counter()});
@@ -135,10 +138,47 @@ class MachineControlTest {
         assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
     }
 
+    @Test
+    void whileSomebodyLooksAMachineIsWhatItWasAndWillBe() throws Exception {
+        start();
+        awaitMoreThan(0);
+        assertThat(control.inspect(control::state)).isEqualTo(RunState.RUNNING);
+
+        control.stop();
+        assertThat(control.inspect(control::state)).isEqualTo(RunState.PAUSED);
+        assertThat(next()).isEqualTo(new MachineEvent.Stop());
+
+        machine.stop();
+        assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
+    }
+
+    @Test
+    void aStopThatIsWantedDuringALookHoldsAfterIt() throws Exception {
+        start();
+        awaitMoreThan(0);
+        RunState seen =
+                control.inspect(() -> {
+                    control.requestStop();
+                    return control.state();
+                });
+
+        assertThat(seen).isEqualTo(RunState.PAUSED);
+        assertThat(next()).isEqualTo(new MachineEvent.Stop());
+        int count = counter();
+        assertThat(control.state()).isEqualTo(RunState.PAUSED);
+        assertThat(control.inspect(this::counter)).isEqualTo(count);
+
+        control.cont();
+        assertThat(next()).isEqualTo(new MachineEvent.Resume());
+        awaitMoreThan(count);
+        machine.stop();
+        assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aResetStartsAnewAndAStoppedMachineStaysStopped(boolean stopped) throws Exception {
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         awaitMoreThan(100_000);
         if (stopped) {
             control.stop();
@@ -164,7 +204,7 @@ class MachineControlTest {
     @Test
     void aMachineThatStartsStoppedWaitsForCont() throws Exception {
         control.startStopped();
-        CompletableFuture<MachineOutcome> outcome = start();
+        start();
         control.awaitLaunch();
         control.stop();
         assertThat(control.state()).isEqualTo(RunState.PRELAUNCH);
@@ -180,16 +220,15 @@ class MachineControlTest {
 
     @Test
     void aLookDuringTheLaunchDoesNotCountAsAStop() throws Exception {
-        AtomicReference<CompletableFuture<MachineOutcome>> outcome = new AtomicReference<>();
         control.inspect(() -> {
-            outcome.set(start());
+            start();
             return launch();
         });
         awaitMoreThan(0);
         control.stop();
         assertThat(control.state()).isEqualTo(RunState.PAUSED);
         machine.stop();
-        assertThat(outcome.get().get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
+        assertThat(outcome.get(2, TimeUnit.MINUTES)).isEqualTo(new MachineOutcome.Stopped());
     }
 
     private boolean launch() {

@@ -172,9 +172,9 @@ public final class PciHost {
         reconfigure();
     }
 
-    /** {@link #addRootPort(String, int, int)} on bus 0. */
+    /** {@link #addRootPort(String, int, int, boolean)} on bus 0, with Access Control Services. */
     public RootPort addRootPort(String id, int device) {
-        return addRootPort(id, 0, device);
+        return addRootPort(id, 0, device, true);
     }
 
     /**
@@ -182,10 +182,12 @@ public final class PciHost {
      *
      * @param id of the port, for messages
      * @param root number of the bus
+     * @param acs whether it has the ACS Extended Capability (PCIe Base §7.7.11); to software that
+     *     looks for it, what is below a port without is not isolated
      * @throws IllegalArgumentException if there is no such bus or the place is taken
      */
-    public RootPort addRootPort(String id, int root, int device) {
-        RootPort port = new RootPort(this, id);
+    public RootPort addRootPort(String id, int root, int device, boolean acs) {
+        RootPort port = new RootPort(this, id, acs);
         plug(root, device, 0, port.function());
         return port;
     }

@@ -3,6 +3,7 @@ package nestor.pci;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import nestor.vmm.register.BitField;
@@ -44,25 +45,28 @@ public final class RootPort {
     private @Nullable RootPme rootPme;
     private volatile int secondaryBus;
     private volatile int subordinateBus;
-    private final AcsCapability acs = new AcsCapability();
+    private final Optional<AcsCapability> acs;
     private final PowerManagement power;
     private volatile boolean forwardsUpstream;
     private volatile AccessControl accessControl = AccessControl.NONE;
     private volatile List<AddressRange> windows = List.of();
 
-    RootPort(PciHost host, String id) {
+    RootPort(PciHost host, String id, boolean hasAcs) {
         this.host = host;
-        acs.onControl(host::reconfigure);
         this.power = new PowerManagement(this::powerChanged, this::sendPme);
-        this.function =
+        PciFunctionBuilder builder =
                 PciFunction.builder(id)
                         .ids(VENDOR_RED_HAT, DEVICE_ROOT_PORT)
                         .classCode(CLASS_PCI_BRIDGE)
                         .rootPort(this)
                         .msi()
-                        .capability(power.capability())
-                        .capability(acs.capability())
-                        .build();
+                        .capability(power.capability());
+        this.acs = hasAcs ? Optional.of(new AcsCapability()) : Optional.empty();
+        acs.ifPresent(services -> {
+            services.onControl(host::reconfigure);
+            builder.capability(services.capability());
+        });
+        this.function = builder.build();
     }
 
     /** The port's own function. */
@@ -301,7 +305,7 @@ public final class RootPort {
         RegisterFile config = function.config();
         secondaryBus = (int) config.get(ConfigHeader.SECONDARY_BUS);
         subordinateBus = (int) config.get(ConfigHeader.SUBORDINATE_BUS);
-        accessControl = acs.accessControl();
+        accessControl = acs.map(AcsCapability::accessControl).orElse(AccessControl.NONE);
         long command = config.get(ConfigHeader.COMMAND);
         forwardsUpstream =
                 ConfigHeader.Command.BUS_MASTER.isSet(command)

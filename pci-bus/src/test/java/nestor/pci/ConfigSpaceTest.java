@@ -203,6 +203,16 @@ class ConfigSpaceTest {
     }
 
     @Test
+    @DisplayName("§7.6: without ACS, a root port has no Extended Capability")
+    void rootPortWithoutAccessControlServices() {
+        board.host.addRootPort("rp", 0, 1, false);
+
+        assertThat(board.config(rid(0, 1, 0), 0x100, 4)).isZero();
+        assertThat(board.config(rid(0, 1, 0), board.capability(rid(0, 1, 0), 0x10), 1))
+                .isEqualTo(0x10);
+    }
+
+    @Test
     @DisplayName("§7.5.1.3.6: a root port has no I/O window and a 64-bit prefetchable one")
     void rootPortWindowsAreTyped() {
         board.host.addRootPort("rp", 1);

@@ -12,7 +12,8 @@ const Step = ({ step }) => html`
       <b>${step.name} <span class="quiet">${step.section}</span></b>
       <code>${step.ipa ? `IPA ${step.ipa}${step.gpa ? ' → ' : ''}` : ''}${step.gpa ?? ''}</code>
     </div>
-    ${step.words.length > 0 && html`<details><summary class="quiet">${step.words.length} doublewords</summary>
+    ${step.words.length > 0 && html`<details><summary class="quiet">${step.words.length}${' '}
+      ${step.words.length === 1 ? 'doubleword' : 'doublewords'}</summary>
       <code>${step.words.join(' ')}</code></details>`}
     <${Fields} fields=${step.fields} />
     ${step.errors.map(error => html`<div class="error">${error}</div>`)}
@@ -31,8 +32,7 @@ const size = log2 => (log2 >= 64 ? 'all' : `2^${log2} bytes`);
 const Result = ({ result }) => {
   switch (result.kind) {
     case 'mapped':
-      return html`<p class="result mapped">→ <code>${result.output}</code>, ${size(result['size-log2'])},
-        ${result.granted}${result.ats ? html`; by ATS <code>${result.ats}</code>` : ''}</p>`;
+      return html`<p class="result mapped">→ <code>${result.output}</code>, ${size(result['size-log2'])}, ${result.granted}${result.ats ? html`; by ATS <code>${result.ats}</code>` : ''}</p>`;
     case 'untranslated':
       return html`<p class="result">passes untranslated: ${result.why}</p>`;
     default:
