@@ -65,11 +65,16 @@ final class SmmuExplorer implements WalkExplorer {
         private final List<WalkStep> stage1 = new ArrayList<>();
         private final List<WalkStep> stage2 = new ArrayList<>();
         private @Nullable StreamConfig config;
+        private @Nullable ExploredWalk walked;
+        private int lastPasid;
+        private boolean ownEntry;
 
         Exploration(Requester requester, long iova, int access) {
             this.requester = requester;
             this.iova = iova;
             this.access = access;
+            // Without S1DSS = 2, PASID 0 is a substream like others; with it, it is not.
+            this.lastPasid = requester.pasid() == 0 ? 0 : WalkReport.MAX_PASID;
         }
 
         WalkReport report() {
@@ -91,7 +96,19 @@ final class SmmuExplorer implements WalkExplorer {
                     stage1,
                     stage2,
                     outcome,
+                    new WalkReport.Extent(
+                            lastIova(),
+                            lastPasid,
+                            ownEntry),
                     settings.enabled() ? cached(outcome) : List.of());
+        }
+
+        private long lastIova() {
+            ContextDescriptor cd = config == null ? null : config.cd();
+            int bits = cd == null ? Long.SIZE : cd.addressBits();
+            return walked == null
+                    ? ExploredWalk.lastOfSameWidth(iova, bits)
+                    : walked.last(iova, bits);
         }
 
         private WalkOutcome outcome(Translator.Settings settings) {
@@ -148,12 +165,15 @@ final class SmmuExplorer implements WalkExplorer {
                                 table.level1(index),
                                 List.of());
                 structures.add(level1);
+                lastPasid = index | table.leafEntries() - 1;
                 if (level1.words().isEmpty()) {
                     return;
                 }
                 entry = table.entry(level1.words().getFirst(), index);
             }
             if (log.hasMore() || lost) {
+                lastPasid = index;
+                ownEntry = true;
                 WalkStep cd = log.next(ContextDescriptor.LAYOUT, behind, entry, List.of());
                 structures.add(
                         cd.words().size() < ContextDescriptor.LAYOUT.words()
@@ -196,6 +216,7 @@ final class SmmuExplorer implements WalkExplorer {
             }
             boolean privileged = requester.privileged();
             ExploredWalk walk = walk(found, AccessRights.needed(access, privileged));
+            walked = walk;
             stage1.addAll(DescriptorFields.steps(walk.stage1()));
             stage2.addAll(DescriptorFields.steps(walk.stage2()));
             int granted = granted(found);

@@ -19,6 +19,7 @@ import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.smmuv3.event.Event;
 import nestor.testkit.Choices;
+import nestor.testkit.Extents;
 import nestor.testkit.HostileTables;
 import nestor.testkit.PageTables;
 import nestor.vmm.memory.GuestAccessException;
@@ -243,6 +244,7 @@ class SmmuExplorerTest {
         long iova = choices.oneIn(8) ? choices.anyLong() : choices.anyLong() >>> 25;
         int access = 1 + choices.below(7);
         WalkReport report = explore(requester, iova, access);
+        Extents.assertHolds(smmu.smmu, report, choices);
         Translation answer = smmu.translate(requester, iova, access);
         switch (report.outcome()) {
             case WalkOutcome.Mapped mapped -> {

@@ -62,6 +62,9 @@ final class VtdExplorer implements WalkExplorer {
         private final List<WalkStep> stage1 = new ArrayList<>();
         private final List<WalkStep> stage2 = new ArrayList<>();
         private @Nullable RequesterConfig config;
+        private @Nullable ExploredWalk walked;
+        private int lastPasid = WalkReport.MAX_PASID;
+        private boolean ownEntry;
 
         Exploration(Requester requester, long iova, int access) {
             this.requester = requester;
@@ -81,7 +84,16 @@ final class VtdExplorer implements WalkExplorer {
                     stage1,
                     stage2,
                     outcome,
+                    new WalkReport.Extent(lastIova(), lastPasid, ownEntry),
                     settings.enabled() ? cached(outcome) : List.of());
+        }
+
+        private long lastIova() {
+            long last =
+                    walked == null
+                            ? ExploredWalk.lastOfSameWidth(iova, Long.SIZE)
+                            : walked.last(iova, Long.SIZE);
+            return InterruptRange.clip(iova, last);
         }
 
         private WalkOutcome outcome(Translator.Settings settings) {
@@ -129,6 +141,12 @@ final class VtdExplorer implements WalkExplorer {
             for (StructureLayout layout : layouts) {
                 if (log.hasMore()) {
                     WalkStep step = log.next(layout, List.of());
+                    if (layout.equals(PasidTable.DIRECTORY_LAYOUT)) {
+                        lastPasid = requester.pasid() | PasidTable.ENTRIES - 1;
+                    } else if (layout.equals(PasidEntry.LAYOUT)) {
+                        lastPasid = requester.pasid();
+                        ownEntry = true;
+                    }
                     boolean whole = step.words().size() == layout.words();
                     structures.add(
                             failed != null && whole && !log.hasMore()
@@ -147,6 +165,7 @@ final class VtdExplorer implements WalkExplorer {
             }
             boolean privileged = Translator.isPrivileged(requester);
             ExploredWalk walk = walk(found, AccessRights.needed(access, privileged));
+            walked = walk;
             stage1.addAll(DescriptorFields.steps(walk.stage1()));
             stage2.addAll(DescriptorFields.steps(walk.stage2()));
             int granted = granted(found);

@@ -7,6 +7,7 @@ import nestor.iommu.walk.CachedTranslation;
 import nestor.iommu.walk.WalkField;
 import nestor.iommu.walk.WalkOutcome;
 import nestor.iommu.walk.WalkReport;
+import nestor.iommu.walk.WalkReport.Extent;
 import nestor.iommu.walk.WalkStep;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
@@ -20,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTables) {
     private static final String REPORTS = "virtio, §5.13.6.9";
+    private static final Extent EVERYTHING = new Extent(-1, WalkReport.MAX_PASID, false);
 
     /**
      * @param message whether the request is an interrupt message that passes
@@ -32,10 +34,18 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                     iova,
                     access,
                     List.of(),
-                    new WalkOutcome.Untranslated("a reserved region of MSIs"));
+                    new WalkOutcome.Untranslated("a reserved region of MSIs"),
+                    new Extent(iova | MappedDomain.PAGE_BYTES - 1, WalkReport.MAX_PASID, false));
         }
         return switch (domain) {
-            case null -> report(requester, iova, access, List.of(), unattached(requester));
+            case null ->
+                    report(
+                            requester,
+                            iova,
+                            access,
+                            List.of(),
+                            unattached(requester),
+                            new Extent(-1, lastWithout(requester), false));
             case TableDomain table ->
                     table.space()
                             .explore(
@@ -50,7 +60,8 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                             iova,
                             access,
                             List.of(attachment(mapped)),
-                            unattached(requester));
+                            unattached(requester),
+                            EVERYTHING);
             case MappedDomain mapped -> mapped(mapped, requester, iova, access);
         };
     }
@@ -60,7 +71,8 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
             long iova,
             int access,
             List<WalkStep> structures,
-            WalkOutcome outcome) {
+            WalkOutcome outcome,
+            Extent extent) {
         return new WalkReport(
                 "virtio-iommu",
                 requester,
@@ -70,7 +82,14 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                 List.of(),
                 List.of(),
                 outcome,
+                extent,
                 List.of());
+    }
+
+    private int lastWithout(Requester requester) {
+        return requester.hasPasid()
+                ? spaces.attachment(requester.rid()).lastWithout(requester.pasid())
+                : WalkReport.MAX_PASID;
     }
 
     private static String name(Fault.Reason reason) {
@@ -114,7 +133,8 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                     iova,
                     access,
                     structures,
-                    new WalkOutcome.Untranslated("the domain bypasses"));
+                    new WalkOutcome.Untranslated("the domain bypasses"),
+                    EVERYTHING);
         }
         MappedDomain.MappedRange range = domain.find(iova);
         WalkOutcome outcome;
@@ -140,7 +160,8 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                                     Optional.empty())
                             : unmapped(block.access());
         }
-        return report(requester, iova, access, structures, outcome)
+        Extent extent = new Extent(domain.last(iova), WalkReport.MAX_PASID, false);
+        return report(requester, iova, access, structures, outcome, extent)
                 .with(cached(domain.cached(iova), iova, outcome));
     }
 

@@ -37,6 +37,9 @@ final class TableExplorer {
     private final StructureLog log;
     private final ContextReader reader;
     private @Nullable Context context;
+    private @Nullable ExploredWalk walked;
+    private int lastPasid;
+    private boolean ownEntry;
 
     TableExplorer(
             TableDescriptor descriptor,
@@ -60,8 +63,9 @@ final class TableExplorer {
     WalkReport explore(Requester requester, long iova, int access, List<WalkStep> before) {
         List<WalkStep> structures = new ArrayList<>(before);
         structures.add(attached());
+        lastPasid = requester.pasid() == 0 ? 0 : WalkReport.MAX_PASID; // S1DSS is of PASID 0 alone
         ContextReader.Result result = reader.read(descriptor, serial, requester.pasid());
-        addContext(structures);
+        addContext(structures, requester.pasid());
         WalkOutcome outcome;
         List<WalkStep> steps = List.of();
         switch (result) {
@@ -73,6 +77,7 @@ final class TableExplorer {
                     outcome = new WalkOutcome.Untranslated("S1DSS = 1");
                 } else {
                     ExploredWalk walk = walk(found, requester, iova, needed(requester, access));
+                    walked = walk;
                     steps = DescriptorFields.steps(walk.stage1());
                     outcome = outcome(found, requester, iova, access, walk.result());
                 }
@@ -87,7 +92,19 @@ final class TableExplorer {
                 steps,
                 List.of(),
                 outcome,
+                new WalkReport.Extent(
+                        lastIova(iova),
+                        lastPasid,
+                        ownEntry),
                 List.of());
+    }
+
+    private long lastIova(long iova) {
+        ContextDescriptor cd = context == null ? null : context.cd();
+        int bits = cd == null ? Long.SIZE : cd.addressBits();
+        return walked == null
+                ? ExploredWalk.lastOfSameWidth(iova, bits)
+                : walked.last(iova, bits);
     }
 
     private static Access needed(Requester requester, int access) {
@@ -128,14 +145,22 @@ final class TableExplorer {
                 List.of());
     }
 
-    private void addContext(List<WalkStep> structures) {
-        if (!(descriptor instanceof TableDescriptor.ContextTable table) || !log.hasMore()) {
+    private void addContext(List<WalkStep> structures, int pasid) {
+        if (!(descriptor instanceof TableDescriptor.ContextTable table)) {
+            lastPasid = pasid;
+            ownEntry = true;
+            return;
+        }
+        if (!log.hasMore()) {
             return;
         }
         if (table.format().isTwoLevel()) {
             structures.add(log.next(ContextTableFormat.LEVEL1_LAYOUT, List.of()));
+            lastPasid = pasid | table.format().leafEntries() - 1;
         }
         if (log.hasMore()) {
+            lastPasid = pasid;
+            ownEntry = true;
             WalkStep cd = log.next(ContextDescriptor.LAYOUT, List.of());
             List<Long> words = cd.words();
             structures.add(
