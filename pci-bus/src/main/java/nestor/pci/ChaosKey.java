@@ -77,8 +77,8 @@ public enum ChaosKey {
     INVALIDATION_TIMEOUT(
             "inv=timeout",
             Side.IOMMU,
-            "one Invalidate Completion in eight is lost; atc-timeout= says how soon that is an"
-                    + " error (IHI 0070 §4.5.1; VT-d §6.5.2.5)"),
+            "one Invalidate Completion in eight is lost, at most one in ten seconds; atc-timeout= says"
+                    + " how soon that is an error (IHI 0070 §4.5.1; VT-d §6.5.2.5)"),
     EVENT_QUEUE_FULL(
             "evtq=full",
             Side.IOMMU,
