@@ -296,7 +296,13 @@ final class PciDevices {
     /** An IOMMU of the board, which may misbehave. */
     void addToChaos(String name, String origin, Chaos of, Optional<ChaosPlan> plan)
             throws ConfigException {
-        chaos.add(name, of, ChaosKey.of(ChaosKey.Side.IOMMU), () -> {});
+        addToChaos(name, origin, of, ChaosKey.of(ChaosKey.Side.IOMMU), plan);
+    }
+
+    private void addToChaos(
+            String name, String origin, Chaos of, Set<ChaosKey> known, Optional<ChaosPlan> plan)
+            throws ConfigException {
+        chaos.add(name, of, known, () -> {});
         if (plan.isPresent()) {
             chaos.show(origin, name, plan.get());
         }
@@ -494,7 +500,7 @@ final class PciDevices {
                     "needs room in PROBE: at most %d reserved regions"
                             .formatted(TableSupport.MAX_RESERVED_REGIONS));
         }
-        VirtioIommu agent = new VirtioIommu(config, this::isEndpoint, tables);
+        VirtioIommu agent = new VirtioIommu(config, this::isEndpoint, clock, tables);
         iommu = agent;
         onFunctionsLeft(agent::functionsLeft);
         MailboxLoop loop = iommuLoop(place.name());
@@ -506,6 +512,12 @@ final class PciDevices {
         iommuRid = OptionalInt.of(rid);
         host.iommu(agent, requester -> requester != rid);
         assigned.behind(requester -> requester != rid, loop, new ParavirtualIommu(agent, tables));
+        addToChaos(
+                place.name(),
+                options.origin(),
+                agent.chaos(),
+                agent.chaosKeys(),
+                ChaosPlan.of(options, ChaosKey.Side.VIRTIO_IOMMU));
     }
 
     /** Devices of the host's behind the virtio-iommu: those need tables of the guest's. */
