@@ -81,6 +81,9 @@ final class Interpreter {
             cpu.budget += instructions - Math.max(i, 1);
             if (e.vector == X86Exception.RESTART) {
                 restart(block, i);
+            } else if (e.vector == X86Exception.ALONE) {
+                cpu.x[RIP] += block.offset(i);
+                alone();
             } else {
                 deliver(e, block, i, ops[i]);
             }
@@ -99,6 +102,14 @@ final class Interpreter {
             cpu.jumps.remove(cpu.x[RIP]);
         } else {
             cpu.x[RIP] += block.offset(next);
+        }
+    }
+
+    /** The first instruction of an op that stands for several; the loop goes on behind it. */
+    private void alone() {
+        JumpCache.Target<X86Block> target = fetch(cpu.x[RIP], true);
+        if (target != null) {
+            execute(target.block());
         }
     }
 
@@ -131,6 +142,10 @@ final class Interpreter {
             cpu.endSlice();
             return null;
         }
+        return fetch(rip, single);
+    }
+
+    private JumpCache.@Nullable Target<X86Block> fetch(long rip, boolean single) {
         try {
             return lookup(rip, cpu.mmu.fetch(rip), single);
         } catch (X86Exception e) {
@@ -201,9 +216,13 @@ final class Interpreter {
             Op fused = length > 0 ? ops[length - 1].fusedWith(op) : null;
             if (fused != null) {
                 ops[length - 1] = fused;
-            } else if (op != Nop.OP || length == 0) {
+            } else if (op != Nop.OP) {
                 ops[length++] = op;
             }
+            offsets[length] = (short) offset; // at first, of the instruction behind leading hints
+        }
+        if (count != 0 && length == 0) {
+            ops[length++] = Nop.OP;
             offsets[length] = (short) offset;
         }
         return count == 0 ? null : block(gpa, ops, length, count, offsets);

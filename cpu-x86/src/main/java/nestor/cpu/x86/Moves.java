@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import org.jspecify.annotations.Nullable;
+
 /** MOV, MOVZX, MOVSX, MOVSXD, LEA, CBW and CWD families, BSWAP, MOVBE, XLAT. */
 final class Moves {
     private static final long WORD = 0xffff_ffffL;
@@ -168,7 +170,7 @@ final class Moves {
         }
     }
 
-    private static final class Register64 extends Op {
+    private static final class Register64 extends Op implements StackRuns.Step {
         private final int d;
         private final int n;
 
@@ -180,6 +182,16 @@ final class Moves {
         @Override
         void exec(X86Cpu cpu) {
             cpu.x[d] = cpu.x[n];
+        }
+
+        @Override
+        public int step() {
+            return StackRuns.move(d, n);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return StackRuns.begin(this, next);
         }
     }
 
