@@ -25,6 +25,8 @@ final class Interpreter {
     private final RamMap ram;
     private final Instruction instruction = new Instruction();
 
+    private final Crossings crossings;
+
     /** What was executed last. */
     private JumpCache.Target<X86Block> here;
 
@@ -32,6 +34,7 @@ final class Interpreter {
         this.cpu = cpu;
         this.exceptions = exceptions;
         ram = cpu.cluster.ram;
+        crossings = new Crossings(cpu);
         here = JumpCache.Target.once(0, new X86Block(0, new Op[0], 0, new short[1], true));
     }
 
@@ -161,6 +164,10 @@ final class Interpreter {
             // Good for once: rare, and too short to change under way.
             return once(rip, gpa);
         }
+        JumpCache.Target<X86Block> crossing = block == null ? crossings.find(rip, gpa) : null;
+        if (crossing != null) {
+            return crossing;
+        }
         while (block == null) {
             Object token = cpu.code.watch(gpa);
             X86Block decoded = decode(gpa, X86Block.MAX_INSTRUCTIONS, RamMap.PAGE_BYTES);
@@ -180,7 +187,7 @@ final class Interpreter {
     /** One instruction, which may reach into the next page. */
     private JumpCache.Target<X86Block> once(long rip, long gpa) {
         X86Block block = decode(gpa, 1, RamMap.PAGE_BYTES);
-        return JumpCache.Target.once(rip, block != null ? block : crossing(rip, gpa));
+        return block != null ? JumpCache.Target.once(rip, block) : crossing(rip, gpa);
     }
 
     /**
@@ -241,8 +248,8 @@ final class Interpreter {
                 cpu.mode64);
     }
 
-    /** An instruction that begins on one page and ends on the next, decoded each time. */
-    private X86Block crossing(long rip, long gpa) {
+    /** An instruction that begins on one page and ends on the next. */
+    private JumpCache.Target<X86Block> crossing(long rip, long gpa) {
         byte[] window = instruction.fromWindow(Instruction.MAX_BYTES);
         int first = toPageEnd(gpa);
         copy(ram.hostAddress(gpa), window, 0, first);
@@ -255,7 +262,11 @@ final class Interpreter {
         } catch (Instruction.Truncated e) {
             ops[0] = Undefined.TOO_LONG;
         }
-        return block(gpa, ops, 1, 1, new short[] {0, (short) instruction.length()});
+        int length = instruction.length();
+        X86Block block = block(gpa, ops, 1, 1, new short[] {0, (short) length});
+        JumpCache.Target<X86Block> target = JumpCache.Target.once(rip, block);
+        crossings.put(gpa, Arrays.copyOf(window, length), target);
+        return target;
     }
 
     private static void copy(long host, byte[] window, int from, int to) {
@@ -264,7 +275,7 @@ final class Interpreter {
         }
     }
 
-    private static int toPageEnd(long gpa) {
+    static int toPageEnd(long gpa) {
         return (int) (RamMap.PAGE_BYTES - (gpa & (RamMap.PAGE_BYTES - 1)));
     }
 
