@@ -4,8 +4,11 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import nestor.control.Json;
+import nestor.control.view.PasidQuery;
+import nestor.control.view.TableQuery;
 import nestor.control.view.Views;
 import nestor.control.view.WalkQuery;
 import org.jspecify.annotations.Nullable;
@@ -109,6 +112,11 @@ final class CtlCommand implements Callable<Integer> {
                 print(Json.pretty(machine.call("x-nestor-iommu-walk", walk(command))));
                 return ExitCode.OK;
             }
+            Optional<ObjectNode> tables = json ? tables(command) : Optional.empty();
+            if (tables.isPresent()) {
+                print(Json.pretty(machine.call("x-nestor-info", tables.get())));
+                return ExitCode.OK;
+            }
             String answer =
                     machine.call(
                                     "human-monitor-command",
@@ -132,6 +140,23 @@ final class CtlCommand implements Callable<Integer> {
         return command.size() == 2
                 && command.getFirst().equals("info")
                 && Views.topics().contains(command.getLast());
+    }
+
+    /** The arguments of a topic that takes some; empty if the command is none such. */
+    private static Optional<ObjectNode> tables(List<String> command) throws CommandException {
+        if (command.size() < 2 || !command.getFirst().equals("info")) {
+            return Optional.empty();
+        }
+        List<String> words = command.subList(2, command.size());
+        try {
+            return switch (command.get(1)) {
+                case TableQuery.TOPIC -> Optional.of(TableQuery.parse(words).arguments());
+                case PasidQuery.TOPIC -> Optional.of(PasidQuery.parse(words).arguments());
+                default -> Optional.empty();
+            };
+        } catch (WalkQuery.WrongQueryException e) {
+            throw CommandException.failed(String.valueOf(e.getMessage()));
+        }
     }
 
     private static ObjectNode walk(List<String> command) throws CommandException {

@@ -58,7 +58,9 @@ final class ListenAddresses {
             throw CommandException.usage(
                     list.option() + ": only server=on is supported; clients connect to us");
         }
-        if (list.takeSwitch("wait", true)) {
+        // QEMU's older spelling, which scripts still use: server,nowait.
+        boolean wait = !list.takeSwitch("nowait", false);
+        if (list.takeSwitch("wait", wait)) {
             throw CommandException.usage(
                     list.option() + ": only wait=off is supported; the machine does not wait");
         }

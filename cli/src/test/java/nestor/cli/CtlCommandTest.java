@@ -61,6 +61,15 @@ final class CtlCommandTest {
     }
 
     @Test
+    void topicsWithArgumentsAreJsonToo() {
+        Typed none = ctl("--json", "info", "pgtable", "00:00.0", "0x1000", "0x2000");
+        assertThat(none.exitCode()).isEqualTo(ExitCode.FAILED);
+        assertThat(none.err()).contains("no IOMMU is in front of 00:00.0");
+        assertThat(ctl("--json", "info", "pasid").out()).startsWith("[");
+        assertThat(ctl("info", "pasid").out()).contains("no function is behind an IOMMU");
+    }
+
+    @Test
     void whatOnlyTheMonitorHasIsTextInAnObject() {
         for (String command : List.of("info registers", "info trace-events", "help", "stop")) {
             Typed typed = ctl(("--json " + command).split(" ", -1));
@@ -76,7 +85,7 @@ final class CtlCommandTest {
 
     @Test
     void whatIsRefusedIsOneLine() {
-        for (String command : List.of("info weather", "xp /1wx nowhere", "frobnicate")) {
+        for (String command : List.of("info weather", "xp /1wx nowhere", "info pgtable", "info pasid 1 2 3", "frobnicate")) {
             Typed typed = ctl(("--json " + command).split(" ", -1));
 
             assertThat(typed.exitCode()).isEqualTo(ExitCode.FAILED);

@@ -14,6 +14,9 @@ import nestor.vmm.memory.GuestAccessException;
  * @param stage2 the descriptors of stage 2 for the final address; empty without stage 2
  */
 public record ExploredWalk(WalkResult result, List<Step> stage1, List<Step> stage2) {
+    /** The last address of the first page: nothing is narrower. */
+    private static final long SMALLEST = 0xfff;
+
     /**
      * One descriptor.
      *
@@ -55,6 +58,41 @@ public record ExploredWalk(WalkResult result, List<Step> stage1, List<Step> stag
     /** A walk that ends before its first descriptor. */
     public static ExploredWalk refused(WalkResult.Fault fault) {
         return new ExploredWalk(fault, List.of(), List.of());
+    }
+
+    /**
+     * The last address, unsigned, that the descriptors of a walk for {@code input} are for, too:
+     * its block or hole ends there. Where no descriptor was read, {@link #lastOfSameWidth}.
+     */
+    public long last(long input, int addressBits) {
+        int spanLog2 = Math.min(spanLog2(stage1), spanLog2(stage2));
+        return spanLog2 < Long.SIZE
+                ? input | (1L << spanLog2) - 1
+                : lastOfSameWidth(input, addressBits);
+    }
+
+    private static int spanLog2(List<Step> steps) {
+        return steps.isEmpty() ? Long.SIZE : steps.getLast().format.shift(steps.getLast().level);
+    }
+
+    /**
+     * The last address that has as many bits, or as many leading ones, as {@code input}: limits of
+     * address sizes lie between such.
+     *
+     * @param addressBits 64, or less where the bits above may be ignored
+     */
+    public static long lastOfSameWidth(long input, int addressBits) {
+        int ignored = Long.SIZE - addressBits;
+        long address = input << ignored >> ignored;
+        long down = ~address;
+        long last;
+        if (address >= 0) {
+            last = Long.MAX_VALUE >>> Long.numberOfLeadingZeros(address | SMALLEST) - 1;
+        } else {
+            last = down <= SMALLEST ? -1 : ~Long.highestOneBit(down);
+        }
+        long kept = -1L >>> ignored;
+        return input & ~kept | last & kept;
     }
 
     /** One stage alone. */

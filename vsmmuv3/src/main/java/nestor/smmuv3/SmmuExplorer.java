@@ -66,6 +66,8 @@ final class SmmuExplorer implements WalkExplorer {
             this.requester = requester;
             this.iova = iova;
             this.access = access;
+            // Without S1DSS = 2, PASID 0 is a substream like others; with it, it is not.
+            steps.reachesPasid(requester.pasid() == 0 ? 0 : WalkReport.MAX_PASID);
         }
 
         WalkReport report() {
@@ -78,7 +80,12 @@ final class SmmuExplorer implements WalkExplorer {
             } else {
                 outcome = new WalkOutcome.Untranslated("CR0.SMMUEN is clear");
             }
-            return steps.report(outcome, settings.enabled() ? cached(outcome) : List.of());
+            return steps.report(outcome, lastIova(), settings.enabled() ? cached(outcome) : List.of());
+        }
+
+        private long lastIova() {
+            ContextDescriptor cd = config == null ? null : config.cd();
+            return steps.lastIova(cd == null ? Long.SIZE : cd.addressBits());
         }
 
         private WalkOutcome outcome(Translator.Settings settings) {
@@ -135,12 +142,14 @@ final class SmmuExplorer implements WalkExplorer {
                                 table.level1(index),
                                 List.of());
                 steps.add(level1);
+                steps.reachesPasid(index | table.leafEntries() - 1);
                 if (level1.words().isEmpty()) {
                     return;
                 }
                 entry = table.entry(level1.words().getFirst(), index);
             }
             if (log.hasMore() || lost) {
+                steps.reachesOwnEntry();
                 WalkStep cd = log.next(ContextDescriptor.LAYOUT, behind, entry, List.of());
                 steps.add(
                         cd.words().size() < ContextDescriptor.LAYOUT.words()

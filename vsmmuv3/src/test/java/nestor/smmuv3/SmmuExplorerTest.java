@@ -18,6 +18,7 @@ import nestor.pci.Translation;
 import nestor.smmuv3.event.Event;
 import nestor.testkit.Choices;
 import nestor.testkit.Explored;
+import nestor.testkit.Extents;
 import nestor.testkit.HostileTables;
 import nestor.testkit.PageTables;
 import org.junit.jupiter.api.DisplayName;
@@ -217,6 +218,7 @@ class SmmuExplorerTest {
         long iova = choices.oneIn(8) ? choices.anyLong() : choices.anyLong() >>> 25;
         int access = 1 + choices.below(7);
         WalkReport report = explore(requester, iova, access);
+        Extents.assertHolds(smmu.smmu, report, choices);
         Translation answer = smmu.translate(requester, iova, access);
         switch (report.outcome()) {
             case WalkOutcome.Mapped mapped -> {

@@ -36,6 +36,16 @@ final class InterruptRange {
         return (address ^ BASE) >>> SIZE_LOG2 == 0;
     }
 
+    /** What is left of the addresses from one to another, if the range begins or ends between. */
+    static long clip(long first, long last) {
+        long before = BASE - 1;
+        long end = BASE | (1L << SIZE_LOG2) - 1;
+        long edge = Long.compareUnsigned(first, before) <= 0 ? before : end;
+        boolean between =
+                Long.compareUnsigned(first, edge) <= 0 && Long.compareUnsigned(edge, last) < 0;
+        return between ? edge : last;
+    }
+
     /** Whether a block of {@code 2^sizeLog2} bytes at {@code base} and the range overlap. */
     static boolean overlaps(long base, int sizeLog2) {
         return (base ^ BASE) >>> Math.max(sizeLog2, SIZE_LOG2) == 0;

@@ -68,7 +68,10 @@ final class VtdExplorer implements WalkExplorer {
         WalkReport report() {
             Translator.Settings settings = translator.settings();
             WalkOutcome outcome = outcome(settings);
-            return steps.report(outcome, settings.enabled() ? cached(outcome) : List.of());
+            return steps.report(
+                    outcome,
+                    InterruptRange.clip(iova, steps.lastIova(Long.SIZE)),
+                    settings.enabled() ? cached(outcome) : List.of());
         }
 
         private WalkOutcome outcome(Translator.Settings settings) {
@@ -116,6 +119,11 @@ final class VtdExplorer implements WalkExplorer {
             for (StructureLayout layout : layouts) {
                 if (log.hasMore()) {
                     WalkStep step = log.next(layout, List.of());
+                    if (layout.equals(PasidTable.DIRECTORY_LAYOUT)) {
+                        steps.reachesPasid(requester.pasid() | PasidTable.ENTRIES - 1);
+                    } else if (layout.equals(PasidEntry.LAYOUT)) {
+                        steps.reachesOwnEntry();
+                    }
                     boolean whole = step.words().size() == layout.words();
                     steps.add(
                             failed != null && whole && !log.hasMore()

@@ -11,6 +11,7 @@ import nestor.pci.PageResponse;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.testkit.Choices;
+import nestor.testkit.Extents;
 import nestor.testkit.HostileTables;
 
 /** A guest, and functions, that do whatever the choices say; each access must have an answer. */
@@ -200,6 +201,7 @@ final class HostileGuest {
         long address = choices.oneIn(4) ? choices.anyLong() : choices.below(1 << 24);
         int access = 1 + choices.below(7);
         WalkReport report = vtd.unit.explore(requester, address, access);
+        Extents.assertHolds(vtd.unit, report, choices);
         boolean faulted = vtd.hasFault();
         Translation answer = vtd.translate(requester, address, access);
         Foretold foretold =

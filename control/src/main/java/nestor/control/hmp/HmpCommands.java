@@ -6,6 +6,8 @@ import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import nestor.control.ControlledMachine;
+import nestor.control.view.PasidQuery;
+import nestor.control.view.TableQuery;
 import nestor.control.view.Views;
 import nestor.control.view.WalkQuery;
 import nestor.machine.ConfigException;
@@ -120,6 +122,8 @@ public final class HmpCommands {
     private static SortedSet<String> topics() {
         SortedSet<String> topics = new TreeSet<>(Views.topics());
         topics.add("registers");
+        topics.add(TableQuery.TOPIC);
+        topics.add(PasidQuery.TOPIC);
         topics.add("trace-events");
         return topics;
     }
@@ -182,7 +186,11 @@ public final class HmpCommands {
         if (words[0].equals("trace-events") && words.length <= 2) {
             return TraceEvents.list(machine.tracing(), words.length > 1 ? words[1] : "*");
         }
-        if (words.length > 1) {
+        List<String> rest = List.of(words).subList(1, words.length);
+        if (words[0].equals(TableQuery.TOPIC) || words[0].equals(PasidQuery.TOPIC)) {
+            return tables(words[0], rest);
+        }
+        if (!rest.isEmpty()) {
             throw new HmpException("info %s: takes nothing".formatted(shown(words[0])));
         }
         return switch (words[0]) {
@@ -202,6 +210,16 @@ public final class HmpCommands {
                             "info: unknown topic '%s'; known: %s"
                                     .formatted(shown(words[0]), String.join(", ", topics())));
         };
+    }
+
+    private String tables(String topic, List<String> words) throws HmpException {
+        try {
+            return topic.equals(TableQuery.TOPIC)
+                    ? TableText.pageTable(views.pageTable(TableQuery.parse(words)))
+                    : TableText.pasids(views.pasids(PasidQuery.parse(words)));
+        } catch (WalkQuery.WrongQueryException e) {
+            throw new HmpException(shown(String.valueOf(e.getMessage())));
+        }
     }
 
     private String traceEvent(String argument) throws HmpException {

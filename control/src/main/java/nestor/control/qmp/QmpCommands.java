@@ -9,6 +9,8 @@ import nestor.control.ControlledMachine;
 import nestor.control.Json;
 import nestor.control.hmp.HmpCommands;
 import nestor.control.qmp.QmpException.ErrorClass;
+import nestor.control.view.PasidQuery;
+import nestor.control.view.TableQuery;
 import nestor.control.view.Views;
 import nestor.control.view.WalkQuery;
 import nestor.control.view.WalkView;
@@ -287,11 +289,49 @@ public final class QmpCommands {
 
     private JsonNode info(Arguments arguments) throws QmpException {
         String topic = arguments.text("topic");
+        if (topic.equals(TableQuery.TOPIC) || topic.equals(PasidQuery.TOPIC)) {
+            return tables(topic, arguments);
+        }
         arguments.expectNoMore();
         Optional<JsonNode> view = views.of(topic);
         return view.orElseThrow(() ->
                 QmpException.generic(
                         "there is no topic '%s'; known: %s"
-                                .formatted(topic, String.join(", ", Views.topics()))));
+                                .formatted(
+                                topic,
+                                String.join(", ", Views.topics())
+                                        + ", "
+                                        + PasidQuery.TOPIC
+                                        + ", "
+                                        + TableQuery.TOPIC)));
+    }
+
+    private JsonNode tables(String topic, Arguments arguments) throws QmpException {
+        Optional<String> function = arguments.optionalText("function");
+        OptionalLong pasid = arguments.optionalNumber("pasid");
+        try {
+            OptionalInt number =
+                    pasid.isEmpty()
+                            ? OptionalInt.empty()
+                            : OptionalInt.of(WalkQuery.pasid(pasid.getAsLong()));
+            if (topic.equals(PasidQuery.TOPIC)) {
+                arguments.expectNoMore();
+                return views.pasids(new PasidQuery(function, number.orElse(0)));
+            }
+            boolean privileged = arguments.optionalFlag("privileged");
+            long iova = arguments.optionalNumber("iova").orElse(0);
+            long size = arguments.optionalNumber("size").orElse(0);
+            arguments.expectNoMore();
+            return views.pageTable(
+                    TableQuery.of(
+                            function.orElseThrow(() ->
+                                    QmpException.generic("argument 'function' is missing")),
+                            number,
+                            privileged,
+                            iova,
+                            size));
+        } catch (WalkQuery.WrongQueryException e) {
+            throw QmpException.generic(String.valueOf(e.getMessage()));
+        }
     }
 }

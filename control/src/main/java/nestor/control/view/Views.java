@@ -52,6 +52,16 @@ public final class Views {
                                 "no IOMMU is in front of " + WalkView.place(requester.rid())));
     }
 
+    /** What is mapped for a requester; see {@link TableQuery}. */
+    public ObjectNode pageTable(TableQuery query) throws WalkQuery.WrongQueryException {
+        return new TableView(machine.machine().control()).pageTable(query);
+    }
+
+    /** The PASIDs of functions, and what they point to; see {@link PasidQuery}. */
+    public ArrayNode pasids(PasidQuery query) throws WalkQuery.WrongQueryException {
+        return new TableView(machine.machine().control()).pasids(query);
+    }
+
     /** Every PCI function and how software has programmed it. */
     public ArrayNode pci() {
         return pci(machine.machine().pciFunctions());

@@ -92,10 +92,12 @@ public record WalkQuery(
         if (privileged && pasid.isEmpty()) {
             throw new WrongQueryException("privileged requests have a PASID");
         }
-        return new Requester(rid(functions), pasid.orElse(Requester.NO_PASID), privileged);
+        int rid = rid(function, functions);
+        return new Requester(rid, pasid.orElse(Requester.NO_PASID), privileged);
     }
 
-    private int rid(List<FunctionInfo> functions) throws WrongQueryException {
+    /** The Requester ID of a function, by any of its names. */
+    static int rid(String function, List<FunctionInfo> functions) throws WrongQueryException {
         for (FunctionInfo known : functions) {
             if (known.name().equals(function)) {
                 return known.rid();

@@ -39,27 +39,29 @@ public final class WalkView {
         return "%02x:%02x.%d".formatted(rid >>> 8, rid >>> 3 & 0x1f, rid & 7);
     }
 
-    private static String hex(long value) {
+    static String hex(long value) {
         return "0x" + Long.toHexString(value);
     }
 
     private static void steps(ArrayNode list, List<WalkStep> steps) {
-        for (WalkStep step : steps) {
-            ObjectNode node = list.addObject();
-            node.put("name", step.name()).put("section", step.section());
-            step.ipa().ifPresent(ipa -> node.put("ipa", hex(ipa)));
-            step.gpa().ifPresent(gpa -> node.put("gpa", hex(gpa)));
-            ArrayNode words = node.putArray("words");
-            step.words().forEach(word -> words.add(hex(word)));
-            ObjectNode fields = node.putObject("fields");
-            for (WalkField field : step.fields()) {
-                fields.put(field.name(), hex(field.value()));
-            }
-            ArrayNode errors = node.putArray("errors");
-            step.errors().forEach(errors::add);
-            if (!step.stage2().isEmpty()) {
-                steps(node.putArray("stage2"), step.stage2());
-            }
+        steps.forEach(step -> step(list.addObject(), step));
+    }
+
+    /** One structure or descriptor. */
+    static void step(ObjectNode node, WalkStep step) {
+        node.put("name", step.name()).put("section", step.section());
+        step.ipa().ifPresent(ipa -> node.put("ipa", hex(ipa)));
+        step.gpa().ifPresent(gpa -> node.put("gpa", hex(gpa)));
+        ArrayNode words = node.putArray("words");
+        step.words().forEach(word -> words.add(hex(word)));
+        ObjectNode fields = node.putObject("fields");
+        for (WalkField field : step.fields()) {
+            fields.put(field.name(), hex(field.value()));
+        }
+        ArrayNode errors = node.putArray("errors");
+        step.errors().forEach(errors::add);
+        if (!step.stage2().isEmpty()) {
+            steps(node.putArray("stage2"), step.stage2());
         }
     }
 

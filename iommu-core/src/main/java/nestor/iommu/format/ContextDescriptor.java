@@ -265,6 +265,11 @@ public record ContextDescriptor(
         return SELECT.isSet(iova);
     }
 
+    /** Bits of an address that say where it leads: without the top byte where TBI ignores it. */
+    public int addressBits() {
+        return range0.topByteIgnored || range1.topByteIgnored ? Long.SIZE - Byte.SIZE : Long.SIZE;
+    }
+
     /**
      * Whether the ranges with walks can be walked (§5.4.1): a granule, a size and tables within the
      * output size.

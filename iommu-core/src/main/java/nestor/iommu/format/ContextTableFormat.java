@@ -79,6 +79,11 @@ public record ContextTableFormat(long pointer, int s1Fmt, int s1CdMax) {
         return V.isSet(level1) && L2PTR.getInPlace(level1) >>> addressBits == 0;
     }
 
+    /** Descriptors that one of level 1 leads to; of a table with two levels. */
+    public int leafEntries() {
+        return 1 << leafLog2();
+    }
+
     private int leafLog2() {
         return s1Fmt == TWO_LEVEL_4K ? LEAF_4K : LEAF_64K;
     }

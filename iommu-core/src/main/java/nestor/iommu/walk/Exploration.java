@@ -10,6 +10,7 @@ import nestor.paging.ExploredWalk;
 import nestor.paging.WalkResult;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
+import org.jspecify.annotations.Nullable;
 
 /** What has been found about one request so far; a model adds what it meets. One thread. */
 public final class Exploration {
@@ -23,6 +24,9 @@ public final class Exploration {
     private final List<WalkStep> structures = new ArrayList<>();
     private final List<WalkStep> stage1 = new ArrayList<>();
     private final List<WalkStep> stage2 = new ArrayList<>();
+    private @Nullable ExploredWalk walked;
+    private int lastPasid = WalkReport.MAX_PASID;
+    private boolean ownEntry;
 
     /**
      * Tables that were walked.
@@ -65,6 +69,17 @@ public final class Exploration {
         structures.add(structure);
     }
 
+    /** What was added last is for PASIDs up to this, too. */
+    public void reachesPasid(int last) {
+        lastPasid = last;
+    }
+
+    /** What was added last is the entry of the requester's PASID alone. */
+    public void reachesOwnEntry() {
+        lastPasid = requester.pasid();
+        ownEntry = true;
+    }
+
     /**
      * Walks tables, whose descriptors are the steps that follow the structures.
      *
@@ -73,6 +88,7 @@ public final class Exploration {
      */
     public Walked walk(boolean privileged, Function<Access, ExploredWalk> tables) {
         ExploredWalk walk = tables.apply(AccessRights.needed(access, privileged));
+        walked = walk;
         stage1.addAll(DescriptorFields.steps(walk.stage1()));
         stage2.addAll(DescriptorFields.steps(walk.stage2()));
         Access all = Access.upTo(AccessRights.permissions(ALL_ACCESS, privileged));
@@ -92,9 +108,34 @@ public final class Exploration {
         return new WalkOutcome.Mapped(mapping.translate(iova), mapping.sizeLog2(), granted, ats);
     }
 
-    /** All that was met, and what came of it. */
-    public WalkReport report(WalkOutcome outcome, List<CachedTranslation> cached) {
+    /**
+     * The last address, unsigned, that the descriptors are for, too; where none were read, up to
+     * where a limit of addresses can be.
+     *
+     * @param addressBits 64, or less where the bits above may be ignored
+     */
+    public long lastIova(int addressBits) {
+        return walked == null
+                ? ExploredWalk.lastOfSameWidth(iova, addressBits)
+                : walked.last(iova, addressBits);
+    }
+
+    /**
+     * All that was met, and what came of it.
+     *
+     * @param lastIova of {@link WalkReport.Extent}
+     */
+    public WalkReport report(WalkOutcome outcome, long lastIova, List<CachedTranslation> cached) {
         return new WalkReport(
-                model, requester, iova, access, structures, stage1, stage2, outcome, cached);
+                model,
+                requester,
+                iova,
+                access,
+                structures,
+                stage1,
+                stage2,
+                outcome,
+                new WalkReport.Extent(lastIova, lastPasid, ownEntry),
+                cached);
     }
 }

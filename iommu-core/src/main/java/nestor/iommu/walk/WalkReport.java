@@ -12,6 +12,7 @@ import nestor.pci.Requester;
  * @param structures from the stream, root or domain to where tables begin
  * @param stage1 descriptors of the first stage, each with its own walk of the second
  * @param stage2 descriptors of the second stage for the final address
+ * @param extent what else the same structures and descriptors are for
  * @param cached what caches hold for the address, stale or not
  */
 public record WalkReport(
@@ -23,7 +24,21 @@ public record WalkReport(
         List<WalkStep> stage1,
         List<WalkStep> stage2,
         WalkOutcome outcome,
+        Extent extent,
         List<CachedTranslation> cached) {
+    /** The largest PASID. */
+    public static final int MAX_PASID = (1 << 20) - 1;
+
+    /**
+     * How far a walk's structures and descriptors reach: at least as far as this, with the address
+     * and the PASID that were asked for. Between, outputs run along with addresses.
+     *
+     * @param lastIova unsigned, inclusive
+     * @param lastPasid inclusive; without meaning for a request without PASID
+     * @param ownEntry whether the last of the structures is the PASID's own entry
+     */
+    public record Extent(long lastIova, int lastPasid, boolean ownEntry) {}
+
     public WalkReport {
         structures = List.copyOf(structures);
         stage1 = List.copyOf(stage1);
@@ -36,6 +51,6 @@ public record WalkReport(
         List<CachedTranslation> all = new ArrayList<>(cached);
         all.addAll(more);
         return new WalkReport(
-                model, requester, iova, access, structures, stage1, stage2, outcome, all);
+                model, requester, iova, access, structures, stage1, stage2, outcome, extent, all);
     }
 }

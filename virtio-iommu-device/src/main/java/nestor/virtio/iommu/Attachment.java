@@ -3,6 +3,7 @@ package nestor.virtio.iommu;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.Set;
+import nestor.iommu.walk.WalkReport;
 import nestor.pci.Requester;
 import org.jspecify.annotations.Nullable;
 
@@ -54,6 +55,12 @@ final class Attachment {
     boolean admitsTranslated(int pasid) {
         return translating(pasid) instanceof TableDomain
                 || pasid == Requester.NO_PASID && pasids.length > 0;
+    }
+
+    /** The last PASID from {@code pasid}, which has no domain of its own, on that has none. */
+    int lastWithout(int pasid) {
+        int next = -Arrays.binarySearch(pasids, pasid) - 1;
+        return next < pasids.length ? pasids[next] - 1 : WalkReport.MAX_PASID;
     }
 
     /** PASIDs with a domain of their own. */

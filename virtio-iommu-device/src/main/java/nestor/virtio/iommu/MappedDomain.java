@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class MappedDomain implements Domain {
     private static final int PAGE_LOG2 = 12;
+    static final long PAGE_BYTES = 1L << PAGE_LOG2;
 
     /** A range mapped as a whole: one MAP request, or a region mapped to itself. */
     record MappedRange(IovaRange range, long gpa, int access) {
@@ -176,6 +177,18 @@ final class MappedDomain implements Domain {
         return before == null || !before.getValue().range().contains(iova)
                 ? null
                 : before.getValue();
+    }
+
+    /** The last address of the mapping that holds {@code iova}, or else before the next one. */
+    long last(long iova) {
+        synchronized (lock) {
+            Map.Entry<Long, MappedRange> before = mappings.floorEntry(iova);
+            if (before != null && before.getValue().range().contains(iova)) {
+                return before.getValue().range().last();
+            }
+            Long next = mappings.higherKey(iova);
+            return next == null ? -1 : next - 1;
+        }
     }
 
     /** What the IOTLB holds for {@code iova}; null if nothing. Any thread. */

@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTables) {
     private static final String REPORTS = "virtio, §5.13.6.9";
 
+    /** The last address of all, unsigned. */
+    private static final long EVERYTHING = -1;
+
     /**
      * @param message whether the request is an interrupt message that passes
      */
@@ -29,20 +32,31 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
         var steps = new Exploration("virtio-iommu", requester, iova, access);
         if (message) {
             return steps.report(
-                    new WalkOutcome.Untranslated("a reserved region of MSIs"), List.of());
+                    new WalkOutcome.Untranslated("a reserved region of MSIs"),
+                    iova | MappedDomain.PAGE_BYTES - 1,
+                    List.of());
         }
         if (domain != null) {
             steps.add(attachment(domain));
         }
         return switch (domain) {
-            case null -> steps.report(unattached(requester), List.of());
+            case null -> {
+                steps.reachesPasid(lastWithout(requester));
+                yield steps.report(unattached(requester), EVERYTHING, List.of());
+            }
             case TableDomain table ->
                     table.space().explore(steps, fault -> name(Fault.Reason.of(fault)));
             case MappedDomain mapped ->
                     requester.hasPasid()
-                            ? steps.report(unattached(requester), List.of())
+                            ? steps.report(unattached(requester), EVERYTHING, List.of())
                             : mapped(mapped, steps);
         };
+    }
+
+    private int lastWithout(Requester requester) {
+        return requester.hasPasid()
+                ? spaces.attachment(requester.rid()).lastWithout(requester.pasid())
+                : WalkReport.MAX_PASID;
     }
 
     private static String name(Fault.Reason reason) {
@@ -79,7 +93,8 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
 
     private static WalkReport mapped(MappedDomain domain, Exploration steps) {
         if (domain.isBypass()) {
-            return steps.report(new WalkOutcome.Untranslated("the domain bypasses"), List.of());
+            return steps.report(
+                    new WalkOutcome.Untranslated("the domain bypasses"), EVERYTHING, List.of());
         }
         long iova = steps.iova();
         MappedDomain.MappedRange range = domain.find(iova);
@@ -106,7 +121,8 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                                     Optional.empty())
                             : unmapped(block.access());
         }
-        return steps.report(outcome, cached(domain.cached(iova), iova, outcome));
+        return steps.report(
+                outcome, domain.last(iova), cached(domain.cached(iova), iova, outcome));
     }
 
     private static WalkOutcome unmapped(int granted) {

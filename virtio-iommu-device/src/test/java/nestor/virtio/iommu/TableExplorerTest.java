@@ -20,6 +20,7 @@ import nestor.pci.AddressType;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
 import nestor.testkit.Choices;
+import nestor.testkit.Extents;
 import nestor.testkit.HostileTables;
 import nestor.testkit.PageTables;
 import org.junit.jupiter.api.DisplayName;
@@ -139,6 +140,7 @@ class TableExplorerTest {
         int access = 1 + choices.below(7);
         WalkReport report = tables.device.explore(requester, iova, access);
         assertThat(report.cached()).isEmpty();
+        Extents.assertHolds(tables.device, report, choices);
         Translation answer = translate(requester, iova, access);
         switch (report.outcome()) {
             case WalkOutcome.Mapped foretold -> {

@@ -43,6 +43,9 @@ public final class PasidTable {
     /** PASIDs under one directory entry. */
     static final int TABLE_LOG2 = 6;
 
+    /** The same, as a number. */
+    public static final int ENTRIES = 1 << TABLE_LOG2;
+
     private PasidTable() {}
 
     /** What a search comes to. */

@@ -9,6 +9,7 @@ import nestor.iommu.walk.Exploration;
 import nestor.iommu.walk.StructureLog;
 import nestor.iommu.walk.WalkField;
 import nestor.iommu.walk.WalkOutcome;
+import nestor.iommu.walk.WalkReport;
 import nestor.iommu.walk.WalkStep;
 import nestor.paging.Access;
 import nestor.paging.ExploredWalk;
@@ -56,6 +57,8 @@ final class TableExplorer {
     /** What becomes of the request; adds what it meets to its steps. */
     WalkOutcome explore() {
         steps.add(attached());
+        // S1DSS is of PASID 0 alone.
+        steps.reachesPasid(steps.requester().pasid() == 0 ? 0 : WalkReport.MAX_PASID);
         ContextReader.Result result =
                 reader.read(descriptor, serial, steps.requester().pasid());
         addContext();
@@ -69,6 +72,12 @@ final class TableExplorer {
                         : walked(found);
             }
         };
+    }
+
+    /** For {@link Exploration#report}. */
+    long lastIova() {
+        ContextDescriptor cd = context == null ? null : context.cd();
+        return steps.lastIova(cd == null ? Long.SIZE : cd.addressBits());
     }
 
     /** What the driver's request said. */
@@ -106,13 +115,19 @@ final class TableExplorer {
     }
 
     private void addContext() {
-        if (!(descriptor instanceof TableDescriptor.ContextTable table) || !log.hasMore()) {
+        if (!(descriptor instanceof TableDescriptor.ContextTable table)) {
+            steps.reachesOwnEntry();
+            return;
+        }
+        if (!log.hasMore()) {
             return;
         }
         if (table.format().isTwoLevel()) {
             steps.add(log.next(ContextTableFormat.LEVEL1_LAYOUT, List.of()));
+            steps.reachesPasid(steps.requester().pasid() | table.format().leafEntries() - 1);
         }
         if (log.hasMore()) {
+            steps.reachesOwnEntry();
             WalkStep cd = log.next(ContextDescriptor.LAYOUT, List.of());
             List<Long> words = cd.words();
             steps.add(

@@ -229,7 +229,9 @@ public final class TableSpace {
         var explorer = new TableExplorer(descriptor, options, memory, serial, names, steps);
         WalkOutcome outcome = explorer.explore();
         return steps.report(
-                outcome, cached(explorer.context(), steps.requester(), steps.iova(), outcome));
+                outcome,
+                explorer.lastIova(),
+                cached(explorer.context(), steps.requester(), steps.iova(), outcome));
     }
 
     private List<CachedTranslation> cached(

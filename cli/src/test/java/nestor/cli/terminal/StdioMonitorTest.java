@@ -1,0 +1,81 @@
+package nestor.cli.terminal;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+final class StdioMonitorTest {
+    private static final long LONG = TimeUnit.SECONDS.toNanos(30);
+
+    private final ByteArrayOutputStream screen = new ByteArrayOutputStream();
+    private final BoundedOutput out = new BoundedOutput("test", screen, 1 << 16, LONG);
+    private final List<String> lines = new CopyOnWriteArrayList<>();
+    private final CountDownLatch last = new CountDownLatch(1);
+
+    private String answer(String line) {
+        lines.add(line);
+        if (line.equals("last")) {
+            last.countDown();
+        }
+        return "answer to " + line + "\n";
+    }
+
+    private void run(InputStream in) throws InterruptedException {
+        new StdioMonitor(in, out, new Monitor(this::answer)).start();
+        assertThat(last.await(30, TimeUnit.SECONDS)).isTrue();
+    }
+
+    private static InputStream typed(String text) {
+        return new ByteArrayInputStream(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @Test
+    void eachLineIsACommandAndItsAnswerIsPrintedBehindThePrompt() throws Exception {
+        run(typed("info status\r\n  \nlast\n"));
+        out.flush(LONG);
+        assertThat(lines).containsExactly("info status", "last");
+        assertThat(screen.toString(StandardCharsets.UTF_8))
+                .startsWith("\nNestor monitor: ")
+                .contains("(nestor) info status\nanswer to info status\n(nestor) ");
+    }
+
+    @Test
+    void aLongLineIsCutAndControlBytesAreNoPartOfIt() throws Exception {
+        run(typed("a".repeat(100_000) + "\n\u0007la\u001bst\n"));
+        assertThat(lines.getFirst()).hasSizeLessThan(1000).matches("a+");
+        assertThat(lines.getLast()).isEqualTo("last");
+    }
+
+    @Test
+    void aLineWithoutAnEndIsNoCommandAndABrokenInputIsTheEnd() throws Exception {
+        CountDownLatch broken = new CountDownLatch(1);
+        InputStream in =
+                new InputStream() {
+                    private final InputStream before = typed("last\nquit");
+
+                    @Override
+                    public int read() throws IOException {
+                        int next = before.read();
+                        if (next < 0) {
+                            broken.countDown();
+                            throw new IOException("input/output error");
+                        }
+                        return next;
+                    }
+                };
+        run(in);
+        assertThat(broken.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(lines).containsExactly("last");
+    }
+}
