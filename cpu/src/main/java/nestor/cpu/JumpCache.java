@@ -62,6 +62,11 @@ public final class JumpCache<B extends CodeBlock> {
             return new Target<>(va, block, NEVER);
         }
 
+        /** The virtual address. */
+        public long va() {
+            return va;
+        }
+
         /** The block. */
         @SuppressWarnings("NullAway") // NOWHERE alone has none, and is never handed out
         public B block() {

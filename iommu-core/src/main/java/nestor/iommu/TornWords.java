@@ -5,6 +5,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntPredicate;
+import nestor.vmm.memory.GuestAccessException;
 
 /**
  * Structures in memory as they were first seen since they were invalidated. Whoever reads one again
@@ -27,6 +28,13 @@ public final class TornWords {
     private final int granuleWords;
     private final BooleanSupplier old;
     private final Map<Long, Seen> structures = new LinkedHashMap<>();
+    private long epoch;
+
+    /** Reads a structure as it is now. */
+    @FunctionalInterface
+    public interface Words {
+        long[] read() throws GuestAccessException;
+    }
 
     /**
      * Nothing has been seen yet.
@@ -43,21 +51,33 @@ public final class TornWords {
      * What a fetch gets.
      *
      * @param owner whose structure it is, as {@link #invalidate} calls him
-     * @param now what is in memory; changed and returned
+     * @param structure is read once
      */
-    public synchronized long[] fetch(int owner, long gpa, long[] now) {
-        Seen seen = structures.get(gpa);
-        if (seen == null || seen.owner != owner) {
-            makeRoom();
-            structures.put(gpa, new Seen(owner, now.clone()));
-            return now;
-        }
-        for (int first = 0; first < now.length; first += granuleWords) {
-            if (old.getAsBoolean()) {
-                System.arraycopy(seen.words, first, now, first, granuleWords);
+    public long[] fetch(int owner, long gpa, Words structure) throws GuestAccessException {
+        long sampled = epoch();
+        long[] now = structure.read();
+        synchronized (this) {
+            Seen seen = structures.get(gpa);
+            if (seen != null && seen.owner == owner) {
+                mix(seen.words, now);
+            } else if (epoch == sampled) { // else it may be from before an invalidation
+                makeRoom();
+                structures.put(gpa, new Seen(owner, now.clone()));
             }
         }
         return now;
+    }
+
+    private synchronized long epoch() {
+        return epoch;
+    }
+
+    private void mix(long[] seen, long[] now) {
+        for (int first = 0; first < now.length; first += granuleWords) {
+            if (old.getAsBoolean()) {
+                System.arraycopy(seen, first, now, first, granuleWords);
+            }
+        }
     }
 
     private void makeRoom() {
@@ -70,6 +90,7 @@ public final class TornWords {
 
     /** Structures of these owners were invalidated: the next fetch sees what is there then. */
     public synchronized void invalidate(IntPredicate owners) {
+        epoch++;
         structures.values().removeIf(seen -> owners.test(seen.owner));
     }
 }

@@ -61,9 +61,11 @@ public final class DeviceCatalog {
                     choice("disable-modern", "off", "devices are modern only", "off"));
 
     /** What a PCI function takes that may misbehave. */
-    private static final List<DeviceProperty> CHAOS_PLACE = chaotic(PCI_PLACE);
+    private static final List<DeviceProperty> CHAOS_PLACE =
+            withChaos(PCI_PLACE, ChaosKey.Side.FUNCTION);
 
-    private static final List<DeviceProperty> CHAOS_VIRTIO = chaotic(VIRTIO_PCI);
+    private static final List<DeviceProperty> CHAOS_VIRTIO =
+            withChaos(VIRTIO_PCI, ChaosKey.Side.FUNCTION);
 
     private static final List<DeviceType> TYPES =
             List.of(
@@ -100,7 +102,7 @@ public final class DeviceCatalog {
                             DeviceType.PCI,
                             "paravirtual IOMMU in front of all other PCI functions",
                             with(
-                                    PCI_PLACE,
+                                    withChaos(PCI_PLACE, ChaosKey.Side.VIRTIO_IOMMU),
                                     onOff(
                                             "boot-bypass",
                                             "on",
@@ -197,12 +199,12 @@ public final class DeviceCatalog {
                             SmmuUnits.DRIVER,
                             DeviceType.BOARD,
                             "Arm SMMUv3 in front of the functions of one root bus and below",
-                            withChaos(SmmuUnits.PROPERTIES)),
+                            withChaos(SmmuUnits.PROPERTIES, ChaosKey.Side.IOMMU)),
                     new DeviceType(
                             RemappingUnits.DRIVER,
                             DeviceType.BOARD,
                             "Intel VT-d unit in front of all functions, or those of one root bus",
-                            withChaos(RemappingUnits.PROPERTIES)),
+                            withChaos(RemappingUnits.PROPERTIES, ChaosKey.Side.IOMMU)),
                     new DeviceType(
                             PciPlan.EXPANDER,
                             DeviceType.PCI,
@@ -232,13 +234,8 @@ public final class DeviceCatalog {
         return choice(name, "auto", help, "auto", "on", "off");
     }
 
-    private static List<DeviceProperty> chaotic(List<DeviceProperty> base) {
-        return with(
-                base, ChaosPlan.properties(ChaosKey.Side.FUNCTION).toArray(DeviceProperty[]::new));
-    }
-
-    private static List<DeviceProperty> withChaos(List<DeviceProperty> base) {
-        return with(base, ChaosPlan.properties(ChaosKey.Side.IOMMU).toArray(DeviceProperty[]::new));
+    private static List<DeviceProperty> withChaos(List<DeviceProperty> base, ChaosKey.Side side) {
+        return with(base, ChaosPlan.properties(side).toArray(DeviceProperty[]::new));
     }
 
     DeviceCatalog() {}

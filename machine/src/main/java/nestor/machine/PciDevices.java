@@ -184,6 +184,13 @@ final class PciDevices {
                         place, host, memory, clock, messages, assigned, this::iommuLoop);
         iommu = unit;
         onFunctionsLeft(unit::functionsLeft);
+        DeviceOptions options = place.options();
+        addToChaos(
+                place.name(),
+                options.origin(),
+                unit.chaos(),
+                unit.chaosKeys(),
+                ChaosPlan.of(options, ChaosKey.Side.VIRTIO_IOMMU));
     }
 
     private Optional<VirtioIommuUnit> iommu() {
@@ -244,7 +251,13 @@ final class PciDevices {
     /** An IOMMU of the board, which may misbehave. */
     void addToChaos(String name, String origin, Chaos of, Optional<ChaosPlan> plan)
             throws ConfigException {
-        chaos.add(name, of, ChaosKey.of(ChaosKey.Side.IOMMU), () -> {});
+        addToChaos(name, origin, of, ChaosKey.of(ChaosKey.Side.IOMMU), plan);
+    }
+
+    private void addToChaos(
+            String name, String origin, Chaos of, Set<ChaosKey> known, Optional<ChaosPlan> plan)
+            throws ConfigException {
+        chaos.add(name, of, known, () -> {});
         if (plan.isPresent()) {
             chaos.show(origin, name, plan.get());
         }

@@ -2,6 +2,7 @@ package nestor.machine;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import nestor.iommu.IovaRange;
 import nestor.iommu.host.GuestOffer;
@@ -9,6 +10,8 @@ import nestor.iommu.host.HostCapabilities;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.oracle.StaleTranslationOracle;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.PciFunction;
 import nestor.pci.PciHost;
 import nestor.virtio.VirtqueueState;
@@ -67,7 +70,7 @@ final class VirtioIommuUnit {
         this.name = place.name();
         this.host = host;
         this.clock = clock;
-        this.agent = new VirtioIommu(config, this::isEndpoint, tables);
+        this.agent = new VirtioIommu(config, this::isEndpoint, clock, tables);
         MailboxLoop loop = loops.apply(name);
         this.transport = new VirtioPci(name, agent, loop, VirtioPci.Access.DIRECT);
         PciFunction function = transport.function();
@@ -162,6 +165,16 @@ final class VirtioIommuUnit {
     /** Its own RID. */
     int rid() {
         return rid;
+    }
+
+    /** How it misbehaves. */
+    Chaos chaos() {
+        return agent.chaos();
+    }
+
+    /** How it can. */
+    Set<ChaosKey> chaosKeys() {
+        return agent.chaosKeys();
     }
 
     /** Functions are off the bus: what they were asked is not waited for. */

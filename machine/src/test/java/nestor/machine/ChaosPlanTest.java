@@ -45,7 +45,7 @@ class ChaosPlanTest {
     void everyKeyIsReadAsItIsWritten() throws ConfigException {
         for (ChaosKey key : ChaosKey.values()) {
             assertThat(ChaosPlan.keys("", key.title())).containsExactly(key);
-            assertThat(key.help()).matches("erratum: .*|.*(PCIe|VT-d|IHI 0070).* §.*");
+            assertThat(key.help()).matches("erratum: .*|.*(PCIe|VT-d|IHI 0070|virtio).* §.*");
         }
     }
 

@@ -21,6 +21,9 @@ public final class Chaos {
     private SplittableRandom random = new SplittableRandom(0);
     private final Map<ChaosKey, Long> strikes = new EnumMap<>(ChaosKey.class);
 
+    /** Until when a key rests that has struck. */
+    private final Map<ChaosKey, Long> calmNanos = new EnumMap<>(ChaosKey.class);
+
     /** Runs {@code listener} after each change of the keys, on the thread that changes them. */
     public void onChange(Runnable listener) {
         changed = listener;
@@ -32,6 +35,7 @@ public final class Chaos {
             seed = newSeed;
             random = new SplittableRandom(newSeed);
             keys = Set.copyOf(shown);
+            calmNanos.clear();
         }
         changed.run();
     }
@@ -62,6 +66,30 @@ public final class Chaos {
             }
             strikes.merge(key, 1L, Long::sum);
             return true;
+        }
+    }
+
+    /**
+     * As {@link #strikes}; having struck, the key rests, as software gets no further that meets
+     * nothing else.
+     *
+     * @param nowNanos of the machine's clock
+     */
+    public boolean strikesThenRests(ChaosKey key, int n, long nowNanos, long restNanos) {
+        synchronized (lock) {
+            if (rests(key, nowNanos) || !strikes(key, n)) {
+                return false;
+            }
+            calmNanos.put(key, nowNanos + restNanos);
+            return true;
+        }
+    }
+
+    /** Whether {@code key} has struck and rests. */
+    public boolean rests(ChaosKey key, long nowNanos) {
+        synchronized (lock) {
+            Long calm = calmNanos.get(key);
+            return calm != null && nowNanos - calm < 0;
         }
     }
 

@@ -59,54 +59,72 @@ public enum ChaosKey {
     FETCH_TORN(
             "fetch=torn",
             Side.IOMMU,
+            Side.VIRTIO_IOMMU,
             "each granule of a structure (8 bytes of an STE or a CD, 16 of a PASID entry) may be"
                     + " as old as the last invalidation (IHI 0070 §3.21.3; VT-d §6.2.3)"),
     CACHE_GREEDY(
             "cache=greedy",
             Side.IOMMU,
+            Side.VIRTIO_IOMMU,
             "table descriptors are cached, and neighbours of what was asked for (IHI 0070 §3.17;"
                     + " VT-d §6.2.5)"),
     CACHE_NONE(
             "cache=none",
             Side.IOMMU,
+            Side.VIRTIO_IOMMU,
             "nothing is cached: each access reads structures and tables (IHI 0070 §3.17; VT-d"
                     + " §6.2)"),
     INVALIDATION_TIMEOUT(
             "inv=timeout",
             Side.IOMMU,
-            "one Invalidate Completion in eight is lost; atc-timeout= says how soon that is an"
-                    + " error (IHI 0070 §4.5.1; VT-d §6.5.2.5)"),
+            "one Invalidate Completion in eight is lost, at most one in ten seconds; atc-timeout= says"
+                    + " how soon that is an error (IHI 0070 §4.5.1; VT-d §6.5.2.5)"),
     EVENT_QUEUE_FULL(
             "evtq=full",
             Side.IOMMU,
+            Side.VIRTIO_IOMMU,
             "one fault in four comes in such numbers that the Event queue or the fault records"
-                    + " overflow (IHI 0070 §7.4; VT-d §7.2.1)");
+                    + " overflow, or that no event buffer is left (IHI 0070 §7.4; VT-d §7.2.1; virtio"
+                    + " §5.13.6.9)"),
+    INVALIDATION_SLOW(
+            "inv=slow",
+            Side.VIRTIO_IOMMU,
+            "one DETACH, UNMAP or INVALIDATE in eight is carried out up to 5 ms late: what it takes"
+                    + " away is reached until the reply (virtio §5.13.6.4, §5.13.6.6)"),
+    REQUESTS_REORDERED(
+            "req=reorder",
+            Side.VIRTIO_IOMMU,
+            "requests that wait together are returned in any order (virtio §2.7.9)");
 
     /** Who shows a behaviour. */
     public enum Side {
         /** A function with ATS. */
         FUNCTION,
-        /** A translation agent. */
-        IOMMU
+        /** An SMMU or a remapping unit. */
+        IOMMU,
+        /** A virtio-iommu. */
+        VIRTIO_IOMMU
     }
 
     private final String title;
     private final Side side;
+    private final Side otherSide;
     private final String help;
 
     ChaosKey(String title, Side side, String help) {
+        this(title, side, side, help);
+    }
+
+    ChaosKey(String title, Side side, Side otherSide, String help) {
         this.title = title;
         this.side = side;
+        this.otherSide = otherSide;
         this.help = help;
     }
 
     /** As users write it. */
     public String title() {
         return title;
-    }
-
-    public Side side() {
-        return side;
     }
 
     /** One line, with document and section. */
@@ -123,7 +141,7 @@ public enum ChaosKey {
     /** Every key of {@code side}. */
     public static Set<ChaosKey> of(Side side) {
         Set<ChaosKey> keys = EnumSet.allOf(ChaosKey.class);
-        keys.removeIf(key -> key.side != side);
+        keys.removeIf(key -> key.side != side && key.otherSide != side);
         return keys;
     }
 

@@ -35,10 +35,15 @@ final class FunctionChaos {
     static final int STORM = 1 << 14;
 
     /**
-     * From one storm to the next: a device asks again for what an overflow has answered, and
-     * software that meets nothing but storms gets no further.
+     * From one storm to the next: a device asks again for what an overflow has answered.
      */
     static final long STORM_GAP_NANOS = 1_000_000_000;
+
+    /**
+     * What a page request takes until then: functions that ask again as fast as they can have lost
+     * patience long before software has emptied the queue.
+     */
+    static final long CONGESTED_NANOS = 1_000_000;
 
     /** Messages under way; the function's ITags and its credit are far fewer. */
     private static final int MAX_UNDER_WAY = 4096;
@@ -57,7 +62,6 @@ final class FunctionChaos {
     private final Object lock = new Object();
     private final Deque<Message> underWay = new ArrayDeque<>();
     private final List<Runnable> toReorder = new ArrayList<>();
-    private long calmUntilNanos = Long.MIN_VALUE;
 
     /**
      * @param flr resets the function
@@ -143,10 +147,8 @@ final class FunctionChaos {
         if (chaos.strikes(ChaosKey.PRQ_STOP_MARKER, 1)) {
             send(0, () -> upstream.accept(marker));
         }
-        if (isCalmOver() && chaos.strikes(ChaosKey.PRQ_OVERFLOW, 4)) {
-            synchronized (lock) {
-                calmUntilNanos = clock.nanos() + STORM_GAP_NANOS;
-            }
+        if (chaos.strikesThenRests(
+                ChaosKey.PRQ_OVERFLOW, 4, clock.nanos(), STORM_GAP_NANOS)) {
             send(
                     0,
                     () -> {
@@ -154,12 +156,6 @@ final class FunctionChaos {
                             upstream.accept(marker);
                         }
                     });
-        }
-    }
-
-    private boolean isCalmOver() {
-        synchronized (lock) {
-            return clock.nanos() >= calmUntilNanos;
         }
     }
 
@@ -179,8 +175,12 @@ final class FunctionChaos {
 
     /** Sends a Page Request or Stop Marker. */
     void sendPage(Runnable message) {
-        boolean late = chaos.strikes(ChaosKey.PRQ_LATE, 2);
-        send(late ? 1 + chaos.below(LATE_NANOS) : 0, message);
+        if (chaos.strikes(ChaosKey.PRQ_LATE, 2)) {
+            send(1 + chaos.below(LATE_NANOS), message);
+        } else {
+            boolean congested = chaos.rests(ChaosKey.PRQ_OVERFLOW, clock.nanos());
+            send(congested ? CONGESTED_NANOS : 0, message);
+        }
     }
 
     /** Whether more messages may be sent that take no credit. */

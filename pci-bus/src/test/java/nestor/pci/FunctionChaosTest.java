@@ -225,13 +225,34 @@ class FunctionChaosTest {
         show(ChaosKey.PRQ_OVERFLOW);
         for (int index = 0; index < 64; index++) {
             assertThat(request(index)).isEqualTo(PageRequestOutcome.SENT);
-            at.respond(1, index, PageResponse.SUCCESS);
             clock.advance(FunctionChaos.STORM_GAP_NANOS / 2);
+            at.respond(1, index, PageResponse.SUCCESS);
         }
         long storms = chaos.counts().getOrDefault(ChaosKey.PRQ_OVERFLOW, 0L);
 
         assertThat(storms).isBetween(1L, 32L);
         assertThat(at.agent.pages).hasSize(64 + (int) storms * FunctionChaos.STORM);
+    }
+
+    @Test
+    @DisplayName("PCIe §2.4.1: prq=overflow: page requests take a while until the storm is over")
+    void aFunctionThatAsksAgainAtOnceDoesNotOutrunSoftware() {
+        show(ChaosKey.PRQ_OVERFLOW);
+        int index = 0;
+        for (; chaos.counts().isEmpty(); index++) {
+            at.agent.pages.clear();
+            request(index);
+            at.respond(1, index, PageResponse.SUCCESS);
+        }
+        PageRequest last = new PageRequest(pasid(1), 0x7000, READ, index - 1, true);
+        assertThat(at.agent.pages).hasSize(FunctionChaos.STORM).doesNotContain(last);
+        clock.advance(FunctionChaos.CONGESTED_NANOS);
+        assertThat(at.agent.pages).last().isEqualTo(last);
+
+        clock.advance(FunctionChaos.STORM_GAP_NANOS);
+        chaos.set(Set.of(), SEED);
+        request(index);
+        assertThat(at.agent.pages).hasSize(FunctionChaos.STORM + 2);
     }
 
     @Test

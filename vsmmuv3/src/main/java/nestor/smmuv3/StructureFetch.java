@@ -84,7 +84,7 @@ public interface StructureFetch {
     record Torn(TornWords seen) implements StructureFetch {
         @Override
         public long[] fetch(Doublewords memory, int sid, long gpa) throws GuestAccessException {
-            return seen.fetch(sid, gpa, atomic64().fetch(memory, sid, gpa));
+            return seen.fetch(sid, gpa, () -> atomic64().fetch(memory, sid, gpa));
         }
 
         @Override

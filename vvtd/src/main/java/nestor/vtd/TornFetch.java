@@ -25,8 +25,9 @@ final class TornFetch implements PasidEntryFetch {
 
     @Override
     public long[] words(Doublewords memory, int rid, long gpa) throws GuestAccessException {
-        long[] now = PasidEntry.words(memory, gpa);
-        return chaos.has(ChaosKey.FETCH_TORN) ? seen.fetch(rid, gpa, now) : now;
+        return chaos.has(ChaosKey.FETCH_TORN)
+                ? seen.fetch(rid, gpa, () -> PasidEntry.words(memory, gpa))
+                : PasidEntry.words(memory, gpa);
     }
 
     /** Whatever was invalidated: every entry is read as it is then. */

@@ -103,7 +103,7 @@ public final class VtdUnit implements OracleSubject, WalkExplorer {
                         options, memory, registers, pageRequestEvent, translator, functions);
         this.invalidator =
                 new AtcInvalidator(
-                        new LossyRoute(functions, chaos),
+                        new LossyRoute(functions, chaos, clock),
                         clock,
                         options.atcTimeoutNanos(),
                         faults::unexpectedCompletion);

@@ -1,15 +1,21 @@
 package nestor.cpu.x86;
 
-/** A memory operand's address (1 §3.7.5): base plus scaled index plus displacement. */
+/**
+ * A memory operand's address (1 §3.7.5): base plus scaled index plus displacement. Small: the
+ * operands of a path through the kernel are more than a cache holds.
+ */
 final class Address {
     private static final int NO_OVERRIDE = -1;
 
-    private final int base;
-    private final int index;
-    private final int scale;
+    private final byte base;
+    private final byte index;
+    private final byte scale;
+    private final byte segment;
+
+    /** Upper bits of the sum that are not kept. */
+    private final byte cut;
+
     private long displacement;
-    private final long mask;
-    private final int segment;
 
     /** Whether it goes through the stack segment. */
     final boolean stack;
@@ -31,30 +37,47 @@ final class Address {
             long mask,
             int segment,
             boolean stack) {
-        this.base = base;
-        this.index = index;
-        this.scale = scale;
+        this.base = (byte) base;
+        this.index = (byte) index;
+        this.scale = (byte) scale;
         this.displacement = displacement;
-        this.mask = mask;
-        this.segment = segment;
+        this.cut = (byte) Long.numberOfLeadingZeros(mask);
+        this.segment = (byte) segment;
         this.stack = stack;
     }
 
     /** The effective address, without the segment's base: what LEA computes. */
     long effective(X86Cpu cpu) {
         long[] x = cpu.x;
-        return x[base] + (x[index] << scale) + displacement & mask;
+        return x[base] + (x[index] << scale) + displacement << cut >>> cut;
     }
 
     /** The linear address. */
     long of(X86Cpu cpu) {
         long[] x = cpu.x;
-        return (x[base] + (x[index] << scale) + displacement & mask) + x[segment];
+        return (x[base] + (x[index] << scale) + displacement << cut >>> cut) + x[segment];
     }
 
     /** The linear address of the operand's bit string, {@code bytes} further on. */
     long of(X86Cpu cpu, long bytes) {
-        return (effective(cpu) + bytes & mask) + cpu.x[segment];
+        return (effective(cpu) + bytes << cut >>> cut) + cpu.x[segment];
+    }
+
+    /** Whether it is a register plus {@link #displacement}, 64 bits wide, in no segment. */
+    boolean isNear() {
+        return index == X86Cpu.ZERO
+                && segment == X86Cpu.ZERO
+                && cut == 0
+                && base != X86Cpu.RIP; // whose displacement is not known yet
+    }
+
+    /** Index in {@link X86Cpu#x}. */
+    int base() {
+        return base;
+    }
+
+    long displacement() {
+        return displacement;
     }
 
     /** RIP-relative: the end of the instruction has become known. */

@@ -249,8 +249,9 @@ final class Branches {
         }
     }
 
-    private static final class Return64 extends Op.Transfer {
-        private final long released;
+    static final class Return64 extends Op.Transfer {
+        /** Bytes that it takes off the stack. */
+        final long released;
 
         Return64(int released) {
             this.released = 8L + released;

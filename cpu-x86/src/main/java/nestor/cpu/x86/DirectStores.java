@@ -8,7 +8,7 @@ final class DirectStores {
     static Op movdiri(Instruction in) throws Instruction.Truncated {
         in.modRm();
         boolean prefixed = in.operandPrefix || in.repeat != Instruction.NO_REPEAT;
-        return in.isRegister() || prefixed ? Undefined.OP : Moves.store(in);
+        return in.isRegister() || prefixed ? Undefined.OP : MemoryMoves.store(in);
     }
 
     /** 66 0F 38 F8; with F2 and F3 it is ENQCMD and ENQCMDS. */

@@ -25,6 +25,8 @@ final class Interpreter {
     private final RamMap ram;
     private final Instruction instruction = new Instruction();
 
+    private final Crossings crossings;
+
     /** What was executed last. */
     private JumpCache.Target<X86Block> here;
 
@@ -32,6 +34,7 @@ final class Interpreter {
         this.cpu = cpu;
         this.exceptions = exceptions;
         ram = cpu.cluster.ram;
+        crossings = new Crossings(cpu);
         here = JumpCache.Target.once(0, new X86Block(0, new Op[0], 0, new short[1], true));
     }
 
@@ -81,6 +84,9 @@ final class Interpreter {
             cpu.budget += instructions - Math.max(i, 1);
             if (e.vector == X86Exception.RESTART) {
                 restart(block, i);
+            } else if (e.vector == X86Exception.ALONE) {
+                cpu.x[RIP] += block.offset(i);
+                alone();
             } else {
                 deliver(e, block, i, ops[i]);
             }
@@ -99,6 +105,14 @@ final class Interpreter {
             cpu.jumps.remove(cpu.x[RIP]);
         } else {
             cpu.x[RIP] += block.offset(next);
+        }
+    }
+
+    /** The first instruction of an op that stands for several; the loop goes on behind it. */
+    private void alone() {
+        JumpCache.Target<X86Block> target = fetch(cpu.x[RIP], true);
+        if (target != null) {
+            execute(target.block());
         }
     }
 
@@ -131,6 +145,10 @@ final class Interpreter {
             cpu.endSlice();
             return null;
         }
+        return fetch(rip, single);
+    }
+
+    private JumpCache.@Nullable Target<X86Block> fetch(long rip, boolean single) {
         try {
             return lookup(rip, cpu.mmu.fetch(rip), single);
         } catch (X86Exception e) {
@@ -145,6 +163,10 @@ final class Interpreter {
         if (single || block != null && block.mode64 != cpu.mode64) {
             // Good for once: rare, and too short to change under way.
             return once(rip, gpa);
+        }
+        JumpCache.Target<X86Block> crossing = block == null ? crossings.find(rip, gpa) : null;
+        if (crossing != null) {
+            return crossing;
         }
         while (block == null) {
             Object token = cpu.code.watch(gpa);
@@ -165,7 +187,7 @@ final class Interpreter {
     /** One instruction, which may reach into the next page. */
     private JumpCache.Target<X86Block> once(long rip, long gpa) {
         X86Block block = decode(gpa, 1, RamMap.PAGE_BYTES);
-        return JumpCache.Target.once(rip, block != null ? block : crossing(rip, gpa));
+        return block != null ? JumpCache.Target.once(rip, block) : crossing(rip, gpa);
     }
 
     /**
@@ -201,9 +223,13 @@ final class Interpreter {
             Op fused = length > 0 ? ops[length - 1].fusedWith(op) : null;
             if (fused != null) {
                 ops[length - 1] = fused;
-            } else if (op != Nop.OP || length == 0) {
+            } else if (op != Nop.OP) {
                 ops[length++] = op;
             }
+            offsets[length] = (short) offset; // at first, of the instruction behind leading hints
+        }
+        if (count != 0 && length == 0) {
+            ops[length++] = Nop.OP;
             offsets[length] = (short) offset;
         }
         return count == 0 ? null : block(gpa, ops, length, count, offsets);
@@ -222,8 +248,8 @@ final class Interpreter {
                 cpu.mode64);
     }
 
-    /** An instruction that begins on one page and ends on the next, decoded each time. */
-    private X86Block crossing(long rip, long gpa) {
+    /** An instruction that begins on one page and ends on the next. */
+    private JumpCache.Target<X86Block> crossing(long rip, long gpa) {
         byte[] window = instruction.fromWindow(Instruction.MAX_BYTES);
         int first = toPageEnd(gpa);
         copy(ram.hostAddress(gpa), window, 0, first);
@@ -236,7 +262,11 @@ final class Interpreter {
         } catch (Instruction.Truncated e) {
             ops[0] = Undefined.TOO_LONG;
         }
-        return block(gpa, ops, 1, 1, new short[] {0, (short) instruction.length()});
+        int length = instruction.length();
+        X86Block block = block(gpa, ops, 1, 1, new short[] {0, (short) length});
+        JumpCache.Target<X86Block> target = JumpCache.Target.once(rip, block);
+        crossings.put(gpa, Arrays.copyOf(window, length), target);
+        return target;
     }
 
     private static void copy(long host, byte[] window, int from, int to) {
@@ -245,7 +275,7 @@ final class Interpreter {
         }
     }
 
-    private static int toPageEnd(long gpa) {
+    static int toPageEnd(long gpa) {
         return (int) (RamMap.PAGE_BYTES - (gpa & (RamMap.PAGE_BYTES - 1)));
     }
 

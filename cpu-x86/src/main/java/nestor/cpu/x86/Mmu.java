@@ -51,7 +51,7 @@ final class Mmu {
 
     private static final Access LOOK = Access.upTo(0);
     private static final int ALL_PERMISSIONS = 0x3f;
-    private static final int SUPERVISOR_JUMPS_LOG2 = 16;
+    private static final int SUPERVISOR_JUMPS_LOG2 = 18;
     private static final int USER_JUMPS_LOG2 = 15;
     private static final int JUMPS32_LOG2 = 12;
 

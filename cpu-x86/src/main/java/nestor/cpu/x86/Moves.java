@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import org.jspecify.annotations.Nullable;
+
 /** MOV, MOVZX, MOVSX, MOVSXD, LEA, CBW and CWD families, BSWAP, MOVBE, XLAT. */
 final class Moves {
     private static final long WORD = 0xffff_ffffL;
@@ -22,17 +24,7 @@ final class Moves {
             int n = load ? in.rm() : in.reg();
             return wide ? new Register64(d, n) : new Masked(d, n, WORD);
         }
-        if (load) {
-            return wide ? new Load64(in.reg(), in.memory()) : new Load32(in.reg(), in.memory());
-        }
-        return wide ? new Store64(in.reg(), in.memory()) : new Store32(in.reg(), in.memory());
-    }
-
-    /** MOVNTI, whose ModRM is read already. */
-    static Op store(Instruction in) {
-        return in.operandBytes == 8
-                ? new Store64(in.reg(), in.memory())
-                : new Store32(in.reg(), in.memory());
+        return load ? MemoryMoves.load(in) : MemoryMoves.store(in);
     }
 
     /** B0-BF. */
@@ -88,7 +80,7 @@ final class Moves {
         in.modRm();
         if (!in.isRegister() && in.operandBytes >= 4) {
             long mask = Operand.mask(in.operandBytes);
-            return new LoadExtended(in.reg(), in.memory(), sourceBytes, signed, mask);
+            return new MemoryMoves.LoadExtended(in.reg(), in.memory(), sourceBytes, signed, mask);
         }
         Operand source = in.rmOperand(sourceBytes);
         int n = source.lowRegister();
@@ -168,7 +160,7 @@ final class Moves {
         }
     }
 
-    private static final class Register64 extends Op {
+    private static final class Register64 extends Op implements StackRuns.Step {
         private final int d;
         private final int n;
 
@@ -180,6 +172,16 @@ final class Moves {
         @Override
         void exec(X86Cpu cpu) {
             cpu.x[d] = cpu.x[n];
+        }
+
+        @Override
+        public int step() {
+            return StackRuns.move(d, n);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return StackRuns.begin(this, next);
         }
     }
 
@@ -232,85 +234,6 @@ final class Moves {
         @Override
         void exec(X86Cpu cpu) {
             cpu.x[d] = value;
-        }
-    }
-
-    /** Of a register and memory. */
-    private abstract static class Access extends Op {
-        final int r;
-        final Address address;
-
-        Access(int r, Address address) {
-            this.r = r;
-            this.address = address;
-        }
-
-        @Override
-        final boolean usesStack() {
-            return address.stack;
-        }
-    }
-
-    private static final class Load64 extends Access {
-        Load64(int r, Address address) {
-            super(r, address);
-        }
-
-        @Override
-        void exec(X86Cpu cpu) {
-            cpu.x[r] = cpu.load64(address.of(cpu));
-        }
-    }
-
-    private static final class Load32 extends Access {
-        Load32(int r, Address address) {
-            super(r, address);
-        }
-
-        @Override
-        void exec(X86Cpu cpu) {
-            cpu.x[r] = cpu.load32(address.of(cpu));
-        }
-    }
-
-    private static final class Store64 extends Access {
-        Store64(int r, Address address) {
-            super(r, address);
-        }
-
-        @Override
-        void exec(X86Cpu cpu) {
-            cpu.store64(address.of(cpu), cpu.x[r]);
-        }
-    }
-
-    private static final class Store32 extends Access {
-        Store32(int r, Address address) {
-            super(r, address);
-        }
-
-        @Override
-        void exec(X86Cpu cpu) {
-            cpu.store32(address.of(cpu), cpu.x[r]);
-        }
-    }
-
-    private static final class LoadExtended extends Access {
-        private final int bytes;
-        private final boolean signed;
-        private final long mask;
-
-        LoadExtended(int r, Address address, int bytes, boolean signed, long mask) {
-            super(r, address);
-            this.bytes = bytes;
-            this.signed = signed;
-            this.mask = mask;
-        }
-
-        @Override
-        void exec(X86Cpu cpu) {
-            long value = cpu.load(address.of(cpu), bytes);
-            cpu.x[r] = signed ? Operand.signed(value, bytes) & mask : value;
         }
     }
 

@@ -20,7 +20,7 @@ abstract class Op {
 
     /**
      * One op that does this and then {@code next}, if there is one. Only this one may fault, and
-     * only before anything has changed.
+     * only before anything has changed; or {@link X86Exception#ALONE} has both executed one by one.
      */
     @Nullable Op fusedWith(@SuppressWarnings("unused") Op next) {
         return null;

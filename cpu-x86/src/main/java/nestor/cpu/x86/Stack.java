@@ -1,5 +1,7 @@
 package nestor.cpu.x86;
 
+import org.jspecify.annotations.Nullable;
+
 /** PUSH, POP, PUSHF, POPF, ENTER and LEAVE. */
 final class Stack {
     private static final int RSP = X86Cpu.RSP;
@@ -91,14 +93,14 @@ final class Stack {
     }
 
     /** Any access to the stack. */
-    private abstract static class OnStack extends Op {
+    abstract static class OnStack extends Op {
         @Override
         final boolean usesStack() {
             return true;
         }
     }
 
-    private static final class Push64 extends OnStack {
+    private static final class Push64 extends OnStack implements StackRuns.Step {
         private final int r;
 
         Push64(int r) {
@@ -111,10 +113,20 @@ final class Stack {
             cpu.store64(rsp, cpu.x[r]);
             cpu.x[RSP] = rsp;
         }
+
+        @Override
+        public int step() {
+            return StackRuns.push(r);
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return StackRuns.begin(this, next);
+        }
     }
 
-    private static final class Pop64 extends OnStack {
-        private final int r;
+    static final class Pop64 extends OnStack {
+        final int r;
 
         Pop64(int r) {
             this.r = r;
@@ -126,6 +138,11 @@ final class Stack {
             long value = cpu.load64(rsp);
             cpu.x[RSP] = rsp + 8;
             cpu.x[r] = value;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return StackRuns.end(r, next);
         }
     }
 

@@ -117,6 +117,6 @@ final class TwoByteOpcodes {
         if (in.isRegister() || in.operandPrefix || in.repeat != Instruction.NO_REPEAT) {
             return Undefined.OP;
         }
-        return Moves.store(in);
+        return MemoryMoves.store(in);
     }
 }

@@ -11,7 +11,10 @@ final class X86Exception extends RuntimeException {
     /** In place of a vector: no exception, the block is no more what is in memory. */
     static final int RESTART = -1;
 
-    /** One of {@link Vector}, or {@link #RESTART}. */
+    /** In place of a vector: no exception, the op's instructions have to be executed one by one. */
+    static final int ALONE = -2;
+
+    /** One of {@link Vector}, or {@link #RESTART} or {@link #ALONE}. */
     int vector;
 
     /** Pushed if {@link Vector#hasErrorCode}. */

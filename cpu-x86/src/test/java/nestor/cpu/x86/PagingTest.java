@@ -194,6 +194,24 @@ class PagingTest {
         guest.code(TestGuest.DATA + 0x2000, "c1 01 00 00 00 f4");
         runWithRax(VA + 0xffe, "ff e0");
         assertThat(cpu.x[X86Cpu.RCX]).as("its second part changed").isEqualTo(1);
+
+        cpu.x[X86Cpu.RCX] = 0;
+        runWithRax(VA + 0xffe, "ff e0");
+        assertThat(cpu.x[X86Cpu.RCX]).as("nothing changed").isEqualTo(1);
+
+        guest.code(TestGuest.DATA + 0xffe, "49 c7"); // …MOV R9, imm
+        runWithRax(VA + 0xffe, "ff e0");
+        assertThat(cpu.x[9]).as("its first part changed").isEqualTo(1);
+
+        guest.map(VA + 0x1000, TestGuest.DATA + 0x3000, TestGuest.PRESENT);
+        guest.code(TestGuest.DATA + 0x3000, "c1 02 00 00 00 f4");
+        runWithRax(VA + 0xffe, "0f 01 bb 00 10 00 40 ff e0"); // INVLPG [RBX + VA + 1000h]
+        assertThat(cpu.x[9]).as("its second page changed").isEqualTo(2);
+
+        guest.map(VA + 0x1000, 0, 0);
+        runWithRax(VA + 0xffe, "0f 01 bb 00 10 00 40 ff e0");
+        expectPageFault(VA + 0x1000, Mmu.PF_FETCH);
+        assertThat(guest.stacked(1)).isEqualTo(VA + 0xffe);
     }
 
     @Test

@@ -146,6 +146,16 @@ final class TestGuest implements AutoCloseable {
         }
     }
 
+    /** Executes instructions one by one, as for a debugger, until something halts. */
+    void stepFrom(long rip) {
+        cpu.x[X86Cpu.RIP] = rip;
+        cpu.halted = false;
+        for (int i = 0; i < BUDGET && !cpu.halted; i++) {
+            cpu.beginSlice(1);
+            interpreter.step();
+        }
+    }
+
     /** Runs about so many instructions, or until something halts. */
     void runBriefly(long rip, int instructions) {
         cpu.x[X86Cpu.RIP] = rip;

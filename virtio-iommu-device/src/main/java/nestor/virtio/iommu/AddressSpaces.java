@@ -10,6 +10,7 @@ import nestor.iommu.Tags;
 import nestor.iommu.host.HostBinding;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.Stage1Intent;
+import nestor.pci.Chaos;
 import nestor.pci.Requester;
 import nestor.virtio.iommu.table.SpaceTag;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,7 @@ final class AddressSpaces {
 
     private final VirtioIommuConfig config;
     private final IntPredicate exists;
+    private final Chaos chaos;
     private final Iotlb iotlb = new Iotlb(IOTLB_ENTRIES);
     private final Map<Integer, Domain> domains = new HashMap<>();
     private final AtomicReferenceArray<@Nullable Attachment> attached =
@@ -40,9 +42,10 @@ final class AddressSpaces {
     private int mappings;
     private int nextSerial;
 
-    AddressSpaces(VirtioIommuConfig config, IntPredicate exists) {
+    AddressSpaces(VirtioIommuConfig config, IntPredicate exists, Chaos chaos) {
         this.config = config;
         this.exists = exists;
+        this.chaos = chaos;
     }
 
     /** Has departures told, and assigned endpoints kept; once, before the first request. */
@@ -101,6 +104,23 @@ final class AddressSpaces {
         return config;
     }
 
+    Chaos chaos() {
+        return chaos;
+    }
+
+    /** Drops all that is cached. Any thread. */
+    void forget() {
+        iotlb.invalidate(Tags.ALL, IovaRange.ALL);
+        for (int endpoint = 0; endpoint < ENDPOINTS; endpoint++) {
+            for (Domain domain : attachment(endpoint).domains()) {
+                if (domain instanceof TableDomain table) {
+                    table.space().dropContexts();
+                    table.space().dropTables();
+                }
+            }
+        }
+    }
+
     /** Counts mappings that come and go; false if there are too many. */
     boolean countMappings(int change) {
         if (change > 0 && mappings >= config.limits().mappings()) {
@@ -141,7 +161,7 @@ final class AddressSpaces {
             case null ->
                     enter(
                             request.endpoint(),
-                            new MappedDomain(request.domain(), newSerial(), bypass, iotlb));
+                            new MappedDomain(request.domain(), newSerial(), bypass, iotlb, chaos));
             case MappedDomain domain when domain.isBypass() == bypass ->
                     enter(request.endpoint(), domain);
             case MappedDomain _, TableDomain _ -> Outcome.failed(Status.INVAL);

@@ -4,6 +4,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.PageRequest;
 import nestor.virtio.DescriptorChain;
 import nestor.virtio.DriverLink;
@@ -18,9 +20,14 @@ import org.jspecify.annotations.Nullable;
 final class FaultQueue {
     private static final int MAX_PENDING = 64;
 
+    /** One fault in so many is reported until no buffer is left. */
+    private static final int CROWDING = 4;
+
     private final int index;
+    private final int queueSize;
     private final @Nullable PageRequests pages;
     private final RequestCounters counters;
+    private final Chaos chaos;
     private final Queue<Fault> pending = new ArrayBlockingQueue<>(MAX_PENDING);
     private final MemorySegment report = Arena.ofAuto().allocate(ReportLayout.MAX_BYTES, 8);
     private volatile @Nullable DriverLink link;
@@ -29,12 +36,21 @@ final class FaultQueue {
 
     /**
      * @param index of the event queue
+     * @param queueSize its buffers at most
      * @param pages where page requests come from; null without any
+     * @param chaos of the device
      */
-    FaultQueue(int index, @Nullable PageRequests pages, RequestCounters counters) {
+    FaultQueue(
+            int index,
+            int queueSize,
+            @Nullable PageRequests pages,
+            RequestCounters counters,
+            Chaos chaos) {
         this.index = index;
+        this.queueSize = queueSize;
         this.counters = counters;
         this.pages = pages;
+        this.chaos = chaos;
     }
 
     void start(DriverLink driver, ReportLayout newLayout) {
@@ -70,8 +86,11 @@ final class FaultQueue {
                 pending.clear();
                 return;
             }
-            int written = request == null ? writeFault(buffer) : write(request, buffer);
-            queue.complete(buffer, written);
+            if (request == null) {
+                reportNext(queue, buffer);
+            } else {
+                queue.complete(buffer, write(request, buffer));
+            }
             request = nextRequest();
         }
     }
@@ -81,12 +100,26 @@ final class FaultQueue {
     }
 
     /** A buffer that is too small for any report goes back empty, and the fault waits. */
-    private int writeFault(DescriptorChain buffer) {
+    private void reportNext(Virtqueue queue, DescriptorChain buffer) {
+        if (layout.faultBytes(buffer.writableBytes()) == 0) {
+            queue.complete(buffer, 0);
+            return;
+        }
+        Fault fault = pending.remove();
+        queue.complete(buffer, write(fault, buffer));
+        if (chaos.strikes(ChaosKey.EVENT_QUEUE_FULL, CROWDING)) {
+            for (int i = 0; i < queueSize && queue.next(buffer); i++) {
+                queue.complete(buffer, write(fault, buffer));
+            }
+        }
+    }
+
+    private int write(Fault fault, DescriptorChain buffer) {
         int sizeBytes = layout.faultBytes(buffer.writableBytes());
         if (sizeBytes == 0) {
             return 0;
         }
-        layout.encode(pending.remove(), cleared(), sizeBytes);
+        layout.encode(fault, cleared(), sizeBytes);
         return buffer.write(0, report.asSlice(0, sizeBytes)) ? sizeBytes : 0;
     }
 

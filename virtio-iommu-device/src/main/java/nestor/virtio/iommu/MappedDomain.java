@@ -7,6 +7,8 @@ import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
 import nestor.iommu.host.Stage1Intent;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.Translation;
 import nestor.virtio.iommu.table.SpaceTag;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +47,7 @@ final class MappedDomain implements Domain {
     private final boolean bypass;
     private final long tag;
     private final Iotlb iotlb;
+    private final Chaos chaos;
     private final Object lock = new Object();
     private final NavigableMap<Long, MappedRange> mappings = new TreeMap<>(Long::compareUnsigned);
     private int endpoints;
@@ -55,12 +58,13 @@ final class MappedDomain implements Domain {
      * @param bypass whether attached endpoints reach memory untranslated; such a domain has no
      *     mappings
      */
-    MappedDomain(int id, int serial, boolean bypass, Iotlb iotlb) {
+    MappedDomain(int id, int serial, boolean bypass, Iotlb iotlb, Chaos chaos) {
         this.id = id;
         this.serial = serial;
         this.bypass = bypass;
         this.tag = SpaceTag.ofDomain(serial);
         this.iotlb = iotlb;
+        this.chaos = chaos;
     }
 
     boolean isBypass() {
@@ -156,7 +160,7 @@ final class MappedDomain implements Domain {
         }
         long epoch = iotlb.epoch();
         Translation.Mapping block = current(iova);
-        if (block != null) {
+        if (block != null && !chaos.has(ChaosKey.CACHE_NONE)) {
             iotlb.insert(tag, epoch, block);
         }
         return block;

@@ -6,9 +6,11 @@ import java.lang.foreign.ValueLayout;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import nestor.iommu.oracle.CommandObserver;
+import nestor.pci.Chaos;
 import nestor.virtio.DescriptorChain;
 import nestor.virtio.DriverLink;
 import nestor.virtio.Virtqueue;
+import nestor.vmm.time.Clock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,7 +36,9 @@ final class RequestQueue {
     private final DriverLink link;
     private final Negotiated features;
     private @Nullable CommandObserver observer;
-    private final DescriptorChain chain;
+    private final LateRequest late;
+    private final Returns returns;
+    private DescriptorChain chain;
     private final MemorySegment request = Arena.ofAuto().allocate(Request.MAX_BYTES, 8);
     private final MemorySegment reply = Arena.ofAuto().allocate(MAX_REPLY_BYTES, 8);
 
@@ -59,7 +63,9 @@ final class RequestQueue {
             Requests requests,
             Revocation revocation,
             RequestCounters counters,
-            DriverLink link) {
+            DriverLink link,
+            Chaos chaos,
+            Clock clock) {
         this.index = index;
         this.profile = profile;
         this.requests = requests;
@@ -68,6 +74,8 @@ final class RequestQueue {
         this.link = link;
         this.features = profile.negotiated(link.features());
         this.chain = new DescriptorChain(link.memory());
+        this.returns = new Returns(chaos, link.memory());
+        this.late = new LateRequest(chaos, clock, () -> link.kick(index));
     }
 
     /** Who hears of requests; null for nobody. */
@@ -76,20 +84,31 @@ final class RequestQueue {
     }
 
     void serve(Virtqueue queue) {
+        resume(queue);
+        while (!isWaiting() && queue.next(chain)) {
+            serveOne(queue);
+        }
+        returns.flush(queue);
+    }
+
+    private boolean isWaiting() {
+        return parked != null || late.isWaiting();
+    }
+
+    /** Goes on with the request in {@link #chain} that waits, if it needs to wait no longer. */
+    private void resume(Virtqueue queue) {
         AtomicReference<@Nullable Status> waiting = parked;
         if (waiting != null) {
             Status released = waiting.get();
-            if (released == null) {
-                return;
+            if (released != null) {
+                parked = null;
+                completed();
+                reply(queue, released);
             }
-            parked = null;
-            completed();
-            reply(queue, released);
-        }
-        while (queue.next(chain)) {
-            serveOne(queue);
-            if (parked != null) {
-                return;
+        } else if (late.isWaiting()) {
+            Request due = late.take();
+            if (due != null) {
+                apply(queue, due);
             }
         }
     }
@@ -99,20 +118,25 @@ final class RequestQueue {
         if (chain.readableBytes() < Request.HEAD_BYTES
                 || replyBytes < TAIL_BYTES
                 || replyBytes > MAX_REPLY_BYTES) {
-            queue.complete(chain, 0);
+            giveBack(queue, 0);
             return;
         }
         int sizeBytes = (int) Math.min(chain.readableBytes(), Request.MAX_BYTES);
         if (!chain.read(
                 0, sizeBytes == Request.MAX_BYTES ? request : request.asSlice(0, sizeBytes))) {
-            queue.complete(chain, 0);
+            giveBack(queue, 0);
             return;
         }
         Request decoded = Request.decode(profile, request, sizeBytes);
         if (!Requests.isKnown(decoded, features)) {
-            queue.complete(chain, 0);
-            return;
+            giveBack(queue, 0);
+        } else if (!late.delays(decoded)) {
+            apply(queue, decoded);
         }
+    }
+
+    private void apply(Virtqueue queue, Request decoded) {
+        long replyBytes = chain.writableBytes();
         counters.request(decoded);
         if (observer != null) {
             observer.command(RequestText.of(decoded));
@@ -152,6 +176,10 @@ final class RequestQueue {
         long replyBytes = chain.writableBytes();
         reply.set(ValueLayout.JAVA_BYTE, replyBytes - TAIL_BYTES, status.value());
         boolean written = chain.write(0, reply.asSlice(0, replyBytes));
-        queue.complete(chain, written ? replyBytes : 0);
+        giveBack(queue, written ? replyBytes : 0);
+    }
+
+    private void giveBack(Virtqueue queue, long writtenBytes) {
+        chain = returns.add(queue, chain, writtenBytes);
     }
 }

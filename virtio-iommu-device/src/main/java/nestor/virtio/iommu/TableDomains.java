@@ -79,7 +79,9 @@ final class TableDomains implements AddressSpaces.Departures {
             return Outcome.failed(Status.INVAL);
         }
         int serial = spaces.newSerial();
-        var space = new TableSpace(table, options, support.memory(), serial, spaces.iotlb());
+        var space =
+                new TableSpace(
+                        table, options, support.memory(), serial, spaces.iotlb(), spaces.chaos());
         return enter(endpoint, new TableDomain(id, serial, space));
     }
 
@@ -162,6 +164,9 @@ final class TableDomains implements AddressSpaces.Departures {
             }
         }
         if (request.iotlb()) {
+            if (!request.leaf()) {
+                domain.space().dropTables();
+            }
             if (whole) {
                 domain.space().dropTranslations();
             }

@@ -136,6 +136,7 @@ enum TableLayout {
                     tlb,
                     tlb,
                     HW_PASID_CACHE.isSet(caches),
+                    HW_LEAF.isSet(flags),
                     caches == 0 || caches > 3 || flags > 0xf,
                     HW_PASID.isSet(flags),
                     bytes.word(12),
@@ -165,10 +166,12 @@ enum TableLayout {
     private static final BitField F_PASID = bit(0);
     private static final BitField F_ARCHID = bit(1);
     private static final int ALL_CACHES = 7;
-    private static final int ALL_FLAGS = 7; // with LEAF: no intermediate tables are cached
+    private static final BitField F_LEAF = bit(2);
+    private static final int ALL_FLAGS = 7;
 
     private static final BitField HW_PASID_CACHE = bit(0);
     private static final BitField HW_TLB = bit(1);
+    private static final BitField HW_LEAF = bit(0);
     private static final BitField HW_PASID = bit(1);
     private static final BitField HW_ID = bit(2);
 
@@ -213,6 +216,7 @@ enum TableLayout {
                 iotlb,
                 iotlb || DEVICE_TLB.isSet(caches), // the drivers of 2021 never ask for it
                 PASID_CACHE.isSet(caches),
+                F_LEAF.isSet(flags),
                 caches == 0 || caches > ALL_CACHES || flags > ALL_FLAGS,
                 F_PASID.isSet(flags),
                 bytes.word(16),

@@ -40,6 +40,7 @@ sealed interface TableRequest extends Request {
      * @param iotlb drop translations
      * @param deviceTlb drop translations in endpoints
      * @param pasidCache drop contexts
+     * @param leaf whether what is kept of tables above a leaf may stay
      * @param malformed whether an unknown cache or flag is set, or no cache
      * @param pasid counts if {@code hasPasid}
      * @param asid ARCHID, counts if {@code hasAsid}
@@ -53,6 +54,7 @@ sealed interface TableRequest extends Request {
             boolean iotlb,
             boolean deviceTlb,
             boolean pasidCache,
+            boolean leaf,
             boolean malformed,
             boolean hasPasid,
             int pasid,

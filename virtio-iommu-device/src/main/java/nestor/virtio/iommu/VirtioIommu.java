@@ -3,13 +3,12 @@ package nestor.virtio.iommu;
 import static nestor.vmm.register.Register.readOnly;
 import static nestor.vmm.register.Register.readWrite;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.IntPredicate;
-import nestor.iommu.IovaRange;
 import nestor.iommu.host.HostException;
 import nestor.iommu.host.HostIommu;
 import nestor.iommu.host.HostReports;
@@ -22,6 +21,8 @@ import nestor.iommu.walk.WalkReport;
 import nestor.pci.AddressType;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.CompletionStatus;
 import nestor.pci.PageRequest;
 import nestor.pci.Quiescence;
@@ -31,10 +32,12 @@ import nestor.virtio.DriverLink;
 import nestor.virtio.VirtioDevice;
 import nestor.virtio.Virtqueue;
 import nestor.virtio.iommu.table.TableFault;
+import nestor.virtio.iommu.table.TableKind;
 import nestor.virtio.iommu.table.TableSpace;
 import nestor.vmm.mmio.MmioRegion;
 import nestor.vmm.register.Register;
 import nestor.vmm.register.RegisterFile;
+import nestor.vmm.time.Clock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -82,6 +85,8 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
     private record Bypass(boolean active, boolean shown) {}
 
     private final VirtioIommuConfig config;
+    private final Clock clock;
+    private final Chaos chaos = new Chaos();
     private final RegisterFile registers;
     private final AddressSpaces spaces;
     private final @Nullable TableSupport tables;
@@ -91,38 +96,35 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
     private final RequestCounters counters = new RequestCounters();
     private final Quiescence quiescence = new Quiescence();
     private final FaultQueue faults;
-    private final Translation.Mapping[] msiBlocks;
+    private final MsiRegions doorbells;
     private final AtomicReference<Bypass> bypass = new AtomicReference<>(new Bypass(false, false));
     private final Probe probe;
     private @Nullable CommandObserver observer;
     private @Nullable RequestQueue requests;
 
     /**
-     * A device as the specification has it.
+     * A device that behaves.
      *
      * @param exists whether there is an endpoint of this id; asked on the device's loop
-     */
-    public VirtioIommu(VirtioIommuConfig config, IntPredicate exists) {
-        this(config, exists, Optional.empty());
-    }
-
-    /**
-     * A device to which drivers may attach tables of their own.
-     *
-     * @param exists whether there is an endpoint of this id; asked on the device's loop
-     * @param support empty for a device as the specification has it
+     * @param support lets drivers attach tables of their own; empty for a device as the
+     *     specification has it
      */
     public VirtioIommu(
-            VirtioIommuConfig config, IntPredicate exists, Optional<TableSupport> support) {
+            VirtioIommuConfig config,
+            IntPredicate exists,
+            Clock clock,
+            Optional<TableSupport> support) {
         this.config = config;
+        this.clock = clock;
         this.tables = support.orElse(null);
         this.profile = support.map(TableSupport::profile).orElse(TableProfile.NONE);
-        this.spaces = new AddressSpaces(config, exists);
+        this.spaces = new AddressSpaces(config, exists, chaos);
         this.pages = support.map(s -> new PageRequests(s.route())).orElse(null);
-        this.faults = new FaultQueue(EVENT_QUEUE, pages, counters);
+        this.faults =
+                new FaultQueue(EVENT_QUEUE, QUEUE_SIZES[EVENT_QUEUE], pages, counters, chaos);
         this.served = requests(support);
-        this.msiBlocks = msiBlocks(config.reserved());
-        this.probe = new Probe(spaces, this::isMessage);
+        this.doorbells = new MsiRegions(config.reserved());
+        this.probe = new Probe(spaces, doorbells::contain);
         this.registers =
                 new RegisterFile(
                                 CONFIG_BYTES,
@@ -141,6 +143,7 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
                                         BYPASS))
                         .onRead(BYPASS, () -> bypass.get().shown() ? 1 : 0)
                         .onWrite(BYPASS, this::writeBypass);
+        chaos.onChange(spaces::forget);
         systemReset();
     }
 
@@ -170,6 +173,23 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
         if (observer != null) {
             observer.reset();
         }
+    }
+
+    /** What the device does that it seldom does: nothing, unless somebody has it do so. */
+    public Chaos chaos() {
+        return chaos;
+    }
+
+    /** The unusual behaviours that make a difference to this device's drivers. */
+    public Set<ChaosKey> chaosKeys() {
+        Set<ChaosKey> keys = ChaosKey.of(ChaosKey.Side.VIRTIO_IOMMU);
+        if (tables == null) { // mappings that the driver makes leave nothing to fetch
+            keys.remove(ChaosKey.CACHE_GREEDY);
+        }
+        if (!profile.kinds().contains(TableKind.ARM_SMMUV3)) {
+            keys.remove(ChaosKey.FETCH_TORN);
+        }
+        return keys;
     }
 
     /** What went over both queues. Any thread. */
@@ -262,7 +282,15 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
             bypass.set(new Bypass(false, false));
         }
         RequestQueue queue =
-                new RequestQueue(REQUEST_QUEUE, profile, served, this::whenRevoked, counters, link);
+                new RequestQueue(
+                        REQUEST_QUEUE,
+                        profile,
+                        served,
+                        this::whenRevoked,
+                        counters,
+                        link,
+                        chaos,
+                        clock);
         queue.observe(observer);
         requests = queue;
         faults.start(link, ReportLayout.of(profile, features.pageRequest()));
@@ -334,11 +362,9 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
                             iova,
                             access);
         }
-        for (Translation.Mapping block : msiBlocks) {
-            if (access == Translation.WRITE
-                    && (iova ^ block.iovaBase()) >>> block.sizeLog2() == 0) {
-                return block;
-            }
+        Translation.Mapping doorbell = access == Translation.WRITE ? doorbells.at(iova) : null;
+        if (doorbell != null) {
+            return doorbell;
         }
         return switch (spaces.of(requester.rid(), Requester.NO_PASID)) {
             case null ->
@@ -407,11 +433,8 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
 
     @Override
     public WalkReport explore(Requester requester, long iova, int access) {
-        boolean message = false;
-        for (Translation.Mapping block : msiBlocks) {
-            message |= (iova ^ block.iovaBase()) >>> block.sizeLog2() == 0;
-        }
-        boolean passes = !requester.hasPasid() && access == Translation.WRITE && message;
+        boolean passes =
+                !requester.hasPasid() && access == Translation.WRITE && doorbells.contain(iova);
         var explorer = new VirtioIommuExplorer(spaces, bypass.get().active(), tables != null);
         return explorer.explore(requester, iova, access, passes);
     }
@@ -424,34 +447,6 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
     @Override
     public void exitDma(long ticket) {
         quiescence.exit(ticket);
-    }
-
-    /** The MSI regions as naturally aligned blocks, mapped to themselves. */
-    private static Translation.Mapping[] msiBlocks(List<ReservedRegion> reserved) {
-        List<Translation.Mapping> blocks = new ArrayList<>();
-        for (ReservedRegion region : reserved) {
-            if (region.subtype() == ReservedRegion.Subtype.MSI) {
-                IovaRange range = region.range();
-                var doorbell =
-                        new MappedDomain.MappedRange(range, range.first(), Translation.WRITE);
-                long next = range.first();
-                do {
-                    Translation.Mapping block = doorbell.block(next);
-                    blocks.add(block);
-                    next += 1L << block.sizeLog2();
-                } while (next != range.last() + 1);
-            }
-        }
-        return blocks.toArray(Translation.Mapping[]::new);
-    }
-
-    private boolean isMessage(long iova) {
-        for (Translation.Mapping block : msiBlocks) {
-            if ((iova ^ block.iovaBase()) >>> block.sizeLog2() == 0) {
-                return true;
-            }
-        }
-        return false;
     }
 
     @Override

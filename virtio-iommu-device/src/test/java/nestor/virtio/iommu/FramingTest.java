@@ -18,7 +18,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import nestor.virtio.testkit.DriverQueue.Part;
 import nestor.virtio.testkit.TestMachine;
 import org.junit.jupiter.api.DisplayName;
@@ -59,10 +58,7 @@ class FramingTest {
             } else {
                 iommu =
                         new IommuHarness(
-                                new TestMachine(),
-                                VirtioIommuConfig.defaults(false),
-                                -1L,
-                                Optional.empty());
+                                new TestMachine(), VirtioIommuConfig.defaults(false), -1L);
                 life = life(profile, 0);
             }
             machine = iommu.machine;

@@ -166,6 +166,7 @@ class GoldenRequestTest {
                         true,
                         true,
                         false,
+                        true,
                         false,
                         false,
                         7,
@@ -185,7 +186,7 @@ class GoldenRequestTest {
     private static TableRequest.Invalidate whole(
             Scope scope, boolean iotlb, boolean deviceTlb, boolean contexts, boolean hasPasid) {
         return new TableRequest.Invalidate(
-                9, scope, iotlb, deviceTlb, contexts, false, hasPasid, 7, false, 0, 0, 0, 0);
+                9, scope, iotlb, deviceTlb, contexts, false, false, hasPasid, 7, false, 0, 0, 0, 0);
     }
 
     @Test
@@ -221,6 +222,7 @@ class GoldenRequestTest {
                                 true,
                                 true,
                                 false,
+                                true,
                                 false,
                                 false,
                                 7,
@@ -249,6 +251,7 @@ class GoldenRequestTest {
                                 true,
                                 true,
                                 true,
+                                false,
                                 false,
                                 true,
                                 7,

@@ -1,6 +1,7 @@
 package nestor.virtio.iommu;
 
 import java.lang.foreign.MemorySegment;
+import nestor.pci.Chaos;
 
 /** The main class of a small JVM: a driver that maps ten million pages and then goes on working. */
 final class GreedyDriver {
@@ -13,7 +14,9 @@ final class GreedyDriver {
     private GreedyDriver() {}
 
     public static void main(String[] args) {
-        var spaces = new AddressSpaces(VirtioIommuConfig.defaults(false), id -> id == ENDPOINT);
+        var spaces =
+                new AddressSpaces(
+                        VirtioIommuConfig.defaults(false), id -> id == ENDPOINT, new Chaos());
         check(spaces.attach(new Request.Attach(1, ENDPOINT, 0, 0), FEATURES), Status.OK);
         var mappings = new Mappings(spaces);
         int refused = 0;

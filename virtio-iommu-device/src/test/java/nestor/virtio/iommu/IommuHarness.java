@@ -18,6 +18,7 @@ import nestor.virtio.testkit.DriverQueue;
 import nestor.virtio.testkit.DriverQueue.Part;
 import nestor.virtio.testkit.TestMachine;
 import nestor.virtio.testkit.VirtioDriver;
+import nestor.vmm.time.ManualClock;
 
 /** A machine with a virtio-iommu, its driver, and one endpoint that does DMA. */
 final class IommuHarness {
@@ -33,6 +34,7 @@ final class IommuHarness {
     final Set<Integer> existing = new HashSet<>(Set.of(ENDPOINT, OTHER_ENDPOINT));
 
     final TestMachine machine;
+    final ManualClock clock;
     final VirtioIommu iommu;
     final VirtioDriver driver;
     final PciFunction endpoint = PciFunction.builder("endpoint").ids(1, 1).build();
@@ -52,18 +54,20 @@ final class IommuHarness {
     }
 
     IommuHarness(TestMachine machine, VirtioIommuConfig config, long features) {
-        this(machine, config, features, Optional.empty());
+        this(machine, new ManualClock(), config, features, Optional.empty());
     }
 
     IommuHarness(
             TestMachine machine,
+            ManualClock clock,
             VirtioIommuConfig config,
             long features,
             Optional<TableSupport> tables) {
         this.machine = machine;
+        this.clock = clock;
         request = machine.allocate(4096);
         reply = machine.allocate(8192);
-        iommu = new VirtioIommu(config, existing::contains, tables);
+        iommu = new VirtioIommu(config, existing::contains, clock, tables);
         driver = machine.plug(1, iommu, VirtioPci.Access.DIRECT);
         machine.host().plug(ENDPOINT >> 3, 0, endpoint);
         long command = 0x10_0000_0000L + ((long) ENDPOINT << 12) + 4;

@@ -157,14 +157,13 @@ class ProfileTest {
     @DisplayName("without BYPASS_CONFIG unattached endpoints bypass until a driver is there")
     void bypassInTheProfileOf2021() {
         var machine = new TestMachine();
+        var clock = new ManualClock();
         var support =
                 TableSupport.of(
-                        TableProfile.RFC2021,
-                        machine.memory(),
-                        _ -> Optional.empty(),
-                        new ManualClock());
+                        TableProfile.RFC2021, machine.memory(), _ -> Optional.empty(), clock);
         var device =
-                new VirtioIommu(VirtioIommuConfig.defaults(true), _ -> true, Optional.of(support));
+                new VirtioIommu(
+                        VirtioIommuConfig.defaults(true), _ -> true, clock, Optional.of(support));
         VirtioDriver driver = machine.plug(1, device, VirtioPci.Access.DIRECT);
         assertThat(reads(device)).isTrue();
         driver.negotiate();

@@ -128,7 +128,7 @@ final class TableHarness {
                         invalidator,
                         rid -> !withoutTables.contains(rid),
                         host);
-        iommu = new IommuHarness(machine, config, features, Optional.of(support));
+        iommu = new IommuHarness(machine, clock, config, features, Optional.of(support));
         device = iommu.iommu;
     }
 

@@ -32,10 +32,28 @@ final class ContextReader {
 
     private final TableOptions options;
     private final Doublewords memory;
+    private final Fetch fetch;
 
+    /** How Context descriptors are read. */
+    @FunctionalInterface
+    interface Fetch {
+        /**
+         * Reads one.
+         *
+         * @param index its number in the table
+         */
+        ContextDescriptor descriptor(int index, long gpa) throws GuestAccessException;
+    }
+
+    /** Reads what is there now. */
     ContextReader(TableOptions options, Doublewords memory) {
+        this(options, memory, (_, gpa) -> ContextDescriptor.read(memory, gpa));
+    }
+
+    ContextReader(TableOptions options, Doublewords memory, Fetch fetch) {
         this.options = options;
         this.memory = memory;
+        this.fetch = fetch;
     }
 
     /** What a PASID's context comes to. */
@@ -121,7 +139,7 @@ final class ContextReader {
                 }
                 entry = format.entry(level1, index);
             }
-            ContextDescriptor cd = ContextDescriptor.read(memory, entry);
+            ContextDescriptor cd = fetch.descriptor(index, entry);
             return cd.valid() && RULES.kept(cd, options)
                     ? new Result.Found(
                             Context.of(

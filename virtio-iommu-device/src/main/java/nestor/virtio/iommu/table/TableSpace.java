@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.function.Function;
 import nestor.iommu.AccessRights;
 import nestor.iommu.AtsAnswer;
+import nestor.iommu.GreedyTables;
 import nestor.iommu.Iotlb;
 import nestor.iommu.IovaRange;
 import nestor.iommu.Tags;
@@ -24,6 +25,8 @@ import nestor.paging.Walker;
 import nestor.pci.AtsCompletion;
 import nestor.pci.AtsEntry;
 import nestor.pci.AtsRequest;
+import nestor.pci.Chaos;
+import nestor.pci.ChaosKey;
 import nestor.pci.CompletionStatus;
 import nestor.pci.Requester;
 import nestor.pci.Translation;
@@ -64,8 +67,12 @@ public final class TableSpace {
     private final TableOptions options;
     private final int serial;
     private final ContextReader reader;
+    private final ContextReader fetcher;
+    private final TornContexts torn;
     private final Walker walker;
+    private final GreedyTables greedy;
     private final Iotlb iotlb;
+    private final Chaos chaos;
     private final ContextCache contexts = new ContextCache();
 
     /**
@@ -73,20 +80,26 @@ public final class TableSpace {
      *
      * @param descriptor without a flaw
      * @param serial of the domain, for {@link SpaceTag}
+     * @param chaos of the device
      */
     public TableSpace(
             TableDescriptor descriptor,
             TableOptions options,
             GuestMemory memory,
             int serial,
-            Iotlb iotlb) {
+            Iotlb iotlb,
+            Chaos chaos) {
         this.descriptor = descriptor;
         this.memory = memory;
         this.options = options;
         this.serial = serial;
         this.reader = new ContextReader(options, memory);
+        this.torn = new TornContexts(memory, chaos);
+        this.fetcher = new ContextReader(options, memory, torn);
         this.walker = new Walker(new PhysicalTables(memory));
+        this.greedy = new GreedyTables(chaos, new PhysicalTables(memory));
         this.iotlb = iotlb;
+        this.chaos = chaos;
     }
 
     public TableDescriptor descriptor() {
@@ -104,7 +117,7 @@ public final class TableSpace {
         if (context.identity()) {
             return IDENTITY;
         }
-        if (requester.privileged() && context.privilegedRefused()) {
+        if (!admits(context, requester)) {
             return null;
         }
         long canonical = context.canonical(iova);
@@ -143,26 +156,59 @@ public final class TableSpace {
             return new Result.Mapped(cached);
         }
         boolean privileged = requester.privileged();
-        return switch (walk(context, requester, iova, AccessRights.needed(access, privileged))) {
+        return switch (fetch(context, requester, iova, AccessRights.needed(access, privileged))) {
             case WalkResult.Fault fault -> refused(context, fault.kind());
             case WalkResult.Mapping mapping -> {
                 if (privileged && context.deniesPrivileged(mapping.permissions(), access)) {
                     yield refused(context, WalkResult.Kind.PERMISSION);
                 }
                 long canonical = context.canonical(iova);
-                var block =
-                        new Translation.Mapping(
-                                canonical & -1L << mapping.sizeLog2(),
-                                mapping.sizeLog2(),
-                                mapping.output(),
-                                AccessRights.granted(mapping.permissions(), privileged));
-                long tag = tag(context, requester);
-                boolean global = context.cd() != null && mapping.global();
-                iotlb.insert(global ? SpaceTag.global(tag) : tag, epoch, block);
+                Translation.Mapping block = block(mapping, canonical, privileged);
+                if (!chaos.has(ChaosKey.CACHE_NONE)) {
+                    iotlb.insert(tag(context, requester, mapping), epoch, block);
+                }
+                if (chaos.has(ChaosKey.CACHE_GREEDY)) {
+                    lookAhead(context, requester, canonical + (1L << mapping.sizeLog2()), epoch);
+                }
                 yield new Result.Mapped(
                         canonical == iova ? block : shifted(block, iova - canonical));
             }
         };
+    }
+
+    private static Translation.Mapping block(
+            WalkResult.Mapping mapping, long iova, boolean privileged) {
+        return new Translation.Mapping(
+                iova & -1L << mapping.sizeLog2(),
+                mapping.sizeLog2(),
+                mapping.output(),
+                AccessRights.granted(mapping.permissions(), privileged));
+    }
+
+    private static long tag(Context context, Requester requester, WalkResult.Mapping mapping) {
+        long tag = tag(context, requester);
+        return context.cd() != null && mapping.global() ? SpaceTag.global(tag) : tag;
+    }
+
+    /** Caches what may be asked for next, if it is there. */
+    private void lookAhead(Context context, Requester requester, long iova, long epoch) {
+        TableFormat tables = context.tables(iova);
+        if (tables == null || requester.privileged()) {
+            return;
+        }
+        Optional<WalkResult.Mapping> next = greedy.ahead(tables, context.tag(), iova);
+        if (next.isPresent()) {
+            WalkResult.Mapping mapping = next.get();
+            iotlb.insert(tag(context, requester, mapping), epoch, block(mapping, iova, false));
+        }
+    }
+
+    /** A walk that may make use of table descriptors that were read before. */
+    private WalkResult fetch(Context context, Requester requester, long iova, Access access) {
+        TableFormat tables = context.tables(iova);
+        return chaos.has(ChaosKey.CACHE_GREEDY) && tables != null && admits(context, requester)
+                ? greedy.walk(tables, context.tag(), iova, access)
+                : walk(context, requester, iova, access);
     }
 
     private WalkResult walk(Context context, Requester requester, long iova, Access access) {
@@ -170,10 +216,13 @@ public final class TableSpace {
         if (tables == null) { // EPD0, EPD1
             return WalkResult.Fault.of(WalkResult.Kind.TRANSLATION, 1, 0, iova);
         }
-        if (requester.privileged() && context.privilegedRefused()) {
-            return WalkResult.Fault.of(WalkResult.Kind.PERMISSION, 1, 0, iova);
-        }
-        return walker.walk(tables, iova, access);
+        return admits(context, requester)
+                ? walker.walk(tables, iova, access)
+                : WalkResult.Fault.of(WalkResult.Kind.PERMISSION, 1, 0, iova);
+    }
+
+    private static boolean admits(Context context, Requester requester) {
+        return !requester.privileged() || !context.privilegedRefused();
     }
 
     private static Result refused(Context context, WalkResult.Kind kind) {
@@ -188,8 +237,8 @@ public final class TableSpace {
             return new ContextReader.Result.Found(cached);
         }
         long sampled = contexts.epoch();
-        ContextReader.Result result = reader.read(descriptor, serial, pasid);
-        if (result instanceof ContextReader.Result.Found(Context context)) {
+        ContextReader.Result result = fetcher.read(descriptor, serial, pasid);
+        if (result instanceof ContextReader.Result.Found(Context context) && torn.caches()) {
             contexts.insert(pasid, sampled, context);
         }
         return result;
@@ -209,7 +258,7 @@ public final class TableSpace {
         if (context.identity()) {
             return Optional.of(AtsAnswer.identity(request, iova, options.outputBits()));
         }
-        return switch (walk(context, request.requester(), iova, AtsAnswer.wanted(request))) {
+        return switch (fetch(context, request.requester(), iova, AtsAnswer.wanted(request))) {
             case WalkResult.Fault fault ->
                     TableFault.of(fault.kind()) == TableFault.WALK_EABT
                             ? Optional.empty()
@@ -309,11 +358,18 @@ public final class TableSpace {
     /** Forgets the context of one PASID. */
     public void dropContext(int pasid) {
         contexts.drop(pasid);
+        torn.drop(pasid);
     }
 
     /** Forgets all contexts. */
     public void dropContexts() {
         contexts.dropAll();
+        torn.dropAll();
+    }
+
+    /** Forgets the table descriptors above leaves. */
+    public void dropTables() {
+        greedy.invalidate(Tags.ALL);
     }
 
     /** Forgets every translation. */
