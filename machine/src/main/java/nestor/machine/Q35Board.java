@@ -103,7 +103,7 @@ final class Q35Board implements Board {
             throws ConfigException, IOException {
         this.config = config;
         DeviceOptions.check("-machine q35", TYPE.properties(), config.typeProperties());
-        PciPlan plan = PciPlan.of(PciDevices.withDrives(config.devices(), config.drives()));
+        PciPlan plan = PciPlan.of(VirtioDevices.withDrives(config.devices(), config.drives()));
         refuse(plan);
         units = RemappingUnits.of(plan.vtds(), plan.roots());
         checkSizes(config);

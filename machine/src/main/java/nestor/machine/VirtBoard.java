@@ -90,7 +90,7 @@ final class VirtBoard implements Board {
             throws ConfigException, IOException {
         this.config = config;
         DeviceOptions.check("-machine virt", TYPE.properties(), config.typeProperties());
-        PciPlan plan = PciPlan.of(PciDevices.withDrives(config.devices(), config.drives()));
+        PciPlan plan = PciPlan.of(VirtioDevices.withDrives(config.devices(), config.drives()));
         refuse(config, plan);
         smmus = SmmuUnits.of(hasSmmu(config), plan.smmus(), plan.roots());
         checkSizes(config);

@@ -21,6 +21,9 @@ import nestor.vmm.memory.GuestMemory;
 /**
  * Where stream table, context descriptors and tables lead an address now (IHI 0070, §3.3): as
  * {@link Translator} finds it on a miss of every cache, and without its effects. Any thread.
+ *
+ * <p>{@link SmmuExplorer} cannot stand for it: the oracle asks again and again about every
+ * translation that a cache holds, by tag, and must not pay for a list of steps.
  */
 final class Probe {
     private static final CurrentTranslation NOT_USED = new CurrentTranslation.NotUsed();

@@ -20,6 +20,9 @@ import nestor.vtd.config.TlbTag;
 /**
  * Where structures and tables lead an address now (§3.4 to §3.9): as {@link Translator} finds it on
  * a miss of every cache, and without its effects. Any thread.
+ *
+ * <p>{@link VtdExplorer} cannot stand for it: the oracle asks again and again about every
+ * translation that a cache holds, by tag, and must not pay for a list of steps.
  */
 final class Probe {
     private static final CurrentTranslation NOT_USED = new CurrentTranslation.NotUsed();

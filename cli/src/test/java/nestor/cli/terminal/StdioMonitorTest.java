@@ -14,9 +14,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class StdioMonitorTest {
-    private static final long LONG = TimeUnit.SECONDS.toNanos(30);
+    private static final long LONG = TimeUnit.MINUTES.toNanos(2);
 
     private final ByteArrayOutputStream screen = new ByteArrayOutputStream();
     private final BoundedOutput out = new BoundedOutput("test", screen, 1 << 16, LONG);
@@ -33,7 +33,7 @@ final class StdioMonitorTest {
 
     private void run(InputStream in) throws InterruptedException {
         new StdioMonitor(in, out, new Monitor(this::answer)).start();
-        assertThat(last.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(last.await(LONG, TimeUnit.NANOSECONDS)).isTrue();
     }
 
     private static InputStream typed(String text) {
@@ -75,7 +75,7 @@ final class StdioMonitorTest {
                     }
                 };
         run(in);
-        assertThat(broken.await(30, TimeUnit.SECONDS)).isTrue();
+        assertThat(broken.await(LONG, TimeUnit.NANOSECONDS)).isTrue();
         assertThat(lines).containsExactly("last");
     }
 }

@@ -1,6 +1,9 @@
 package nestor.control.hmp;
 
 import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -22,90 +25,100 @@ final class HmpText {
 
     private HmpText() {}
 
+    /** A format with fields of a node, each a number or a text, in its places. */
+    private static String fields(String format, JsonNode node, String... names) {
+        return format.formatted(
+                Stream.of(names)
+                        .map(node::get)
+                        .map(field -> field.isNumber() ? (Object) field.asLong() : field.asString())
+                        .toArray());
+    }
+
+    private static String each(JsonNode nodes, Function<JsonNode, String> text) {
+        return nodes.valueStream().map(text).collect(Collectors.joining());
+    }
+
+    /** A line for each field of a node: its name and its number. */
+    private static String numbers(String format, JsonNode node) {
+        return node.properties().stream()
+                .map(field -> format.formatted(field.getKey(), field.getValue().asLong()))
+                .collect(Collectors.joining());
+    }
+
+    private static String counters(JsonNode counters) {
+        return numbers("  %-26s %,d%n", counters);
+    }
+
     static String status(ObjectNode status) {
-        return "VM status: %s, %,d instructions retired%n"
-                .formatted(status.get("status").asString(), status.get("instructions").asLong());
+        return fields(
+                "VM status: %s, %,d instructions retired%n", status, "status", "instructions");
     }
 
     static String version(ObjectNode version) {
-        return "Nestor %s%n".formatted(version.get("nestor").asString());
+        return fields("Nestor %s%n", version, "nestor");
     }
 
     static String queues(ArrayNode queues) {
-        StringBuilder text = new StringBuilder();
-        for (JsonNode queue : queues) {
-            text.append(
-                    "%s %s: %s, %d of %d waiting, producer %d, consumer %d%s%n"
-                            .formatted(
-                                    queue.get("of").asString(),
-                                    queue.get("queue").asString(),
-                                    queue.get("enabled").asBoolean() ? "enabled" : "disabled",
-                                    queue.get("waiting").asLong(),
-                                    queue.get("size").asLong(),
-                                    queue.get("producer").asLong(),
-                                    queue.get("consumer").asLong(),
-                                    queue.get("error").asString().isEmpty()
-                                            ? ""
-                                            : ", " + queue.get("error").asString()));
-        }
-        return text.toString();
+        return each(queues, HmpText::queue);
+    }
+
+    private static String queue(JsonNode queue) {
+        return fields("%s %s: ", queue, "of", "queue")
+                + (queue.get("enabled").asBoolean() ? "enabled" : "disabled")
+                + fields(", %d of %d waiting", queue, "waiting", "size")
+                + fields(", producer %d, consumer %d", queue, "producer", "consumer")
+                + (queue.get("error").asString().isEmpty() ? "" : fields(", %s", queue, "error"))
+                + "\n";
     }
 
     static String pci(ArrayNode functions) {
-        StringBuilder text = new StringBuilder();
-        for (JsonNode f : functions) {
-            int classCode = f.get("class").asInt() >>> 8;
-            text.append(
-                    "  Bus %2d, device %3d, function %d:%n    %s: PCI device %04x:%04x%n"
-                            .formatted(
-                                    f.get("bus").asInt(),
-                                    f.get("slot").asInt(),
-                                    f.get("function").asInt(),
-                                    CLASSES.getOrDefault(
-                                            classCode, "Class %04x".formatted(classCode)),
-                                    f.get("vendor").asInt(),
-                                    f.get("device").asInt()));
-            if (f.get("subsystem-vendor").asInt() != 0) {
-                text.append(
-                        "      PCI subsystem %04x:%04x%n"
-                                .formatted(
-                                        f.get("subsystem-vendor").asInt(),
-                                        f.get("subsystem").asInt()));
-            }
-            JsonNode bridge = f.get("bridge");
-            if (bridge != null) {
-                bridge(text, f.get("bus").asInt(), bridge);
-            }
-            for (JsonNode bar : f.get("bars")) {
-                JsonNode decoded = bar.get("address");
-                long address = decoded == null ? UNMAPPED : decoded.asLong();
-                text.append(
-                        "      BAR%d: %s memory at 0x%08x [0x%08x].%n"
-                                .formatted(
-                                        bar.get("bar").asInt(),
-                                        kind(bar.get("kind").asString()),
-                                        address,
-                                        address + bar.get("size").asLong() - 1));
-            }
-            text.append("      id \"%s\"%n".formatted(f.get("id").asString()));
-        }
-        return text.toString();
+        return each(functions, HmpText::function);
     }
 
-    private static void bridge(StringBuilder text, int bus, JsonNode bridge) {
-        text.append("      BUS %d.%n".formatted(bus));
-        text.append("      secondary bus %d.%n".formatted(bridge.get("secondary").asInt()));
-        text.append("      subordinate bus %d.%n".formatted(bridge.get("subordinate").asInt()));
-        text.append(range("memory range", bridge, "memory"));
-        text.append(range("prefetchable memory range", bridge, "prefetchable"));
+    private static String function(JsonNode function) {
+        int classCode = function.get("class").asInt() >>> 8;
+        String name = CLASSES.getOrDefault(classCode, "Class %04x".formatted(classCode));
+        JsonNode bridge = function.get("bridge");
+        return fields("  Bus %2d, device %3d, function %d:%n", function, "bus", "slot", "function")
+                + "    %s: ".formatted(name)
+                + fields("PCI device %04x:%04x%n", function, "vendor", "device")
+                + (function.get("subsystem-vendor").asInt() == 0
+                        ? ""
+                        : fields(
+                                "      PCI subsystem %04x:%04x%n",
+                                function,
+                                "subsystem-vendor",
+                                "subsystem"))
+                + (bridge == null ? "" : fields("      BUS %d.%n", function, "bus"))
+                + (bridge == null ? "" : bridge(bridge))
+                + each(function.get("bars"), HmpText::bar)
+                + fields("      id \"%s\"%n", function, "id");
     }
 
-    private static String range(String title, JsonNode bridge, String key) {
-        return "      %s [0x%08x, 0x%08x]%n"
+    private static String bridge(JsonNode bridge) {
+        return fields("      secondary bus %d.%n", bridge, "secondary")
+                + fields("      subordinate bus %d.%n", bridge, "subordinate")
+                + fields(
+                        "      memory range [0x%08x, 0x%08x]%n",
+                        bridge,
+                        "memory-base",
+                        "memory-limit")
+                + fields(
+                        "      prefetchable memory range [0x%08x, 0x%08x]%n",
+                        bridge,
+                        "prefetchable-base",
+                        "prefetchable-limit");
+    }
+
+    private static String bar(JsonNode bar) {
+        JsonNode decoded = bar.get("address");
+        long address = decoded == null ? UNMAPPED : decoded.asLong();
+        return "      BAR%d: %s memory at 0x%08x [0x%08x].%n"
                 .formatted(
-                        title,
-                        bridge.get(key + "-base").asLong(),
-                        bridge.get(key + "-limit").asLong());
+                        bar.get("bar").asInt(),
+                        kind(bar.get("kind").asString()),
+                        address,
+                        address + bar.get("size").asLong() - 1);
     }
 
     private static String kind(String kind) {
@@ -117,108 +130,74 @@ final class HmpText {
     }
 
     static String qtree(ArrayNode buses) {
-        StringBuilder text = new StringBuilder();
-        buses.forEach(bus -> bus(text, bus, ""));
-        return text.toString();
+        return each(buses, HmpText::bus);
     }
 
-    private static void bus(StringBuilder text, JsonNode bus, String indent) {
-        text.append("%sbus: %s%n".formatted(indent, bus.get("bus").asString()));
-        for (JsonNode device : bus.get("devices")) {
-            text.append(
-                    "%s  dev: %s, id \"%s\"%n%s    addr = %02x.%d%n"
-                            .formatted(
-                                    indent,
-                                    device.get("driver").asString(),
-                                    device.get("id").asString(),
-                                    indent,
-                                    device.get("slot").asInt(),
-                                    device.get("function").asInt()));
-            for (Map.Entry<String, JsonNode> property : device.get("properties").properties()) {
-                text.append(
-                        "%s    %s = %s%n"
-                                .formatted(
-                                        indent, property.getKey(), property.getValue().asString()));
-            }
-            JsonNode child = device.get("child");
-            if (child != null) {
-                bus(text, child, indent + "    ");
-            }
-        }
+    private static String bus(JsonNode bus) {
+        return fields("bus: %s%n", bus, "bus") + each(bus.get("devices"), HmpText::device);
+    }
+
+    private static String device(JsonNode device) {
+        JsonNode child = device.get("child");
+        String properties =
+                device.get("properties").properties().stream()
+                        .map(property ->
+                                "%s = %s%n"
+                                        .formatted(
+                                                property.getKey(), property.getValue().asString()))
+                        .collect(Collectors.joining());
+        return fields("  dev: %s, id \"%s\"%n", device, "driver", "id")
+                + fields("    addr = %02x.%d%n", device, "slot", "function")
+                + properties.indent(4)
+                + (child == null ? "" : bus(child).indent(4));
     }
 
     static String mtree(ArrayNode ranges) {
-        StringBuilder text = new StringBuilder("address-space: memory\n");
-        for (JsonNode range : ranges) {
-            long first = range.get("address").asLong();
-            text.append(
-                    "  %016x-%016x %s%n"
-                            .formatted(
-                                    first,
-                                    first + range.get("size").asLong() - 1,
-                                    range.get("name").asString()));
-        }
-        return text.toString();
+        return "address-space: memory\n" + each(ranges, HmpText::range);
+    }
+
+    private static String range(JsonNode range) {
+        long first = range.get("address").asLong();
+        return "  %016x-%016x %s%n"
+                .formatted(
+                        first,
+                        first + range.get("size").asLong() - 1,
+                        range.get("name").asString());
     }
 
     static String iommu(ArrayNode units) {
-        StringBuilder text = new StringBuilder();
-        for (JsonNode unit : units) {
-            text.append(
-                    "%s: %s, %s%n"
-                            .formatted(
-                                    unit.get("id").asString(),
-                                    unit.get("driver").asString(),
-                                    unit.get("enabled").asBoolean()
-                                            ? "translating"
-                                            : "not translating"));
-            for (Map.Entry<String, JsonNode> register : unit.get("registers").properties()) {
-                text.append(
-                        "  %-16s 0x%x%n"
-                                .formatted(register.getKey(), register.getValue().asLong()));
-            }
-            counters(text, unit.get("counters"));
-        }
-        return text.isEmpty() ? "the machine has no IOMMU\n" : text.toString();
+        return units.isEmpty() ? "the machine has no IOMMU\n" : each(units, HmpText::unit);
+    }
+
+    private static String unit(JsonNode unit) {
+        return fields("%s: %s, ", unit, "id", "driver")
+                + (unit.get("enabled").asBoolean() ? "translating\n" : "not translating\n")
+                + numbers("  %-16s 0x%x%n", unit.get("registers"))
+                + counters(unit.get("counters"));
     }
 
     static String atc(ArrayNode caches) {
-        StringBuilder text = new StringBuilder();
-        for (JsonNode cache : caches) {
-            text.append("%s:%n".formatted(cache.get("id").asString()));
-            counters(text, ((ObjectNode) cache).deepCopy().without("id"));
-        }
-        return text.isEmpty() ? "no device with ats=on counts its cache\n" : text.toString();
-    }
-
-    private static void counters(StringBuilder text, JsonNode counters) {
-        for (Map.Entry<String, JsonNode> counter : counters.properties()) {
-            text.append("  %-26s %,d%n".formatted(counter.getKey(), counter.getValue().asLong()));
-        }
+        return caches.isEmpty()
+                ? "no device with ats=on counts its cache\n"
+                : each(
+                        caches,
+                        cache ->
+                                fields("%s:%n", cache, "id")
+                                        + counters(((ObjectNode) cache).deepCopy().without("id")));
     }
 
     static String chardev(ArrayNode chardevs) {
-        StringBuilder text = new StringBuilder();
-        for (JsonNode chardev : chardevs) {
-            text.append(
-                    "%s: filename=%s%n"
-                            .formatted(
-                                    chardev.get("label").asString(),
-                                    chardev.get("filename").asString()));
-        }
-        return text.toString();
+        return each(
+                chardevs, chardev -> fields("%s: filename=%s%n", chardev, "label", "filename"));
     }
 
     static String block(ArrayNode drives) {
-        StringBuilder text = new StringBuilder();
-        for (JsonNode drive : drives) {
-            text.append(
-                    "%s: %s (raw%s)%n"
-                            .formatted(
-                                    drive.get("device").asString(),
-                                    drive.get("file").asString(),
-                                    drive.get("read-only").asBoolean() ? ", read-only" : ""));
-        }
-        return text.toString();
+        return each(
+                drives,
+                drive ->
+                        fields("%s: %s (raw", drive, "device", "file")
+                                + (drive.get("read-only").asBoolean()
+                                        ? ", read-only)\n"
+                                        : ")\n"));
     }
 }

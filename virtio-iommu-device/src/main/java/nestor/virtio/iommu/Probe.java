@@ -11,6 +11,9 @@ import nestor.virtio.iommu.table.SpaceTag;
 /**
  * Where mappings or tables lead an address now: as {@link VirtioIommu} finds it on a miss of every
  * cache, and without its effects. Any thread.
+ *
+ * <p>{@link VirtioIommuExplorer} cannot stand for it: the oracle asks again and again about every
+ * translation that a cache holds, by tag, and must not pay for a list of steps.
  */
 final class Probe {
     private static final CurrentTranslation NOT_USED = new CurrentTranslation.NotUsed();
