@@ -15,6 +15,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -31,7 +32,7 @@ final class TcpSocketsTest {
     private final int monitor = freePort();
     private final int serial = freePort();
     private Thread machine;
-    private Typed ended;
+    private final CompletableFuture<Typed> ended = new CompletableFuture<>();
 
     private static int freePort() {
         try (ServerSocket any = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
@@ -43,14 +44,14 @@ final class TcpSocketsTest {
 
     @BeforeEach
     void aMachineRuns() {
-        String command =
-                "run -M q35 -accel qtest -qtest unix:%s,server=on,wait=off"
-                        + " -qmp tcp:127.0.0.1:%d,server=on,wait=off"
-                        + " -monitor tcp::%d,server,nowait"
-                        + " -serial tcp:localhost:%d,server,nowait";
         String[] words =
-                command.formatted(folder.resolve("qtest"), qmp, monitor, serial).split(" ", -1);
-        machine = new Thread(() -> ended = Typed.nestor(words), "machine");
+                ("run -M q35 -accel qtest -qtest unix:%s,server=on,wait=off"
+                                + " -qmp tcp:127.0.0.1:%d,server=on,wait=off"
+                                + " -monitor tcp::%d,server,nowait"
+                                + " -serial tcp:localhost:%d,server,nowait")
+                        .formatted(folder.resolve("qtest"), qmp, monitor, serial)
+                        .split(" ", -1);
+        machine = new Thread(() -> ended.complete(Typed.nestor(words)), "machine");
         machine.start();
     }
 
@@ -61,7 +62,7 @@ final class TcpSocketsTest {
             client.getInputStream().readAllBytes();
         }
         machine.join();
-        assertThat(ended.exitCode()).isZero();
+        assertThat(ended.join().exitCode()).isZero();
     }
 
     /** The machine is on its way. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NetworkInterface;
 import java.net.Socket;
@@ -196,10 +197,15 @@ class SocketChardevTest {
 
     @Test
     void aTcpPortIsThisHostsOnly() throws Exception {
-        ListenAddress at = server.listen(new ListenAddress.Loopback(0), channel -> channel.close());
+        ListenAddress at =
+                server.listen(
+                        new ListenAddress.Loopback(0),
+                        channel -> {
+                            var _ = channel.close();
+                        });
         int port = ((ListenAddress.Loopback) at).port();
         assertThat(port).isPositive();
-        try (Socket client = new Socket("127.0.0.1", port)) {
+        try (Socket client = new Socket(InetAddress.getLoopbackAddress(), port)) {
             assertThat(client.getInputStream().read()).isEqualTo(-1);
         }
         for (NetworkInterface network : NetworkInterface.networkInterfaces().toList()) {
