@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -61,17 +62,15 @@ final class StdioMonitorTest {
     void aLineWithoutAnEndIsNoCommandAndABrokenInputIsTheEnd() throws Exception {
         CountDownLatch broken = new CountDownLatch(1);
         InputStream in =
-                new InputStream() {
-                    private final InputStream before = typed("last\nquit");
-
+                new FilterInputStream(typed("last\nquit")) {
                     @Override
-                    public int read() throws IOException {
-                        int next = before.read();
-                        if (next < 0) {
+                    public int read(byte[] bytes, int offset, int length) throws IOException {
+                        int count = super.read(bytes, offset, length);
+                        if (count < 0) {
                             broken.countDown();
                             throw new IOException("input/output error");
                         }
-                        return next;
+                        return count;
                     }
                 };
         run(in);
