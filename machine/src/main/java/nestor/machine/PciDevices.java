@@ -275,8 +275,7 @@ final class PciDevices {
     }
 
     private Endpoint assigned(PciPlan.Placement place) throws ConfigException {
-        PciFunction function =
-                assigned.open(place.name(), place.options(), isBehindPort(place));
+        PciFunction function = assigned.open(place.name(), place.options(), isBehindPort(place));
         MailboxLoop loop = loop(place.name());
         return new Endpoint(
                 place,

@@ -80,7 +80,8 @@ final class SmmuExplorer implements WalkExplorer {
             } else {
                 outcome = new WalkOutcome.Untranslated("CR0.SMMUEN is clear");
             }
-            return steps.report(outcome, lastIova(), settings.enabled() ? cached(outcome) : List.of());
+            return steps.report(
+                    outcome, lastIova(), settings.enabled() ? cached(outcome) : List.of());
         }
 
         private long lastIova() {

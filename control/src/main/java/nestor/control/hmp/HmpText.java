@@ -86,9 +86,7 @@ final class HmpText {
                         ? ""
                         : fields(
                                 "      PCI subsystem %04x:%04x%n",
-                                function,
-                                "subsystem-vendor",
-                                "subsystem"))
+                                function, "subsystem-vendor", "subsystem"))
                 + (bridge == null ? "" : fields("      BUS %d.%n", function, "bus"))
                 + (bridge == null ? "" : bridge(bridge))
                 + each(function.get("bars"), HmpText::bar)
@@ -100,14 +98,10 @@ final class HmpText {
                 + fields("      subordinate bus %d.%n", bridge, "subordinate")
                 + fields(
                         "      memory range [0x%08x, 0x%08x]%n",
-                        bridge,
-                        "memory-base",
-                        "memory-limit")
+                        bridge, "memory-base", "memory-limit")
                 + fields(
                         "      prefetchable memory range [0x%08x, 0x%08x]%n",
-                        bridge,
-                        "prefetchable-base",
-                        "prefetchable-limit");
+                        bridge, "prefetchable-base", "prefetchable-limit");
     }
 
     private static String bar(JsonNode bar) {
@@ -187,8 +181,7 @@ final class HmpText {
     }
 
     static String chardev(ArrayNode chardevs) {
-        return each(
-                chardevs, chardev -> fields("%s: filename=%s%n", chardev, "label", "filename"));
+        return each(chardevs, chardev -> fields("%s: filename=%s%n", chardev, "label", "filename"));
     }
 
     static String block(ArrayNode drives) {
@@ -196,8 +189,6 @@ final class HmpText {
                 drives,
                 drive ->
                         fields("%s: %s (raw", drive, "device", "file")
-                                + (drive.get("read-only").asBoolean()
-                                        ? ", read-only)\n"
-                                        : ")\n"));
+                                + (drive.get("read-only").asBoolean() ? ", read-only)\n" : ")\n"));
     }
 }

@@ -121,8 +121,7 @@ record VirtioIommuExplorer(AddressSpaces spaces, boolean bypass, boolean hasTabl
                                     Optional.empty())
                             : unmapped(block.access());
         }
-        return steps.report(
-                outcome, domain.last(iova), cached(domain.cached(iova), iova, outcome));
+        return steps.report(outcome, domain.last(iova), cached(domain.cached(iova), iova, outcome));
     }
 
     private static WalkOutcome unmapped(int granted) {

@@ -238,11 +238,16 @@ public final class ContextTable {
         return new LegalityRules<>(
                 List.of(
                         rule("AA64", (cd, _) -> !cd.aarch64()),
-                        rule("S", (cd, ste) -> cd.stall() && (!smmu.stall() || ste.s1StallDisabled())),
+                        rule(
+                                "S",
+                                (cd, ste) ->
+                                        cd.stall() && (!smmu.stall() || ste.s1StallDisabled())),
                         rule("ENDI", (cd, _) -> cd.bigEndian()),
                         rule("HA", (cd, _) -> cd.hardwareAccess() && smmu.hardwareUpdates() < 1),
                         rule("HD", (cd, _) -> cd.hardwareDirty() && smmu.hardwareUpdates() < 2),
                         rule("HAFT", (cd, _) -> cd.hardwareTableAccess()),
-                        rule("TxSZ, TGx or TTBx", (cd, _) -> !cd.hasLegalRanges(smmu.outputBits()))));
+                        rule(
+                                "TxSZ, TGx or TTBx",
+                                (cd, _) -> !cd.hasLegalRanges(smmu.outputBits()))));
     }
 }

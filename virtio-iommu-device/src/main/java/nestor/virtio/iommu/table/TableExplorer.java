@@ -59,17 +59,14 @@ final class TableExplorer {
         steps.add(attached());
         // S1DSS is of PASID 0 alone.
         steps.reachesPasid(steps.requester().pasid() == 0 ? 0 : WalkReport.MAX_PASID);
-        ContextReader.Result result =
-                reader.read(descriptor, serial, steps.requester().pasid());
+        ContextReader.Result result = reader.read(descriptor, serial, steps.requester().pasid());
         addContext();
         return switch (result) {
             case ContextReader.Result.Refused(TableFault fault) ->
                     new WalkOutcome.Refused(names.apply(fault), REPORTS, "", 0);
             case ContextReader.Result.Found(Context found) -> {
                 context = found;
-                yield found.identity()
-                        ? new WalkOutcome.Untranslated("S1DSS = 1")
-                        : walked(found);
+                yield found.identity() ? new WalkOutcome.Untranslated("S1DSS = 1") : walked(found);
             }
         };
     }
