@@ -1,13 +1,17 @@
 package nestor.cli;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import nestor.control.ControlledMachine;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import nestor.control.Json;
-import nestor.control.ListenAddress;
+import nestor.control.socket.SocketServer;
 
 /**
  * This process as the training run of Java's ahead-of-time cache (JEP 514, 515), which the launcher
@@ -20,39 +24,71 @@ final class TrainingRun {
     /** The file by which the launcher learns that the recording is good. */
     private static final String FILE_PROPERTY = "nestor.aot.learned";
 
+    /** Machines without a CPU: what the user's own run did not need is to start as fast. */
+    static final List<String> REHEARSED =
+            List.of(
+                    "-M q35 -device intel-iommu",
+                    "-M virt,iommu=smmuv3",
+                    "-M virt -device virtio-iommu-pci");
+
     private TrainingRun() {}
 
-    /**
-     * A guest has ended. Does nothing where nobody records.
-     *
-     * @param machine that has ended, and is not closed yet
-     */
-    static void ended(long instructions, ControlledMachine machine) {
-        String file = System.getProperty(FILE_PROPERTY, "");
-        if (file.isEmpty() || instructions < WORTH_INSTRUCTIONS) {
+    /** A guest has ended. Does nothing where nobody records. */
+    static void ended(long instructions) {
+        Path learned = Path.of(System.getProperty(FILE_PROPERTY, ""));
+        if (learned.toString().isEmpty()
+                || instructions < WORTH_INSTRUCTIONS
+                || Files.exists(learned)) {
             return;
         }
         try {
-            converse(machine);
-            Files.write(Path.of(file), new byte[0]);
+            for (String machine : REHEARSED) {
+                rehearse(machine);
+            }
+            Files.write(learned, new byte[0]);
         } catch (CommandException | IOException e) {
             // Then there is no cache: the next run that boots a guest records again.
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
-    /** Has the machine answer a client, so that its sockets are in the cache, too. */
-    private static void converse(ControlledMachine machine) throws CommandException, IOException {
+    /** Starts a machine, has it answer a client, and ends it. */
+    static void rehearse(String machine)
+            throws CommandException, IOException, InterruptedException {
         Path folder = Files.createTempDirectory("nestor-training-");
         Path socket = folder.resolve("qmp");
-        Log unheard = new Log(new PrintStream(OutputStream.nullOutputStream()));
-        try (ControlSockets sockets = new ControlSockets(unheard)) {
-            sockets.openQmp(new ListenAddress.Unix(socket), machine);
-            try (CtlConnection client = new CtlConnection(socket)) {
-                client.call("query-status", Json.object());
-            }
+        List<String> command = new ArrayList<>(List.of("run"));
+        command.addAll(List.of(machine.split(" ", -1)));
+        command.addAll(
+                List.of("-S", "-accel", "qtest", "-serial", "null", "-name", "training"));
+        command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
+        Thread run =
+                Thread.ofPlatform().daemon().start(() -> Main.execute(unheard(), command));
+        try (CtlConnection client = connect(socket, run)) {
+            client.call("query-status", Json.object());
+            client.call("quit", Json.object());
+            run.join();
         } finally {
             Files.deleteIfExists(socket);
             Files.deleteIfExists(folder);
         }
+    }
+
+    private static CtlConnection connect(Path socket, Thread run)
+            throws CommandException, IOException {
+        while (!SocketServer.isServed(socket)) {
+            if (!run.isAlive()) {
+                throw CommandException.failed("the machine did not start");
+            }
+            Thread.onSpinWait();
+        }
+        return new CtlConnection(socket);
+    }
+
+    private static Host unheard() {
+        OutputStream nowhere = OutputStream.nullOutputStream();
+        PrintStream text = new PrintStream(nowhere, false, StandardCharsets.UTF_8);
+        return new Host(InputStream.nullInputStream(), nowhere, text, new Log(text), Map.of());
     }
 }

@@ -218,7 +218,7 @@ final class VirtualMachine {
                             signals.received(),
                             machine.retiredInstructions(),
                             Duration.ofNanos(System.nanoTime() - began));
-            TrainingRun.ended(ending.instructions(), running.get().orElseThrow());
+            TrainingRun.ended(ending.instructions());
             return ending;
         } finally {
             running.set(Optional.empty());

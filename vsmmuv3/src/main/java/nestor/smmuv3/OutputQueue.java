@@ -118,7 +118,9 @@ final class OutputQueue {
             }
             long next = head + 1 & (2L << log2) - 1;
             registers.set(prod, produced & Queue.OVERFLOW.mask() | next);
-            return head == tail ? Outcome.WRITTEN_FIRST : Outcome.WRITTEN;
+            // Software that has emptied the queue meanwhile may have looked at PROD already.
+            boolean first = index(registers.get(cons), log2) == head;
+            return first ? Outcome.WRITTEN_FIRST : Outcome.WRITTEN;
         }
     }
 }

@@ -53,8 +53,7 @@ final class FaultLog {
             registers.set(Registers.faultInformation(next), fault.information());
             registers.set(attributes, FaultRecord.F.setAll(fault.attributes()));
             next = (next + 1) % VtdOptions.FAULT_RECORDS;
-            first = (registers.get(Registers.FSTS) & CAUSES) == 0;
-            summarize();
+            first = (summarize() & CAUSES) == 0;
         }
         if (first) {
             interrupt.raise();
@@ -75,18 +74,17 @@ final class FaultLog {
         return status.isSet(registers.get(Registers.FSTS));
     }
 
-    /** PPF is the OR of every F; FRI is the oldest record. */
-    private void summarize() {
+    /** PPF is the OR of every F; FRI is the oldest record. Returns FSTS as it was before. */
+    private long summarize() {
         for (int i = 0; i < VtdOptions.FAULT_RECORDS; i++) {
             int n = (next + i) % VtdOptions.FAULT_RECORDS;
             if (FaultRecord.F.isSet(registers.get(Registers.faultRecord(n)))) {
-                registers.update(
+                return registers.getAndUpdate(
                         Registers.FSTS,
                         value -> FaultStatus.FRI.set(FaultStatus.PPF.setAll(value), n));
-                return;
             }
         }
-        registers.update(
+        return registers.getAndUpdate(
                 Registers.FSTS, value -> FaultStatus.FRI.clear(FaultStatus.PPF.clear(value)));
     }
 
@@ -121,8 +119,7 @@ final class FaultLog {
     private void raise(BitField why) {
         boolean first;
         synchronized (lock) {
-            first = (registers.get(Registers.FSTS) & CAUSES) == 0;
-            registers.update(Registers.FSTS, why::setAll);
+            first = (registers.getAndUpdate(Registers.FSTS, why::setAll) & CAUSES) == 0;
         }
         if (first) {
             interrupt.raise();

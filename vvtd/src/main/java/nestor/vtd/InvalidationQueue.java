@@ -383,9 +383,7 @@ final class InvalidationQueue {
             }
         }
         if (wait.interrupt()) {
-            boolean first = !Queue.IWC.isSet(registers.get(Registers.ICS));
-            registers.update(Registers.ICS, Queue.IWC::setAll);
-            if (first) {
+            if (!Queue.IWC.isSet(registers.getAndUpdate(Registers.ICS, Queue.IWC::setAll))) {
                 completion.raise();
             }
         }

@@ -67,6 +67,9 @@ final class PageRequestQueue {
     void acknowledged() {
         if (registers.get(Registers.PRS) == 0) {
             interrupt.withdraw();
+            if (registers.get(Registers.PRS) != 0) { // since; it may be this event that went
+                interrupt.raise();
+            }
         }
     }
 
@@ -139,8 +142,7 @@ final class PageRequestQueue {
     }
 
     private Outcome write(PageRequest request) {
-        long status = registers.get(Registers.PRS);
-        if (PageRequests.PRO.isSet(status)) {
+        if (PageRequests.PRO.isSet(registers.get(Registers.PRS))) {
             return Outcome.OVERFLOWED;
         }
         long address = registers.get(Registers.PQA);
@@ -149,8 +151,8 @@ final class PageRequestQueue {
         long head = PageRequests.OFFSET.getInPlace(registers.get(Registers.PQH)) % queueBytes;
         long next = (tail + PageRequestDescriptor.BYTES) % queueBytes;
         if (next == head) {
-            registers.update(Registers.PRS, PageRequests.PRO::setAll);
-            return status == 0 ? Outcome.OVERFLOWED_FIRST : Outcome.OVERFLOWED;
+            boolean first = registers.getAndUpdate(Registers.PRS, PageRequests.PRO::setAll) == 0;
+            return first ? Outcome.OVERFLOWED_FIRST : Outcome.OVERFLOWED;
         }
         boolean keepsData = options.has(VtdProperty.PRIVATE_DATA) && request.last();
         PageRequestDescriptor descriptor =
@@ -165,8 +167,8 @@ final class PageRequestQueue {
             return Outcome.ABORTED;
         }
         registers.set(Registers.PQT, next);
-        registers.update(Registers.PRS, PageRequests.PPR::setAll);
-        return status == 0 ? Outcome.QUEUED_FIRST : Outcome.QUEUED;
+        boolean first = registers.getAndUpdate(Registers.PRS, PageRequests.PPR::setAll) == 0;
+        return first ? Outcome.QUEUED_FIRST : Outcome.QUEUED;
     }
 
     /** §7.6: one answer for a group, to its last request; none to a stop marker. */

@@ -164,6 +164,9 @@ public final class VtdUnit implements OracleSubject, WalkExplorer {
                 value -> {
                     if (value == 0) {
                         completionEvent.withdraw();
+                        if (registers.get(Registers.ICS) != 0) { // since
+                            completionEvent.raise();
+                        }
                     }
                 });
     }

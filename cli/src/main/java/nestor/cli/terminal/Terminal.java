@@ -3,12 +3,17 @@ package nestor.cli.terminal;
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The terminal on standard input, by termios(3). Left alone unless {@link #raw} is called, it is a
@@ -38,45 +43,55 @@ public final class Terminal implements AutoCloseable {
     private static final int OPOST = 0x1;
     private static final int ISIG = 0x1;
 
-    private final MethodHandle isatty;
-    private final MethodHandle tcgetattr;
-    private final MethodHandle tcsetattr;
-    private final MethodHandle cfmakeraw;
-    private final MethodHandle tcgetpgrp;
-    private final MethodHandle getpgrp;
-    private final MethodHandle kill;
-    private final MemorySegment original;
-    private final MemorySegment rawModes;
-    private boolean wanted;
-
-    /** Looks up the C library; changes nothing. */
-    public Terminal() {
-        isatty = function("isatty", JAVA_INT, JAVA_INT);
-        tcgetattr = function("tcgetattr", JAVA_INT, JAVA_INT, ADDRESS);
-        tcsetattr = function("tcsetattr", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
-        cfmakeraw = handle("cfmakeraw", FunctionDescriptor.ofVoid(ADDRESS));
-        tcgetpgrp = function("tcgetpgrp", JAVA_INT, JAVA_INT);
-        getpgrp = function("getpgrp", JAVA_INT);
-        kill = function("kill", JAVA_INT, JAVA_INT, JAVA_INT);
-        original = Arena.ofAuto().allocate(TERMIOS_BYTES, 8);
-        rawModes = Arena.ofAuto().allocate(TERMIOS_BYTES, 8);
+    /**
+     * What is called of the C library; {@code isatty} is linked first and by itself. To link costs
+     * a tenth of a second of processor time, which a run in a script need not spend.
+     */
+    private static final class CLibrary {
+        private final MethodHandle tcgetattr =
+                function("tcgetattr", JAVA_INT, JAVA_INT, ADDRESS);
+        private final MethodHandle tcsetattr =
+                function("tcsetattr", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
+        private final MethodHandle cfmakeraw =
+                handle("cfmakeraw", FunctionDescriptor.ofVoid(ADDRESS));
+        private final MethodHandle tcgetpgrp = function("tcgetpgrp", JAVA_INT, JAVA_INT);
+        private final MethodHandle getpgrp = function("getpgrp", JAVA_INT);
+        private final MethodHandle kill = function("kill", JAVA_INT, JAVA_INT, JAVA_INT);
     }
+
+    private final Supplier<CLibrary> library = new Once<>(CLibrary::new);
+    private final Supplier<MethodHandle> isatty =
+            new Once<>(() -> function("isatty", JAVA_INT, JAVA_INT));
+    private final MemorySegment original = Arena.ofAuto().allocate(TERMIOS_BYTES, 8);
+    private final MemorySegment rawModes = Arena.ofAuto().allocate(TERMIOS_BYTES, 8);
+    private boolean wanted;
 
     /** Whether a file descriptor (0, 1, 2) is a terminal. */
     public boolean isTerminal(int descriptor) {
-        return call(isatty, descriptor) == 1;
+        return mayBeTerminal(descriptor) && call(isatty.get(), descriptor) == 1;
+    }
+
+    /** Files, pipes and /dev/null are not; proc(5) says what is open. */
+    private static boolean mayBeTerminal(int descriptor) {
+        try {
+            String open =
+                    Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)).toString();
+            return open.startsWith("/dev/") && !open.equals("/dev/null");
+        } catch (IOException e) {
+            return true;
+        }
     }
 
     /**
      * Enters raw mode; output processing stays on, so that a line feed still returns the carriage.
      */
     public synchronized void raw(Keys keys) {
-        if (wanted || !isTerminal(STDIN) || call(tcgetattr, STDIN, original) != 0) {
+        if (wanted || !isTerminal(STDIN) || call(library.get().tcgetattr, STDIN, original) != 0) {
             return;
         }
         rawModes.copyFrom(original);
         try {
-            cfmakeraw.invokeExact(rawModes);
+            library.get().cfmakeraw.invokeExact(rawModes);
         } catch (Throwable e) {
             throw new IllegalStateException(e);
         }
@@ -104,7 +119,7 @@ public final class Terminal implements AutoCloseable {
                 apply(original);
             }
         }
-        call(kill, (int) ProcessHandle.current().pid(), SIGSTOP);
+        call(library.get().kill, (int) ProcessHandle.current().pid(), SIGSTOP);
     }
 
     /** SIGCONT: takes the terminal again. */
@@ -115,8 +130,28 @@ public final class Terminal implements AutoCloseable {
     }
 
     private void apply(MemorySegment modes) {
-        if (call(tcgetpgrp, STDIN) == call(getpgrp)) {
-            call(tcsetattr, STDIN, TCSANOW, modes);
+        if (call(library.get().tcgetpgrp, STDIN) == call(library.get().getpgrp)) {
+            call(library.get().tcsetattr, STDIN, TCSANOW, modes);
+        }
+    }
+
+    /** Made when it is first asked for. */
+    private static final class Once<T> implements Supplier<T> {
+        private final Supplier<T> maker;
+        private @Nullable T made;
+
+        Once(Supplier<T> maker) {
+            this.maker = maker;
+        }
+
+        @Override
+        public synchronized T get() {
+            T known = made;
+            if (known == null) {
+                known = maker.get();
+                made = known;
+            }
+            return known;
         }
     }
 

@@ -176,7 +176,7 @@ final class Moves {
 
         @Override
         public int step() {
-            return StackRuns.move(d, n);
+            return StackRuns.move(d, n, false);
         }
 
         @Override
@@ -186,7 +186,7 @@ final class Moves {
     }
 
     /** The low bits of a register. */
-    private static final class Masked extends Op {
+    private static final class Masked extends Op implements StackRuns.Step {
         private final int d;
         private final int n;
         private final long mask;
@@ -200,6 +200,16 @@ final class Moves {
         @Override
         void exec(X86Cpu cpu) {
             cpu.x[d] = cpu.x[n] & mask;
+        }
+
+        @Override
+        public int step() {
+            return mask == WORD ? StackRuns.move(d, n, true) : StackRuns.NO_STEP;
+        }
+
+        @Override
+        @Nullable Op fusedWith(Op next) {
+            return StackRuns.begin(this, next);
         }
     }
 

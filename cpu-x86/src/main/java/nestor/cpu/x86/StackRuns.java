@@ -5,8 +5,8 @@ import nestor.cpu.SoftTlb;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What functions begin and end with as one op: a run of PUSH and MOV between 64-bit registers, and
- * a run of POP with the RET behind it. Where the stack it touches is not on one page that the
+ * What functions begin and end with as one op: a run of PUSH and MOV between registers, and a run of
+ * POP with the RET behind it. Where the stack it touches is not on one page that the
  * software TLB can have, nothing is done and the first instruction is executed by itself ({@link
  * X86Exception#ALONE}), so that each fault, watched access and store to code stays precise. A run
  * begins with an access to the stack or has none: the fault of the first access is the run's.
@@ -16,10 +16,11 @@ final class StackRuns {
     private static final int RSP = X86Cpu.RSP;
     private static final int SLOT_BYTES = 8;
 
-    /** A step of {@link Entry} is a byte, one of {@link Exit} a nibble. */
-    private static final int MAX_STEPS = 8;
+    /** Of an {@link Entry}, whose steps have 9 bits, and of an {@link Exit}. */
+    private static final int MAX_STEPS = 7;
 
-    private static final int STEP_BITS = 8;
+    private static final int STEP_BITS = 9;
+    private static final int NARROW_SHIFT = 8;
     private static final int REGISTER_BITS = 4;
     private static final int REGISTER = (1 << REGISTER_BITS) - 1;
 
@@ -27,7 +28,10 @@ final class StackRuns {
 
     /** A step of an {@link Entry}. */
     interface Step {
-        /** Registers: bits 7:4 the destination, RSP for a PUSH; bits 3:0 the source. */
+        /**
+         * Bit 8: 32 bits wide. Registers: bits 7:4 the destination, RSP for a PUSH; bits 3:0 the
+         * source.
+         */
         int step();
     }
 
@@ -37,8 +41,8 @@ final class StackRuns {
     }
 
     /** The code of MOV, if there is one. */
-    static int move(int d, int n) {
-        return d == RSP ? NO_STEP : d << REGISTER_BITS | n;
+    static int move(int d, int n, boolean narrow) {
+        return d == RSP ? NO_STEP : (narrow ? 1 << NARROW_SHIFT : 0) | d << REGISTER_BITS | n;
     }
 
     /** A run of this step and the next; null if that is none. */
@@ -87,7 +91,8 @@ final class StackRuns {
                     HostMemory.putLong(rsp + addend, value);
                     x[RSP] = rsp;
                 } else {
-                    x[d] = value;
+                    int cut = (int) (left >>> NARROW_SHIFT & 1) << 5;
+                    x[d] = value << cut >>> cut;
                 }
                 left >>>= STEP_BITS;
             }

@@ -78,11 +78,11 @@ class StackRunsTest {
         return hex + (random.nextBoolean() ? "c3" : "c21000") + "f4";
     }
 
-    /** MOV to anything but RSP, most of the time. */
+    /** MOV of 4 or 8 bytes to anything but RSP, most of the time. */
     private static String move(SplittableRandom random, int d) {
         int to = d == X86Cpu.RSP && random.nextInt(4) != 0 ? X86Cpu.RAX : d;
         int n = random.nextInt(16);
-        int rex = 0x48 | n >> 3 << 2 | to >> 3;
+        int rex = (random.nextBoolean() ? 0x48 : 0x40) | n >> 3 << 2 | to >> 3;
         return "%02x89%02x".formatted(rex, 0xc0 | (n & 7) << 3 | to & 7);
     }
 

@@ -89,9 +89,20 @@ public final class RegisterFile implements MmioRegion {
 
     /** The device itself replaces the stored value by a function of it, atomically. */
     public void update(Register register, LongUnaryOperator change) {
+        getAndUpdate(register, change);
+    }
+
+    /**
+     * As {@link #update}.
+     *
+     * @return the value before; the guest wrote nothing in between
+     */
+    public long getAndUpdate(Register register, LongUnaryOperator change) {
         synchronized (lock) {
             Slot slot = slot(register);
-            slot.value = change.applyAsLong(slot.value);
+            long before = slot.value;
+            slot.value = change.applyAsLong(before);
+            return before;
         }
     }
 
