@@ -16,6 +16,7 @@ import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -23,34 +24,42 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** QMP, a monitor and a serial port on TCP, of a machine without a CPU. */
-@Timeout(60)
+@Timeout(value = 5, unit = TimeUnit.MINUTES)
 final class TcpSocketsTest {
-    private static final int MILLIS = 30_000;
+    private static final int MILLIS = 120_000;
 
     @TempDir private Path folder;
-    private final int qmp = freePort();
-    private final int monitor = freePort();
-    private final int serial = freePort();
+    private int qmp;
+    private int monitor;
+    private int serial;
     private Thread machine;
     private final CompletableFuture<Typed> ended = new CompletableFuture<>();
 
-    private static int freePort() {
-        try (ServerSocket any = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return any.getLocalPort();
-        } catch (IOException e) {
-            throw new AssertionError(e);
+    private static ServerSocket anyPort() throws IOException {
+        return new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+    }
+
+    /** Held together, so that no port is given out twice. */
+    private void findPorts() throws IOException {
+        try (ServerSocket first = anyPort();
+                ServerSocket second = anyPort();
+                ServerSocket third = anyPort()) {
+            qmp = first.getLocalPort();
+            monitor = second.getLocalPort();
+            serial = third.getLocalPort();
         }
     }
 
     @BeforeEach
-    void aMachineRuns() {
+    void aMachineRuns() throws IOException {
+        findPorts();
+        String command =
+                "run -M q35 -accel qtest -qtest unix:%s,server=on,wait=off"
+                        + " -qmp tcp:127.0.0.1:%d,server=on,wait=off"
+                        + " -monitor tcp::%d,server,nowait"
+                        + " -serial tcp:localhost:%d,server,nowait";
         String[] words =
-                ("run -M q35 -accel qtest -qtest unix:%s,server=on,wait=off"
-                                + " -qmp tcp:127.0.0.1:%d,server=on,wait=off"
-                                + " -monitor tcp::%d,server,nowait"
-                                + " -serial tcp:localhost:%d,server,nowait")
-                        .formatted(folder.resolve("qtest"), qmp, monitor, serial)
-                        .split(" ", -1);
+                command.formatted(folder.resolve("qtest"), qmp, monitor, serial).split(" ", -1);
         machine = new Thread(() -> ended.complete(Typed.nestor(words)), "machine");
         machine.start();
     }
@@ -61,17 +70,19 @@ final class TcpSocketsTest {
             send(client, "{'execute': 'qmp_capabilities'} {'execute': 'quit'}");
             client.getInputStream().readAllBytes();
         }
-        machine.join();
-        assertThat(ended.join().exitCode()).isZero();
+        assertThat(ended.get().exitCode()).isZero();
     }
 
-    /** The machine is on its way. */
+    /** The machine is on its way: until it listens, a client may even meet itself. */
     private Socket connect(int port) throws IOException {
         while (true) {
             try {
                 Socket client = new Socket(InetAddress.getLoopbackAddress(), port);
                 client.setSoTimeout(MILLIS);
-                return client;
+                if (client.getLocalPort() != port) {
+                    return client;
+                }
+                client.close();
             } catch (IOException e) {
                 if (!machine.isAlive()) {
                     throw e;
