@@ -108,6 +108,11 @@ final class FusedBranches {
             whenSet = jump.whenSet;
             whenClear = jump.whenClear;
         }
+
+        @Override
+        final int instructions() {
+            return 2;
+        }
     }
 
     private static final class CompareEqual extends Fused {

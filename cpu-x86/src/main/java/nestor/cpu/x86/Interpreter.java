@@ -81,22 +81,39 @@ final class Interpreter {
             }
             return true;
         } catch (X86Exception e) {
-            cpu.budget += instructions - Math.max(i, 1);
-            if (e.vector == X86Exception.RESTART) {
-                restart(block, i);
-            } else if (e.vector == X86Exception.ALONE) {
-                cpu.x[RIP] += block.offset(i);
-                alone();
-            } else {
-                deliver(e, block, i, ops[i]);
-            }
+            raised(e, block, i);
             return false;
         } catch (DebugUnit.WatchedAccess e) {
-            cpu.budget += instructions - i;
+            cpu.budget += instructions - executed(ops, i);
             cpu.x[RIP] += block.offset(i);
             cpu.endSlice();
             return false;
         }
+    }
+
+    private void raised(X86Exception e, X86Block block, int i) {
+        int executed = executed(block.ops, i);
+        if (e.vector == X86Exception.ALONE) {
+            cpu.budget += block.instructions - executed;
+            cpu.x[RIP] += block.offset(i);
+            alone();
+            return;
+        }
+        cpu.budget += block.instructions - Math.max(executed, 1);
+        if (e.vector == X86Exception.RESTART) {
+            restart(block, i);
+        } else {
+            deliver(e, block, i, block.ops[i]);
+        }
+    }
+
+    /** Instructions in the first ops of a block; hints do not count here. */
+    private static int executed(Op[] ops, int count) {
+        int instructions = 0;
+        for (int i = 0; i < count; i++) {
+            instructions += ops[i].instructions();
+        }
+        return instructions;
     }
 
     /** The block was killed before its op number {@code next}. */

@@ -26,6 +26,11 @@ abstract class Op {
         return null;
     }
 
+    /** How many instructions it stands for, without hints. */
+    int instructions() {
+        return 1;
+    }
+
     /** Whether no further instruction may be decoded into the same block after this one. */
     boolean endsBlock() {
         return false;

@@ -110,6 +110,11 @@ final class StackRuns {
         }
 
         @Override
+        int instructions() {
+            return count;
+        }
+
+        @Override
         boolean usesStack() {
             return true;
         }
@@ -145,6 +150,11 @@ final class StackRuns {
         }
 
         @Override
+        int instructions() {
+            return count;
+        }
+
+        @Override
         boolean usesStack() {
             return true;
         }
@@ -172,6 +182,11 @@ final class StackRuns {
             pop(cpu, registers, count, entry);
             cpu.x[RSP] = at + released;
             cpu.x[RIP] = to;
+        }
+
+        @Override
+        int instructions() {
+            return count + 1;
         }
 
         @Override

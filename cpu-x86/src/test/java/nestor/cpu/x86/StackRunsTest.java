@@ -142,4 +142,17 @@ class StackRunsTest {
             assertThat(guest.stacked(1)).isEqualTo(TestGuest.CODE + 4);
         }
     }
+
+    @Test
+    @DisplayName("what a block executed before a fault is counted by instructions, not ops")
+    void instructionsAreCountedNotOps() {
+        try (TestGuest guest = new TestGuest()) {
+            guest.cpu.x[X86Cpu.RAX] = STACK_VA;
+
+            guest.run("50 50 50 48 8b 08 f4"); // PUSH RAX, three times; MOV RCX, [RAX]
+
+            assertThat(guest.vector()).isEqualTo(Vector.PF);
+            assertThat(guest.cpu.executed()).isEqualTo(3 + 1); // and the handler's HLT
+        }
+    }
 }
