@@ -25,6 +25,9 @@ public final class Exploration {
     private final List<WalkStep> stage1 = new ArrayList<>();
     private final List<WalkStep> stage2 = new ArrayList<>();
     private @Nullable ExploredWalk walked;
+
+    /** For whatever is granted: it may meet a second stage where the other was refused before. */
+    private @Nullable ExploredWalk granting;
     private int lastPasid = WalkReport.MAX_PASID;
     private boolean ownEntry;
 
@@ -88,15 +91,17 @@ public final class Exploration {
      */
     public Walked walk(boolean privileged, Function<Access, ExploredWalk> tables) {
         ExploredWalk walk = tables.apply(AccessRights.needed(access, privileged));
-        walked = walk;
         stage1.addAll(DescriptorFields.steps(walk.stage1()));
         stage2.addAll(DescriptorFields.steps(walk.stage2()));
         Access all = Access.upTo(AccessRights.permissions(ALL_ACCESS, privileged));
-        return new Walked(
-                walk,
-                tables.apply(all).result() instanceof WalkResult.Mapping mapping
+        ExploredWalk widest = tables.apply(all);
+        int granted =
+                widest.result() instanceof WalkResult.Mapping mapping
                         ? AccessRights.granted(mapping.permissions(), privileged)
-                        : 0);
+                        : 0;
+        walked = walk;
+        granting = widest;
+        return new Walked(walk, granted);
     }
 
     /**
@@ -115,9 +120,12 @@ public final class Exploration {
      * @param addressBits 64, or less where the bits above may be ignored
      */
     public long lastIova(int addressBits) {
-        return walked == null
-                ? ExploredWalk.lastOfSameWidth(iova, addressBits)
-                : walked.last(iova, addressBits);
+        if (walked == null || granting == null) {
+            return ExploredWalk.lastOfSameWidth(iova, addressBits);
+        }
+        long last = walked.last(iova, addressBits);
+        long ofGranted = granting.last(iova, addressBits);
+        return Long.compareUnsigned(ofGranted, last) < 0 ? ofGranted : last;
     }
 
     /**
