@@ -5,9 +5,9 @@ import nestor.cpu.SoftTlb;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What functions begin and end with as one op: a run of PUSH and MOV between registers, and a run of
- * POP with the RET behind it. Where the stack it touches is not on one page that the
- * software TLB can have, nothing is done and the first instruction is executed by itself ({@link
+ * What functions begin and end with as one op: a run of PUSH and MOV between registers, and a run
+ * of POP with the RET behind it. Where the stack it touches is not on one page that the software
+ * TLB can have, nothing is done and the first instruction is executed by itself ({@link
  * X86Exception#ALONE}), so that each fault, watched access and store to code stays precise. A run
  * begins with an access to the stack or has none: the fault of the first access is the run's.
  */
