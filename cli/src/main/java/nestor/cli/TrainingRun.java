@@ -60,11 +60,9 @@ final class TrainingRun {
         Path socket = folder.resolve("qmp");
         List<String> command = new ArrayList<>(List.of("run"));
         command.addAll(List.of(machine.split(" ", -1)));
-        command.addAll(
-                List.of("-S", "-accel", "qtest", "-serial", "null", "-name", "training"));
+        command.addAll(List.of("-S", "-accel", "qtest", "-serial", "null", "-name", "training"));
         command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
-        Thread run =
-                Thread.ofPlatform().daemon().start(() -> Main.execute(unheard(), command));
+        Thread run = Thread.ofPlatform().daemon().start(() -> Main.execute(unheard(), command));
         try (CtlConnection client = connect(socket, run)) {
             client.call("query-status", Json.object());
             client.call("quit", Json.object());

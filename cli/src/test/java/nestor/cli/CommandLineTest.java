@@ -49,7 +49,10 @@ final class CommandLineTest {
         String help = Typed.nestor(command, "--help").out();
         String preset = help.substring(help.indexOf("--preset=NAME"));
 
-        assertThat(List.of(preset.substring(0, preset.indexOf("--kernel-release")).split("[\\s,.]+")))
+        assertThat(
+                        List.of(
+                                preset.substring(0, preset.indexOf("--kernel-release"))
+                                        .split("[\\s,.]+")))
                 .containsAll(Preset.names())
                 .contains("vtd-dsa", "none");
     }

@@ -85,7 +85,13 @@ final class CtlCommandTest {
 
     @Test
     void whatIsRefusedIsOneLine() {
-        for (String command : List.of("info weather", "xp /1wx nowhere", "info pgtable", "info pasid 1 2 3", "frobnicate")) {
+        for (String command :
+                List.of(
+                        "info weather",
+                        "xp /1wx nowhere",
+                        "info pgtable",
+                        "info pasid 1 2 3",
+                        "frobnicate")) {
             Typed typed = ctl(("--json " + command).split(" ", -1));
 
             assertThat(typed.exitCode()).isEqualTo(ExitCode.FAILED);

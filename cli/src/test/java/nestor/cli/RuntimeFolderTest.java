@@ -69,8 +69,7 @@ final class RuntimeFolderTest {
         assertThat(folder.running()).isEmpty();
         try (SocketServer server = new SocketServer()) {
             for (String name : new String[] {"b", "a"}) {
-                server.listen(
-                        new ListenAddress.Unix(folder.socket(name).orElseThrow()), _ -> {});
+                server.listen(new ListenAddress.Unix(folder.socket(name).orElseThrow()), _ -> {});
             }
             Files.writeString(made().resolve("dead.qmp"), "");
             Files.writeString(made().resolve("note.txt"), "");

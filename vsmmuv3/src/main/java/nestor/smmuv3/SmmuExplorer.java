@@ -96,10 +96,7 @@ final class SmmuExplorer implements WalkExplorer {
                     stage1,
                     stage2,
                     outcome,
-                    new WalkReport.Extent(
-                            lastIova(),
-                            lastPasid,
-                            ownEntry),
+                    new WalkReport.Extent(lastIova(), lastPasid, ownEntry),
                     settings.enabled() ? cached(outcome) : List.of());
         }
 

@@ -74,8 +74,7 @@ class SmmuListingTest {
         smmu.ste(SID, 0, 0, 0, 0);
         assertThat(list(REQUESTER, 0).runs()).isEmpty();
         assertThat(list(REQUESTER, 0).nothing())
-                .hasValueSatisfying(
-                        refused -> assertThat(refused.fault()).isEqualTo("C_BAD_STE"));
+                .hasValueSatisfying(refused -> assertThat(refused.fault()).isEqualTo("C_BAD_STE"));
     }
 
     @Test

@@ -18,8 +18,7 @@ import org.junit.jupiter.api.Test;
 /** What is mapped for a request, and which PASIDs a function has. */
 class VtdListingTest {
     private static final int READ_WRITE = Permissions.READ | Permissions.WRITE;
-    private static final int RWX =
-            Translation.READ | Translation.WRITE | Translation.EXECUTE;
+    private static final int RWX = Translation.READ | Translation.WRITE | Translation.EXECUTE;
     private static final long INTERRUPTS = 0xfee0_0000L;
 
     private static Run run(long first, long last, int access, long output) {

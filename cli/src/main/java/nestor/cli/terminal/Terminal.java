@@ -48,8 +48,7 @@ public final class Terminal implements AutoCloseable {
      * a tenth of a second of processor time, which a run in a script need not spend.
      */
     private static final class CLibrary {
-        private final MethodHandle tcgetattr =
-                function("tcgetattr", JAVA_INT, JAVA_INT, ADDRESS);
+        private final MethodHandle tcgetattr = function("tcgetattr", JAVA_INT, JAVA_INT, ADDRESS);
         private final MethodHandle tcsetattr =
                 function("tcsetattr", JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS);
         private final MethodHandle cfmakeraw =
@@ -74,8 +73,7 @@ public final class Terminal implements AutoCloseable {
     /** Files, pipes and /dev/null are not; proc(5) says what is open. */
     private static boolean mayBeTerminal(int descriptor) {
         try {
-            String open =
-                    Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)).toString();
+            String open = Files.readSymbolicLink(Path.of("/proc/self/fd/" + descriptor)).toString();
             return open.startsWith("/dev/") && !open.equals("/dev/null");
         } catch (IOException e) {
             return true;

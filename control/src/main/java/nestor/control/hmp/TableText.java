@@ -11,8 +11,20 @@ final class TableText {
     /** The fields of an entry that say where it leads, and as whom; the rest is in the JSON. */
     private static final List<String> POINTERS =
             List.of(
-                    "V", "ASID", "TTB0", "TTB1", "P", "PGTT", "DID", "FSPTPTR", "SSPTPTR", "PASID",
-                    "TTBR", "TCR", "S1ContextPtr", "input bits");
+                    "V",
+                    "ASID",
+                    "TTB0",
+                    "TTB1",
+                    "P",
+                    "PGTT",
+                    "DID",
+                    "FSPTPTR",
+                    "SSPTPTR",
+                    "PASID",
+                    "TTBR",
+                    "TCR",
+                    "S1ContextPtr",
+                    "input bits");
 
     private TableText() {}
 

@@ -298,12 +298,12 @@ public final class QmpCommands {
                 QmpException.generic(
                         "there is no topic '%s'; known: %s"
                                 .formatted(
-                                topic,
-                                String.join(", ", Views.topics())
-                                        + ", "
-                                        + PasidQuery.TOPIC
-                                        + ", "
-                                        + TableQuery.TOPIC)));
+                                        topic,
+                                        String.join(", ", Views.topics())
+                                                + ", "
+                                                + PasidQuery.TOPIC
+                                                + ", "
+                                                + TableQuery.TOPIC)));
     }
 
     private JsonNode tables(String topic, Arguments arguments) throws QmpException {
@@ -324,8 +324,8 @@ public final class QmpCommands {
             arguments.expectNoMore();
             return views.pageTable(
                     TableQuery.of(
-                            function.orElseThrow(() ->
-                                    QmpException.generic("argument 'function' is missing")),
+                            function.orElseThrow(
+                                    () -> QmpException.generic("argument 'function' is missing")),
                             number,
                             privileged,
                             iova,

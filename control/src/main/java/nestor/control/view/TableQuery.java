@@ -49,8 +49,7 @@ public record TableQuery(
         long first = words.isEmpty() ? 0 : WalkQuery.number("address", words.removeFirst());
         long size = words.isEmpty() ? 0 : WalkQuery.number("size", words.removeFirst());
         if (!words.isEmpty()) {
-            throw new WrongQueryException(
-                    "'" + words.removeFirst() + "'? info pgtable " + USAGE);
+            throw new WrongQueryException("'" + words.removeFirst() + "'? info pgtable " + USAGE);
         }
         return of(function, pasid, privileged, first, size);
     }

@@ -19,7 +19,8 @@ class TablesTest {
     void aFunctionWhoseIommuIsOffPassesUntranslated(CountingGuest kind) throws Exception {
         try (RunningGuest guest = new RunningGuest(kind, folder);
                 QmpClient client = QmpClient.ready(guest.qmp)) {
-            String why = kind == CountingGuest.VIRT ? "CR0.SMMUEN is clear" : "GSTS_REG.TES is clear";
+            String why =
+                    kind == CountingGuest.VIRT ? "CR0.SMMUEN is clear" : "GSTS_REG.TES is clear";
             assertThat(client.human("info pgtable edu0 0x1000 0x2000"))
                     .isEqualTo(
                             "0000000000001000-0000000000002fff rwx untranslated: %s\r\n"

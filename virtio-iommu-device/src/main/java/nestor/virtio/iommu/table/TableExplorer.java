@@ -92,19 +92,14 @@ final class TableExplorer {
                 steps,
                 List.of(),
                 outcome,
-                new WalkReport.Extent(
-                        lastIova(iova),
-                        lastPasid,
-                        ownEntry),
+                new WalkReport.Extent(lastIova(iova), lastPasid, ownEntry),
                 List.of());
     }
 
     private long lastIova(long iova) {
         ContextDescriptor cd = context == null ? null : context.cd();
         int bits = cd == null ? Long.SIZE : cd.addressBits();
-        return walked == null
-                ? ExploredWalk.lastOfSameWidth(iova, bits)
-                : walked.last(iova, bits);
+        return walked == null ? ExploredWalk.lastOfSameWidth(iova, bits) : walked.last(iova, bits);
     }
 
     private static Access needed(Requester requester, int access) {
