@@ -28,6 +28,7 @@ public final class Exploration {
 
     /** For whatever is granted: it may meet a second stage where the other was refused before. */
     private @Nullable ExploredWalk granting;
+
     private int lastPasid = WalkReport.MAX_PASID;
     private boolean ownEntry;
 
