@@ -53,13 +53,13 @@ final class TcpSocketsTest {
     @BeforeEach
     void aMachineRuns() throws IOException {
         findPorts();
-        String command =
-                "run -M q35 -accel qtest -qtest unix:%s,server=on,wait=off"
-                        + " -qmp tcp:127.0.0.1:%d,server=on,wait=off"
-                        + " -monitor tcp::%d,server,nowait"
-                        + " -serial tcp:localhost:%d,server,nowait";
         String[] words =
-                command.formatted(folder.resolve("qtest"), qmp, monitor, serial).split(" ", -1);
+                ("run -M q35 -accel qtest -qtest unix:%s,server=on,wait=off"
+                                + " -qmp tcp:127.0.0.1:%d,server=on,wait=off"
+                                + " -monitor tcp::%d,server,nowait"
+                                + " -serial tcp:localhost:%d,server,nowait")
+                        .formatted(folder.resolve("qtest"), qmp, monitor, serial)
+                        .split(" ", -1);
         machine = new Thread(() -> ended.complete(Typed.nestor(words)), "machine");
         machine.start();
     }

@@ -174,6 +174,15 @@ class SmmuExplorerTest {
     void aReportAgreesWithWhatHappensOverHostileTables() {
         long seed = Long.getLong("nestor.seed", System.nanoTime());
         System.out.println("SmmuExplorerTest -Dnestor.seed=" + seed);
+        overHostileTables(seed);
+    }
+
+    @Test
+    void whatIsGrantedToAReadDoesNotHangOnADirtyFlag() {
+        overHostileTables(333); // a page that can be read, and whose dirty flag cannot be set
+    }
+
+    private void overHostileTables(long seed) {
         Choices choices = Choices.seeded(seed);
         int mapped = 0;
         for (int round = 0; round < 60; round++) {

@@ -96,13 +96,16 @@ public final class Exploration {
         stage2.addAll(DescriptorFields.steps(walk.stage2()));
         Access all = Access.upTo(AccessRights.permissions(ALL_ACCESS, privileged));
         ExploredWalk widest = tables.apply(all);
-        int granted =
-                widest.result() instanceof WalkResult.Mapping mapping
-                        ? AccessRights.granted(mapping.permissions(), privileged)
-                        : 0;
         walked = walk;
         granting = widest;
-        return new Walked(walk, granted);
+        // A write that cannot set a dirty flag grants nothing, and a read of the same page may.
+        return new Walked(walk, granted(widest, privileged) | granted(walk, privileged));
+    }
+
+    private static int granted(ExploredWalk walk, boolean privileged) {
+        return walk.result() instanceof WalkResult.Mapping mapping
+                ? AccessRights.granted(mapping.permissions(), privileged)
+                : 0;
     }
 
     /**
