@@ -34,9 +34,7 @@ final class FunctionChaos {
     /** Stop Markers of a storm: more than the largest queues of page requests hold (VT-d: 2^14). */
     static final int STORM = 1 << 14;
 
-    /**
-     * From one storm to the next: a device asks again for what an overflow has answered.
-     */
+    /** From one storm to the next: a device asks again for what an overflow has answered. */
     static final long STORM_GAP_NANOS = 1_000_000_000;
 
     /**
@@ -147,8 +145,7 @@ final class FunctionChaos {
         if (chaos.strikes(ChaosKey.PRQ_STOP_MARKER, 1)) {
             send(0, () -> upstream.accept(marker));
         }
-        if (chaos.strikesThenRests(
-                ChaosKey.PRQ_OVERFLOW, 4, clock.nanos(), STORM_GAP_NANOS)) {
+        if (chaos.strikesThenRests(ChaosKey.PRQ_OVERFLOW, 4, clock.nanos(), STORM_GAP_NANOS)) {
             send(
                     0,
                     () -> {

@@ -79,7 +79,8 @@ class ChaosIT {
                         "--exec",
                         "dd if=/dev/vda of=/dev/null iflag=direct bs=64k");
 
-        assertThat(result.stderr()).containsPattern("chaos struck: inv=slow \\d+, req=reorder \\d+");
+        assertThat(result.stderr())
+                .containsPattern("chaos struck: inv=slow \\d+, req=reorder \\d+");
     }
 
     /** {@code nestor ctl}, from outside. */

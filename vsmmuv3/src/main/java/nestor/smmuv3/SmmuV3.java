@@ -99,9 +99,7 @@ public final class SmmuV3 implements OracleSubject, WalkExplorer {
         AtsRoute functions = host.route(route);
         this.invalidator =
                 new AtcInvalidator(
-                        new LossyRoute(functions, chaos, clock),
-                        clock,
-                        options.atcTimeoutNanos());
+                        new LossyRoute(functions, chaos, clock), clock, options.atcTimeoutNanos());
         this.translator = new Translator(options, memory, registers, interrupts, chaos);
         chaos.onChange(translator::forget);
         this.probe = new Probe(built, memory, translator);

@@ -120,8 +120,7 @@ public final class VirtioIommu implements VirtioDevice, OracleSubject, WalkExplo
         this.profile = support.map(TableSupport::profile).orElse(TableProfile.NONE);
         this.spaces = new AddressSpaces(config, exists, chaos);
         this.pages = support.map(s -> new PageRequests(s.route())).orElse(null);
-        this.faults =
-                new FaultQueue(EVENT_QUEUE, QUEUE_SIZES[EVENT_QUEUE], pages, counters, chaos);
+        this.faults = new FaultQueue(EVENT_QUEUE, QUEUE_SIZES[EVENT_QUEUE], pages, counters, chaos);
         this.served = requests(support);
         this.doorbells = new MsiRegions(config.reserved());
         this.probe = new Probe(spaces, doorbells::contain);

@@ -56,9 +56,7 @@ class FramingTest {
                 iommu = tables.iommu;
                 life = life(profile, tables.machine.allocate(4096));
             } else {
-                iommu =
-                        new IommuHarness(
-                                new TestMachine(), VirtioIommuConfig.defaults(false), -1L);
+                iommu = new IommuHarness(new TestMachine(), VirtioIommuConfig.defaults(false), -1L);
                 life = life(profile, 0);
             }
             machine = iommu.machine;

@@ -173,10 +173,7 @@ class VirtioIommuChaosTest {
         tables.store(arm.root() + 8 * (IOVA >>> 39), 0);
         assertThat(
                         tables.device.current(
-                                TranslationCache.IOTLB,
-                                plain(ENDPOINT),
-                                iova(0),
-                                Translation.READ))
+                                TranslationCache.IOTLB, plain(ENDPOINT), iova(0), Translation.READ))
                 .isInstanceOf(CurrentTranslation.Refused.class);
     }
 
