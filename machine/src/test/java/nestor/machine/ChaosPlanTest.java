@@ -50,6 +50,22 @@ class ChaosPlanTest {
     }
 
     @Test
+    void aVirtioIommuHasKeysOfItsOwn() throws ConfigException {
+        DeviceOptions late =
+                DeviceOptions.of(
+                        new DeviceConfig(
+                                "virtio-iommu-pci", Map.of("chaos", "inv=slow+evtq=full")));
+        assertThat(ChaosPlan.of(late, ChaosKey.Side.VIRTIO_IOMMU).orElseThrow().keys())
+                .containsExactlyInAnyOrder(ChaosKey.INVALIDATION_SLOW, ChaosKey.EVENT_QUEUE_FULL);
+        DeviceOptions lossy =
+                DeviceOptions.of(
+                        new DeviceConfig("virtio-iommu-pci", Map.of("chaos", "inv=timeout")));
+        assertThatThrownBy(() -> ChaosPlan.of(lossy, ChaosKey.Side.VIRTIO_IOMMU))
+                .isInstanceOf(ConfigException.class)
+                .hasMessageContaining("'inv=timeout': unknown key");
+    }
+
+    @Test
     void withoutTheKeysDevicesBehave() throws ConfigException {
         assertThat(ChaosPlan.of(device(), ChaosKey.Side.FUNCTION)).isEmpty();
     }
