@@ -49,7 +49,6 @@ class OutputQueueRaceTest {
             begun.set(round);
             boolean last;
             do {
-                Thread.yield();
                 last = ended.get() == round;
                 while (interrupts.getAndSet(0) > 0) {
                     serve();
@@ -67,7 +66,7 @@ class OutputQueueRaceTest {
     private void write() {
         for (int round = 1; round <= ROUNDS; round++) {
             while (begun.get() < round) {
-                Thread.yield();
+                Thread.onSpinWait();
             }
             for (int i = 0; i < RECORDS; i++) {
                 if (queue.write(round, i, 0, 0) == OutputQueue.Outcome.WRITTEN_FIRST) {

@@ -67,7 +67,6 @@ class EventRaceTest {
             begun.set(round);
             boolean last;
             do {
-                Thread.yield();
                 last = ended.get() == round;
                 while (messages.getAndSet(0) > 0) {
                     serve();
@@ -85,7 +84,7 @@ class EventRaceTest {
     private void ask() {
         for (int round = 1; round <= ROUNDS; round++) {
             while (begun.get() < round) {
-                Thread.yield();
+                Thread.onSpinWait();
             }
             for (int index = 0; index < REQUESTS; index++) {
                 unit.requestPage(new PageRequest(USER, 0x7000, Translation.READ, index, true));

@@ -73,7 +73,7 @@ class UnmapRaceTest {
         iommu.driver.notifyQueue(0);
         Optional<Used> back = iommu.requests.poll();
         while (back.isEmpty()) {
-            Thread.yield();
+            Thread.onSpinWait();
             back = iommu.requests.poll();
         }
         assertThat(iommu.machine.read(buffers + 1024, 1)).containsExactly(0);
@@ -82,7 +82,7 @@ class UnmapRaceTest {
     private static void waitFor(AtomicLong counter, int more) {
         long target = counter.get() + more;
         while (counter.get() < target) {
-            Thread.yield();
+            Thread.onSpinWait();
         }
     }
 }
