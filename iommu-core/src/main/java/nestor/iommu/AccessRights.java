@@ -2,12 +2,13 @@ package nestor.iommu;
 
 import nestor.paging.Access;
 import nestor.paging.Permissions;
+import nestor.paging.WalkResult;
 import nestor.pci.Translation;
 
 /**
  * Between the access bits of a PCIe request ({@link Translation#READ} and its like) and the {@link
- * Permissions} of page tables, which tell privileged from user accesses. Any thread; allocates
- * nothing.
+ * Permissions} of page tables, which tell privileged from user accesses. Any thread; only {@link
+ * #block} allocates.
  */
 public final class AccessRights {
     private static final int ALL = Translation.READ | Translation.WRITE | Translation.EXECUTE;
@@ -54,5 +55,19 @@ public final class AccessRights {
             }
         }
         return access;
+    }
+
+    /**
+     * What a walk has found, as the answer to a request.
+     *
+     * @param input the address that was walked for
+     */
+    public static Translation.Mapping block(
+            WalkResult.Mapping mapping, long input, boolean privileged) {
+        return new Translation.Mapping(
+                input & -1L << mapping.sizeLog2(),
+                mapping.sizeLog2(),
+                mapping.output(),
+                granted(mapping.permissions(), privileged));
     }
 }

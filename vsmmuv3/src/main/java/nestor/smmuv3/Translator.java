@@ -282,7 +282,7 @@ final class Translator {
                             waiting);
                 }
                 long canonical = canonical(config, iova);
-                Translation.Mapping block = block(mapping, canonical, privileged);
+                Translation.Mapping block = AccessRights.block(mapping, canonical, privileged);
                 if (!chaos.has(ChaosKey.CACHE_NONE)) {
                     iotlb.insert(tag(config, mapping, privileged), epoch, block);
                 }
@@ -304,22 +304,14 @@ final class Translator {
         Optional<WalkResult.Mapping> next = greedy.ahead(stage1, config.tag(), iova);
         if (next.isPresent()) {
             WalkResult.Mapping mapping = next.get();
-            iotlb.insert(tag(config, mapping, false), epoch, block(mapping, iova, false));
+            iotlb.insert(
+                    tag(config, mapping, false), epoch, AccessRights.block(mapping, iova, false));
         }
     }
 
     private static long tag(StreamConfig config, WalkResult.Mapping mapping, boolean privileged) {
         long tag = privileged ? TlbTag.privileged(config.tag()) : config.tag();
         return config.cd() != null && mapping.global() ? TlbTag.global(tag) : tag;
-    }
-
-    private static Translation.Mapping block(
-            WalkResult.Mapping mapping, long iova, boolean privileged) {
-        return new Translation.Mapping(
-                iova & -1L << mapping.sizeLog2(),
-                mapping.sizeLog2(),
-                mapping.output(),
-                AccessRights.granted(mapping.permissions(), privileged));
     }
 
     /** §5.4, CD.PAN: privileged data accesses do not reach pages that user software may access. */
@@ -531,7 +523,7 @@ final class Translator {
         boolean privileged = requester.privileged();
         Access wanted = AccessRights.needed(access, privileged);
         return switch (nested.walkStage2(ipa, wanted)) {
-            case WalkResult.Mapping mapping -> block(mapping, ipa, privileged);
+            case WalkResult.Mapping mapping -> AccessRights.block(mapping, ipa, privileged);
             case WalkResult.Fault fault -> faulted(config, fault, requester, ipa, access, null);
         };
     }

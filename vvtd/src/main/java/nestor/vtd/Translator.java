@@ -208,7 +208,7 @@ final class Translator {
                 if (InterruptRange.overlaps(mapping.output(), mapping.sizeLog2())) {
                     yield rejected(config, outputBlocked(config), requester, address, access);
                 }
-                Translation.Mapping block = block(mapping, address, privileged);
+                Translation.Mapping block = AccessRights.block(mapping, address, privileged);
                 if (!chaos.has(ChaosKey.CACHE_NONE)) {
                     iotlb.insert(tag(config, requester), epoch, block);
                 }
@@ -221,15 +221,6 @@ final class Translator {
         };
     }
 
-    private static Translation.Mapping block(
-            WalkResult.Mapping mapping, long address, boolean privileged) {
-        return new Translation.Mapping(
-                address & -1L << mapping.sizeLog2(),
-                mapping.sizeLog2(),
-                mapping.output(),
-                AccessRights.granted(mapping.permissions(), privileged));
-    }
-
     /** Caches what may be asked for next, if it is there. */
     private void lookAhead(RequesterConfig config, Requester requester, long address, long epoch) {
         TableFormat only = onlyStage(config);
@@ -240,7 +231,10 @@ final class Translator {
         if (next.isPresent()
                 && !InterruptRange.overlaps(next.get().output(), next.get().sizeLog2())) {
             boolean privileged = isPrivileged(requester);
-            iotlb.insert(tag(config, requester), epoch, block(next.get(), address, privileged));
+            iotlb.insert(
+                    tag(config, requester),
+                    epoch,
+                    AccessRights.block(next.get(), address, privileged));
         }
     }
 

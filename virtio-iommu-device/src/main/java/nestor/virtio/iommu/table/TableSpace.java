@@ -163,7 +163,7 @@ public final class TableSpace {
                     yield refused(context, WalkResult.Kind.PERMISSION);
                 }
                 long canonical = context.canonical(iova);
-                Translation.Mapping block = block(mapping, canonical, privileged);
+                Translation.Mapping block = AccessRights.block(mapping, canonical, privileged);
                 if (!chaos.has(ChaosKey.CACHE_NONE)) {
                     iotlb.insert(tag(context, requester, mapping), epoch, block);
                 }
@@ -174,15 +174,6 @@ public final class TableSpace {
                         canonical == iova ? block : shifted(block, iova - canonical));
             }
         };
-    }
-
-    private static Translation.Mapping block(
-            WalkResult.Mapping mapping, long iova, boolean privileged) {
-        return new Translation.Mapping(
-                iova & -1L << mapping.sizeLog2(),
-                mapping.sizeLog2(),
-                mapping.output(),
-                AccessRights.granted(mapping.permissions(), privileged));
     }
 
     private static long tag(Context context, Requester requester, WalkResult.Mapping mapping) {
@@ -199,7 +190,10 @@ public final class TableSpace {
         Optional<WalkResult.Mapping> next = greedy.ahead(tables, context.tag(), iova);
         if (next.isPresent()) {
             WalkResult.Mapping mapping = next.get();
-            iotlb.insert(tag(context, requester, mapping), epoch, block(mapping, iova, false));
+            iotlb.insert(
+                    tag(context, requester, mapping),
+                    epoch,
+                    AccessRights.block(mapping, iova, false));
         }
     }
 
